@@ -1,0 +1,206 @@
+"""Encoding and decoding of JSON, in one place.
+
+orjson writes and reads when it is installed (extra ``fast``), the standard library otherwise; both give
+the same documents. msgspec, when installed, cuts an answer of many documents into the bytes of each,
+so that only those that are touched need decoding.
+
+Numbers that JSON does not have (NaN, infinity) are refused when writing, naming the place: a render
+server answers a bare ``NaN`` with an error that does not say which of 5,000 tiles was bad.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timezone
+from os import PathLike, fspath
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from renderapi.errors import SpecError
+
+_orjson: ModuleType | None
+_msgspec: ModuleType | None
+try:
+    import orjson as _orjson
+except ImportError:
+    _orjson = None
+try:
+    import msgspec as _msgspec
+except ImportError:
+    _msgspec = None
+
+_ORJSON_OPTIONS = 0
+if _orjson is not None:
+    _ORJSON_OPTIONS = _orjson.OPT_SERIALIZE_NUMPY | _orjson.OPT_PASSTHROUGH_DATETIME
+
+
+def encode_unknown(obj: Any) -> Any:
+    """Give what an object that JSON does not know is written as.
+
+    numpy scalars and arrays become numbers and lists, sets become sorted lists, paths text, dates render's
+    timestamp; otherwise ``obj.to_dict()``, ``dict(obj)`` and the attributes of the object are tried in
+    that order.
+
+    Raises
+    ------
+    TypeError
+        If none of them is possible.
+    """
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, np.ndarray):
+        return obj.tolist()
+    to_dict = getattr(obj, "to_dict", None)
+    if callable(to_dict) and not isinstance(obj, type):
+        return to_dict()
+    if isinstance(obj, (set, frozenset)):
+        return sorted(obj)
+    if isinstance(obj, datetime):
+        return timestamp(obj)
+    if isinstance(obj, date):
+        return obj.isoformat()
+    if isinstance(obj, PathLike):
+        return fspath(obj)
+    if not isinstance(obj, (str, bytes, bytearray, memoryview, type, ModuleType)) and not callable(obj):
+        try:
+            return dict(obj)
+        except (TypeError, ValueError):
+            if hasattr(obj, "__dict__"):
+                return vars(obj)
+    raise TypeError(f"a {type(obj).__name__} cannot be written as JSON: {obj!r:.200}")
+
+
+def _encode_fast(obj: Any) -> Any:
+    # a document that was read and not touched is copied as the bytes that it came as
+    untouched = getattr(obj, "_untouched_json", None)
+    if untouched is not None:
+        content = untouched()
+        if content is not None:
+            return _orjson.Fragment(content)  # type: ignore[union-attr]
+    return encode_unknown(obj)
+
+
+def timestamp(moment: datetime | None = None) -> str:
+    """Give a moment (default: now) as render writes it: UTC with milliseconds and a ``Z``."""
+    moment = moment or datetime.now(timezone.utc)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def dumps(obj: Any) -> bytes:
+    """Write a document as compact JSON in UTF-8.
+
+    Parameters
+    ----------
+    obj : object
+        Builtins, numpy values, and objects with a ``to_dict`` method, nested in any way.
+
+    Raises
+    ------
+    SpecError
+        If a number is NaN or infinite; the message names its place and the tile.
+    TypeError
+        If something cannot be written as JSON.
+    """
+    if _orjson is not None:
+        try:
+            content: bytes = _orjson.dumps(obj, _encode_fast, _ORJSON_OPTIONS)
+        except TypeError:
+            pass  # integers over 64 bit and keys that are no text: the standard library writes those
+        else:
+            # orjson writes NaN as null, so only documents with a null need the search
+            if b"null" in content:
+                _refuse_nonfinite(obj)
+            return content
+    return dumps_text(obj, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def dumps_text(obj: Any, allow_nan: bool = False, **options: Any) -> str:
+    """Write a document with the standard library, with any option of `json.dumps`."""
+    options.setdefault("default", encode_unknown)
+    try:
+        return json.dumps(obj, allow_nan=allow_nan, **options)
+    except ValueError:
+        if not allow_nan:
+            _refuse_nonfinite(obj)
+        raise
+
+
+def loads(content: bytes | bytearray | memoryview | str) -> Any:
+    """Read JSON; the tokens ``NaN`` and ``Infinity`` of lenient writers become floats.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON (a `json.JSONDecodeError`).
+    """
+    if _orjson is not None:
+        try:
+            return _orjson.loads(content)
+        except ValueError:
+            pass  # NaN, or numbers that orjson refuses: let the standard library decide
+    if isinstance(content, memoryview):
+        content = bytes(content)
+    return json.loads(content)
+
+
+def split_list(content: bytes) -> list[bytes] | None:
+    """Cut a JSON array into the bytes of its elements, or give None where that is not possible."""
+    return _split(content, list)
+
+
+def split_map(content: bytes) -> dict[str, bytes] | None:
+    """Cut a JSON object into the bytes of its values, or give None where that is not possible."""
+    return _split(content, dict)
+
+
+def _split(content: bytes, container: type) -> Any:
+    if _msgspec is None:
+        return None
+    raw = _msgspec.Raw
+    wanted = list[raw] if container is list else dict[str, raw]  # type: ignore[valid-type]
+    try:
+        parts = _msgspec.json.decode(content, type=wanted)
+    except (_msgspec.DecodeError, UnicodeDecodeError):
+        return None  # not that container, or not strict JSON: the caller decodes it as a whole
+    # copies, because a Raw keeps the whole answer in memory
+    if container is list:
+        return list(map(bytes, parts))
+    return dict(zip(parts, map(bytes, parts.values())))
+
+
+def _refuse_nonfinite(obj: Any) -> None:
+    for path, value, tile_id in nonfinite_numbers(obj):
+        tile = f" of tile {tile_id!r}" if tile_id is not None else ""
+        raise SpecError(f"{path or 'the value'}{tile} is {value}: render accepts finite numbers only")
+
+
+def nonfinite_numbers(obj: Any) -> Iterator[tuple[str, float, str | None]]:
+    """Walk a document and give the path, value and tile id of each number that is NaN or infinite."""
+    return _walk(obj, "", None)
+
+
+def _walk(obj: Any, path: str, tile_id: str | None) -> Iterator[tuple[str, float, str | None]]:
+    if isinstance(obj, float):  # also numpy.float64
+        if not math.isfinite(obj):
+            yield path, float(obj), tile_id
+    elif isinstance(obj, (str, bytes, int, type(None))):
+        return
+    elif isinstance(obj, Mapping):
+        tile_id = obj.get("tileId", tile_id)
+        for key, value in obj.items():
+            yield from _walk(value, f"{path}.{key}" if path else str(key), tile_id)
+    elif isinstance(obj, (list, tuple)):
+        for index, value in enumerate(obj):
+            yield from _walk(value, f"{path}[{index}]", tile_id)
+    elif isinstance(obj, np.ndarray):
+        if obj.dtype.kind in "fc" and not np.isfinite(obj).all():
+            index = tuple(int(i) for i in np.argwhere(~np.isfinite(obj))[0])
+            yield path + "".join(f"[{i}]" for i in index), float(obj[index]), tile_id
+    else:
+        yield from _walk(encode_unknown(obj), path, tile_id)

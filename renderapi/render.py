@@ -1,0 +1,976 @@
+"""Connections to a render server, and the URLs of what it serves.
+
+`connect` makes a `Render` (or a `RenderClient`, where Java client scripts are configured) that every function
+of the package takes as ``render=``; `renderaccess` is the decorator that lets them. Every URL of the
+package is built here, with every part of it quoted.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import math
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from renderapi import _transport
+from renderapi._transport import SessionPool, SessionView, Settings
+from renderapi.errors import ClientScriptError, ConnectionSettingsError, RenderWarning
+from renderapi.utils import NullHandler, defaultifNone, fitargspec, get_json
+
+if TYPE_CHECKING:
+    import requests
+
+logger = logging.getLogger(__name__)
+logger.addHandler(NullHandler())
+
+__all__ = [
+    "ClientScriptError",
+    "NullHandler",
+    "Render",
+    "RenderClient",
+    "connect",
+    "defaultifNone",
+    "fitargspec",
+    "format_baseurl",
+    "format_preamble",
+    "get_json",
+    "get_owners",
+    "get_projects_by_owner",
+    "get_stack_metadata_by_owner",
+    "get_stacks_by_owner_project",
+    "logger",
+    "renderaccess",
+]
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+#: Environment variables of each setting, the first that is set counts.
+ENVIRONMENT = {
+    "host": ("DEFAULT_RENDER_HOST", "RENDER_HOST"),
+    "port": ("DEFAULT_RENDER_PORT", "RENDER_PORT"),
+    "owner": ("DEFAULT_RENDER_OWNER", "RENDER_OWNER"),
+    "project": ("DEFAULT_RENDER_PROJECT", "RENDER_PROJECT"),
+    "client_scripts": ("DEFAULT_RENDER_CLIENT_SCRIPTS", "RENDER_CLIENT_SCRIPTS"),
+    "client_script": ("RENDER_CLIENT_SCRIPT",),
+    "memGB": ("RENDER_CLIENT_HEAP",),
+}
+_SETTING_NAMES = tuple(f.name for f in fields(Settings))
+#: What a program may spread into any function of the package: settings of connections and of client runs.
+CONNECTION_KEYWORDS = (
+    frozenset(ENVIRONMENT)
+    | frozenset(_SETTING_NAMES)
+    | {
+        "create_session",
+        "errors",
+        "force_http",
+        "render",
+        "session",
+        "url",
+        "validate_client",
+        "web_only",
+    }
+)
+_DEFAULT_HEAP = "1G"
+
+
+# ------------------------------------------------------------------------------------------------ URLs
+
+
+def format_baseurl(host: str, port: int | str | None) -> str:
+    """Give the URL that the REST services of a render server begin with.
+
+    Parameters
+    ----------
+    host : str
+        Name of the host, with or without scheme; it may end in the path prefix of a proxy
+        (``https://em.example.org/lab``).
+    port : int or None
+        None or an empty text leaves the port to the scheme.
+
+    Returns
+    -------
+    str
+        For instance ``http://localhost:8080/render-ws/v1``.
+    """
+    scheme, separator, rest = host.rstrip("/").rpartition("://")
+    authority, slash, prefix = rest.partition("/")
+    if port not in (None, ""):
+        authority = f"{authority}:{port}"
+    return f"{scheme}{separator}{authority}{slash}{prefix}/render-ws/v1"
+
+
+def format_preamble(host: str, port: int | str | None, owner: str, project: str, stack: str) -> str:
+    """Give the URL that everything about one stack begins with.
+
+    Parameters
+    ----------
+    host, port
+        As for `format_baseurl`.
+    owner, project, stack : str
+        Names; what a URL cannot hold is quoted.
+
+    Returns
+    -------
+    str
+        For instance ``http://localhost:8080/render-ws/v1/owner/me/project/p/stack/s``.
+    """
+    return join_url(
+        format_baseurl(_required("host", host), port),
+        "owner", _required("owner", owner),
+        "project", _required("project", project),
+        "stack", _required("stack", stack),
+    )  # fmt: skip
+
+
+def owner_url(host: str | None, port: int | str | None, owner: str | None, *segments: object) -> str:
+    """Give the URL of something that belongs to an owner."""
+    return join_url(
+        format_baseurl(_required("host", host), port), "owner", _required("owner", owner), *segments
+    )
+
+
+def stack_url(
+    host: str | None,
+    port: int | str | None,
+    owner: str | None,
+    project: str | None,
+    stack: str,
+    *segments: object,
+) -> str:
+    """Give the URL of something in a stack."""
+    return join_url(
+        format_preamble(host, port, owner, project, stack),  # type: ignore[arg-type]
+        *segments,
+    )
+
+
+def join_url(base: str, *segments: object) -> str:
+    """Append path segments to a URL, each quoted; numbers are written so that they read back exactly."""
+    return "/".join([base, *(_segment(segment) for segment in segments)])
+
+
+def _segment(value: object) -> str:
+    if isinstance(value, str):
+        return quote(value, safe=",")
+    if isinstance(value, tuple):
+        return ",".join(_segment(part) for part in value)
+    return format_number(value)
+
+
+def format_number(value: object) -> str:
+    """Write a number for a URL: the shortest text that reads back as the same value.
+
+    Raises
+    ------
+    ValueError
+        If it is NaN, infinite or no number.
+    """
+    if isinstance(value, str):
+        return quote(value, safe="")
+    if value is None or isinstance(value, bool):
+        raise ValueError(f"a number is needed here, not {value!r}")
+    try:
+        if float(value) == value and hasattr(value, "__index__"):  # type: ignore[arg-type]
+            return str(int(value))  # type: ignore[call-overload]
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError(f"a number is needed here, not {value!r}") from None
+    if not math.isfinite(number):
+        raise ValueError(f"a finite number is needed here, not {value!r}")
+    return repr(number)
+
+
+def _required(name: str, value: Any) -> Any:
+    if value is None:
+        variables = ENVIRONMENT.get(name)
+        where = f", or set {' or '.join(variables)}" if variables else ""
+        raise ConnectionSettingsError(f"{name} is not known: give render= or {name}={where}")
+    return value if name == "host" else str(value)
+
+
+# ------------------------------------------------------------------------------------------ connections
+
+
+def environment_setting(name: str) -> str | None:
+    """Give a setting from the environment variables that stand for it, or None."""
+    for variable in ENVIRONMENT[name]:
+        if os.environ.get(variable):
+            return os.environ[variable]
+    return None
+
+
+def _as_port(port: Any) -> int | None:
+    if port in (None, ""):
+        return None
+    try:
+        number = int(port)
+    except (TypeError, ValueError):
+        number = -1
+    if not 0 < number < 65536:
+        raise ConnectionSettingsError(f"port is {port!r}; it must be a whole number from 1 to 65535")
+    return number
+
+
+class Render:
+    """A connection: which server, which owner and project by default, and how to ask.
+
+    Parameters
+    ----------
+    host : str, optional
+        Host with scheme, and path prefix if a proxy has one.
+    port : int, optional
+        Port; None for that of the scheme.
+    owner, project : str, optional
+        Used where a function is given none.
+    client_scripts : str, optional
+        Folder of the render-ws-java-client scripts.
+    session : requests.Session, optional
+        A session of your own, used as it is. Default: one pooled, retrying session for each thread.
+    create_session : bool
+        Accepted for old programs; sessions are made when needed.
+    **kwargs
+        ``timeout=``, ``retries=``, ``verify=``, ``auth=``, ``headers=``, ``pool=`` and ``errors=`` as for
+        `connect`; everything else is ignored.
+
+    Notes
+    -----
+    A connection is cheap, immutable in practice, safe to share between threads, and pickles: another process
+    opens connections of its own.
+    """
+
+    def __init__(
+        self,
+        host: str | None = None,
+        port: int | str | None = None,
+        owner: str | None = None,
+        project: str | None = None,
+        client_scripts: str | None = None,
+        session: requests.Session | None = None,
+        create_session: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.DEFAULT_HOST = host
+        self.DEFAULT_PORT = _as_port(port)
+        self.DEFAULT_PROJECT = project
+        self.DEFAULT_OWNER = owner
+        self.DEFAULT_CLIENT_SCRIPTS = client_scripts
+        self._settings = Settings(**{name: kwargs[name] for name in _SETTING_NAMES if name in kwargs})
+        self._errors = _error_mode(kwargs.get("errors"))
+        self._own_session = None if session is None else self._with_settings(session)
+        self._sessions = SessionPool(self._settings)
+
+    def _with_settings(self, session: requests.Session) -> requests.Session:
+        if self._settings.is_default() or isinstance(session, (SessionView, _transport.RenderSession)):
+            return session
+        return SessionView(session, self._settings)
+
+    @property
+    def session(self) -> requests.Session:
+        """The session of the running thread, or the caller's own."""
+        return self._own_session if self._own_session is not None else self._sessions.get()
+
+    @session.setter
+    def session(self, session: requests.Session | None) -> None:
+        self._own_session = None if session is None else self._with_settings(session)
+
+    @property
+    def timeout(self) -> tuple[float, float]:
+        """Seconds to wait for a connection, and for an answer."""
+        return self._settings.effective_timeout()
+
+    @property
+    def DEFAULT_KWARGS(self) -> dict[str, Any]:
+        """What `make_kwargs` gives without arguments."""
+        return self.make_kwargs()
+
+    def make_kwargs(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        owner: str | None = None,
+        project: str | None = None,
+        client_scripts: str | None = None,
+        session: requests.Session | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Give the keyword arguments of a call: what is given here, else the defaults of this connection.
+
+        Parameters
+        ----------
+        host, port, owner, project, client_scripts, session
+            What differs from this connection; None does not.
+        **kwargs
+            Added as they are.
+
+        Returns
+        -------
+        dict
+            Ready to be spread into any function of the package, and into `connect`.
+        """
+        return {
+            "host": defaultifNone(host, self.DEFAULT_HOST),
+            "port": defaultifNone(port, self.DEFAULT_PORT),
+            "owner": defaultifNone(owner, self.DEFAULT_OWNER),
+            "project": defaultifNone(project, self.DEFAULT_PROJECT),
+            "client_scripts": defaultifNone(client_scripts, self.DEFAULT_CLIENT_SCRIPTS),
+            "session": self.session_for(session),
+            **kwargs,
+        }
+
+    def session_for(self, session: requests.Session | None) -> requests.Session:
+        """Give the session to send with: this connection's, or `session` under this connection's settings."""
+        return self.session if session is None else self._with_settings(session)
+
+    def _call_defaults(self) -> dict[str, Any]:
+        """What `renderaccess` fills into a call, but for the session."""
+        return {
+            "host": self.DEFAULT_HOST,
+            "port": self.DEFAULT_PORT,
+            "owner": self.DEFAULT_OWNER,
+            "project": self.DEFAULT_PROJECT,
+            "client_scripts": self.DEFAULT_CLIENT_SCRIPTS,
+            "errors": self._errors,
+        }
+
+    def run(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function with this connection: ``f(*args, render=self, **kwargs)``."""
+        kwargs["render"] = self
+        return f(*args, **kwargs)
+
+    def options(self, **changes: Any) -> Render:
+        """Give a copy of this connection with other settings.
+
+        Parameters
+        ----------
+        **changes
+            ``timeout=``, ``retries=``, ``verify=``, ``auth=``, ``headers=``, ``pool=``, ``errors=``,
+            ``session=``, ``host=``, ``port=``, ``owner=``, ``project=``, ``client_scripts=``, and for a
+            `RenderClient` ``client_script=`` and ``memGB=``.
+
+        Returns
+        -------
+        Render
+            Of the same class; this one stays as it is.
+
+        Examples
+        --------
+        >>> import renderapi
+        >>> render = renderapi.Render("http://localhost", 8080, "me", "project")
+        >>> render.options(timeout=5).timeout
+        (5, 5)
+        """
+        settings = {name: changes.pop(name) for name in _SETTING_NAMES if name in changes}
+        attributes = {name: f"DEFAULT_{name.upper()}" for name in
+                      ("host", "port", "owner", "project", "client_scripts")}  # fmt: skip
+        attributes.update({name: name for name in ("client_script", "memGB") if hasattr(self, name)})
+        unknown = changes.keys() - attributes.keys() - {"session", "errors"}
+        if unknown:
+            known = sorted({*_SETTING_NAMES, *attributes, "session", "errors"})
+            raise TypeError(f"no option {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._settings = self._settings.changed(**settings)
+        for name, value in changes.items():
+            if name == "errors":
+                other._errors = _error_mode(value)
+            elif name != "session":
+                setattr(other, attributes[name], _as_port(value) if name == "port" else value)
+        base = changes.get("session", self._own_session)
+        if isinstance(base, SessionView):
+            base = base.session
+        other._own_session = None if base is None else other._with_settings(base)
+        other._sessions = SessionPool(other._settings)
+        return other
+
+    def request(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        """Send any request to the server, for what has no function here.
+
+        Parameters
+        ----------
+        method : str
+            ``"GET"``, ``"PUT"``, ``"POST"`` or ``"DELETE"``.
+        path : str
+            Path below ``/render-ws/v1``, for instance ``"owner/me/stackIds"``; parts that may hold slashes
+            or blanks must be quoted.
+        **kwargs
+            ``params=`` (query), ``document=`` (a JSON body), and what `requests.Session.request` takes.
+
+        Returns
+        -------
+        requests.Response
+            The answer, if it is a success.
+
+        Raises
+        ------
+        RenderError
+            The subclass that the status stands for.
+        requests.exceptions.ConnectionError, requests.exceptions.Timeout
+            If there is no answer.
+        """
+        base = format_baseurl(_required("host", self.DEFAULT_HOST), self.DEFAULT_PORT)
+        if "json" in kwargs:
+            kwargs["document"] = kwargs.pop("json")
+        return _transport.send(self.session, method.upper(), f"{base}/{path.lstrip('/')}", **kwargs)
+
+    def close(self) -> None:
+        """Close the connections that were opened; a session of the caller's stays open."""
+        self._sessions.close()
+
+    def __enter__(self) -> Render:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the settings as plain values, without session and credentials: for JSON and comparison."""
+        return {
+            "host": self.DEFAULT_HOST,
+            "port": self.DEFAULT_PORT,
+            "owner": self.DEFAULT_OWNER,
+            "project": self.DEFAULT_PROJECT,
+            "client_scripts": self.DEFAULT_CLIENT_SCRIPTS,
+        }
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.to_dict().values()))
+
+    def __repr__(self) -> str:
+        host = _transport.redacted(self.DEFAULT_HOST) if self.DEFAULT_HOST else self.DEFAULT_HOST
+        values = {**self.to_dict(), "host": host}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in values.items() if v is not None)})"
+
+
+class RenderClient(Render):
+    """A connection that also knows the Java client scripts.
+
+    Parameters
+    ----------
+    client_script : str, optional
+        Path of ``run_ws_client.sh``; default: the one in `client_scripts`.
+    memGB : str, optional
+        Memory of the Java machine (``"2G"``); default ``RENDER_CLIENT_HEAP``, else 1G.
+    validate_client : bool
+        Whether the script must exist.
+    *args, **kwargs
+        As for `Render`.
+
+    Raises
+    ------
+    ClientScriptError
+        If there is no such script and `validate_client` is set.
+    """
+
+    client_script_wrapper: ClassVar[str] = "run_ws_client.sh"
+
+    def __init__(
+        self,
+        client_script: str | None = None,
+        memGB: str | None = None,
+        validate_client: bool = True,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        if client_script is None and self.DEFAULT_CLIENT_SCRIPTS:
+            client_script = self.clientscript_from_clientscripts(self.DEFAULT_CLIENT_SCRIPTS)
+        if validate_client:
+            check_client_script(client_script)
+        self.client_script = client_script
+        self.memGB = memGB or environment_setting("memGB") or _DEFAULT_HEAP
+
+    @classmethod
+    def clientscript_from_clientscripts(cls, client_scripts: str) -> str:
+        """Give the path of the script that runs any client, in a folder of client scripts."""
+        return str(Path(client_scripts) / cls.client_script_wrapper)
+
+    def make_kwargs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """As `Render.make_kwargs`, with ``client_script`` and ``memGB``."""
+        client_script = kwargs.pop("client_script", None)
+        memGB = kwargs.pop("memGB", None)
+        return {
+            **super().make_kwargs(*args, **kwargs),
+            "client_script": defaultifNone(client_script, self.client_script),
+            "memGB": defaultifNone(memGB, self.memGB),
+        }
+
+    def _call_defaults(self) -> dict[str, Any]:
+        return {**super()._call_defaults(), "client_script": self.client_script, "memGB": self.memGB}
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `Render.to_dict`, with ``client_script`` and ``memGB``."""
+        return {**super().to_dict(), "client_script": self.client_script, "memGB": self.memGB}
+
+
+def check_client_script(client_script: str | None) -> None:
+    """Raise `ClientScriptError` unless a client script is a file that can be run."""
+    if not client_script:
+        raise ClientScriptError(
+            "no Java client script is configured: give connect(client_scripts=FOLDER), or set "
+            "RENDER_CLIENT_SCRIPTS to the folder that holds run_ws_client.sh"
+        )
+    if not Path(client_script).is_file():
+        raise ClientScriptError(f"client script {client_script} not found: it is not a file")
+    if not os.access(client_script, os.X_OK):
+        raise ClientScriptError(f"client script {client_script} is not executable: chmod +x it")
+
+
+def _error_mode(mode: str | None) -> str:
+    if mode not in (None, "raise", "return"):
+        raise ConnectionSettingsError(f"errors is {mode!r}; it must be 'raise' or 'return'")
+    return mode or "raise"
+
+
+def connect(
+    host: str | None = None,
+    port: int | str | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    client_scripts: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    force_http: bool = True,
+    validate_client: bool = True,
+    web_only: bool = False,
+    session: requests.Session | None = None,
+    *,
+    url: str | None = None,
+    timeout: _transport.Timeout = None,
+    retries: Any = None,
+    verify: bool | str | None = None,
+    auth: Any = None,
+    headers: dict[str, str] | None = None,
+    pool: int | None = None,
+    errors: str | None = None,
+    **kwargs: Any,
+) -> Render:
+    """Make a connection to a render server; nothing is sent yet.
+
+    What is not given is looked up in the environment: ``DEFAULT_RENDER_HOST``, ``..._PORT``, ``..._OWNER``,
+    ``..._PROJECT``, ``..._CLIENT_SCRIPTS``, then ``RENDER_HOST`` and so on, ``RENDER_CLIENT_SCRIPT`` and
+    ``RENDER_CLIENT_HEAP``. In a terminal or notebook what is still missing is asked for.
+
+    Parameters
+    ----------
+    host : str, optional
+        Host, with or without ``http://`` or ``https://``.
+    port : int, optional
+        Port.
+    owner, project : str, optional
+        Used where a function is given none; an empty text is accepted.
+    client_scripts : str, optional
+        Folder of the render-ws-java-client scripts, for work to be done by Java.
+    client_script : str, optional
+        The script itself, if it is not ``run_ws_client.sh`` in `client_scripts`.
+    memGB : str, optional
+        Memory of the Java machine, for instance ``"2G"``.
+    force_http : bool
+        Put ``http://`` before a host without a scheme.
+    validate_client : bool
+        Whether a client script that does not exist is left out. Without, it is believed.
+    web_only : bool
+        Make a plain `Render` even where client scripts are configured.
+    session : requests.Session, optional
+        A session of your own, used as it is.
+    url : str, optional
+        Instead of host and port: ``https://em.example.org/lab/render-ws``.
+    timeout : float or (float, float), optional
+        Seconds to wait for a connection, and for an answer. Default (10, 600).
+    retries : int or urllib3.util.Retry, optional
+        How often GET, PUT and DELETE are repeated when the connection fails or the server answers 502, 503
+        or 504, with growing pauses. Default 5. A POST is never repeated.
+    verify : bool or str, optional
+        TLS verification, or the file of certificates to trust. Default True.
+    auth : tuple or requests authentication, optional
+        For instance ``(user, password)``. A ``.netrc`` file is honoured without.
+    headers : dict, optional
+        Sent with every request.
+    pool : int, optional
+        Connections kept open for each thread. Default 16.
+    errors : {"raise", "return"}, optional
+        What image functions do with an answer that is no image: raise it, or give the `RenderError` back as
+        render-python 2 did.
+    **kwargs
+        Ignored, so that a whole configuration can be spread here; a likely misspelling gets a warning.
+
+    Returns
+    -------
+    Render
+        A `RenderClient` where a client script is configured.
+
+    Raises
+    ------
+    ConnectionSettingsError
+        If settings are missing or impossible; a `ValueError` that names all of them. (A `ValueError`.)
+
+    Examples
+    --------
+    >>> import renderapi
+    >>> renderapi.connect("localhost", 8080, "me", "project", web_only=True)
+    Render(host='http://localhost', port=8080, owner='me', project='project')
+    """
+    _warn_unknown(kwargs, connect, _CONNECT_KEYWORDS)
+    if url is not None:
+        host, port = _split_url(url)
+    given = {"host": host, "port": port, "owner": owner, "project": project}
+    found = {name: environment_setting(name) if value is None else value for name, value in given.items()}
+    if url is not None:
+        found["port"] = port
+    missing = [name for name, value in found.items() if value is None and not (url and name == "port")]
+    if missing:
+        found.update(_ask_for(missing))
+
+    host = str(found["host"])
+    if force_http and "://" not in host:
+        host = f"http://{host}"
+    connection: dict[str, Any] = {
+        **found,
+        "host": host,
+        "client_scripts": defaultifNone(client_scripts, environment_setting("client_scripts")),
+        "session": session,
+        "timeout": timeout,
+        "retries": retries,
+        "verify": verify,
+        "auth": auth,
+        "headers": headers,
+        "pool": pool,
+        "errors": errors,
+    }
+    if web_only:
+        return Render(**connection)
+    if client_script is None and client_scripts is None:
+        client_script = environment_setting("client_script")
+    if not (client_script or connection["client_scripts"]):
+        return Render(**connection)
+    try:
+        return RenderClient(
+            client_script=client_script, memGB=memGB, validate_client=validate_client, **connection
+        )
+    except ClientScriptError as error:
+        logger.warning("no Java clients on this connection: %s", error)
+        return Render(**connection)
+
+
+def _split_url(url: str) -> tuple[str, int | None]:
+    if "://" not in url:
+        url = f"http://{url}"
+    parts = urlsplit(url)
+    path = re.sub(r"(/render-ws)?(/v1)?/*$", "", parts.path)
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if not parts.hostname or port == -1:
+        raise ConnectionSettingsError(f"url is {url!r}; it should look like https://host/render-ws")
+    netloc = parts.netloc.removesuffix(f":{port}") if port is not None else parts.netloc
+    return urlunsplit((parts.scheme, netloc, path, "", "")), port
+
+
+def _ask_for(missing: list[str]) -> dict[str, str]:
+    """Ask the person at the keyboard, or raise one error that lists everything that is missing."""
+    if not _somebody_is_there():
+        lines = [f"  {name}=  or  {' / '.join(ENVIRONMENT[name])}" for name in missing]
+        raise ConnectionSettingsError(
+            "cannot connect to a render server: these settings are missing (keyword or environment variable)\n"
+            + "\n".join(lines)
+            + "\nFor a server of your own without installation see: renderapi serve --help"
+        )
+    return {name: input(f"render {name}: ").strip() for name in missing}
+
+
+def _somebody_is_there() -> bool:
+    if sys.stdin is not None and sys.stdin.isatty():
+        return True
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None
+
+
+# ------------------------------------------------------------------------------------------ the decorator
+
+
+def renderaccess(f: Decorated) -> Decorated:
+    """Let a function take ``render=`` for the connection settings among its parameters.
+
+    Parameters that the caller leaves at None are filled in from the connection: host, port, owner, project,
+    client_scripts, session (for a `RenderClient` also client_script and memGB); without a connection from
+    the environment. Works on functions of your own; the bare function is ``f.__wrapped__``.
+
+    Parameters
+    ----------
+    f : callable
+        A function with any of those parameters, or ``**kwargs``.
+
+    Returns
+    -------
+    callable
+
+    Examples
+    --------
+    >>> import renderapi
+    >>> from renderapi.render import renderaccess
+    >>> @renderaccess
+    ... def where(host=None, port=None, render=None):
+    ...     return f"{host}:{port}"
+    >>> where(render=renderapi.Render("http://localhost", 8080))
+    'http://localhost:8080'
+    """
+    return access(f, _call_with_connection)
+
+
+def access(f: Decorated, complete: Callable[..., Any]) -> Decorated:
+    """Bind a function's signature once, and give a wrapper that completes the keywords of each call.
+
+    Parameters
+    ----------
+    f : callable
+        The function.
+    complete : callable
+        Called as ``complete(call, render, kwargs)`` with a `_Call`, the connection or None, and the keywords
+        of the call, which it fills in.
+    """
+    call = _Call(f)
+    connection_index = call.first_connection_index
+    names = call.positional
+
+    @functools.wraps(f)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > connection_index:
+            # connection parameters given by position: move them to their names, so that a None is filled in
+            if len(args) > len(names):
+                return f(*args, **kwargs)  # raises the TypeError that Python has for it
+            for name, value in zip(names[connection_index:], args[connection_index:]):
+                if name in kwargs:
+                    raise TypeError(f"{f.__name__}() got multiple values for argument {name!r}")
+                kwargs[name] = value
+            args = args[:connection_index]
+        render = kwargs.get("render")
+        if render is not None and not isinstance(render, Render):
+            raise ValueError(
+                f"render must be a renderapi Render, as renderapi.connect() gives it, not {render!r:.100} "
+                f"of type {type(render).__name__}"
+            )
+        complete(call, render, kwargs)
+        if call.known is not None:
+            for name in kwargs:
+                if name not in call.known:
+                    _warn_unknown({name: kwargs[name]}, f, call.known)
+        return f(*args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
+class _Call:
+    """What the decorator needs to know about a function, read once from its signature."""
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        parameters = inspect.signature(f).parameters
+        self.positional = tuple(
+            name for name, p in parameters.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        )
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+        fillable = CONNECTION_KEYWORDS - {"render"}
+        indices = [i for i, name in enumerate(self.positional) if name in fillable or name == "render"]
+        self.first_connection_index = sys.maxsize if variadic or not indices else indices[0]
+        self.accepts: frozenset[str] = frozenset(
+            # `errors` is an option of the functions that declare it
+            name
+            for name in fillable
+            if name in parameters or (takes_any and name != "errors")
+        )
+        self.wants_session = "session" in self.accepts
+        #: keywords that the function knows; None where it is not ours to judge
+        self.known: frozenset[str] | None = None
+        if takes_any and f.__module__.partition(".")[0] == __name__.partition(".")[0]:
+            self.known = CONNECTION_KEYWORDS | frozenset(parameters) | frozenset(getattr(f, "accepts", ()))
+
+
+def _call_with_connection(call: _Call, render: Render | None, kwargs: dict[str, Any]) -> None:
+    accepts = call.accepts
+    if render is None:
+        for name in ("host", "port", "owner", "project", "client_scripts"):
+            if name in accepts and kwargs.get(name) is None and name in call.positional:
+                kwargs[name] = environment_setting(name)
+        if call.wants_session and kwargs.get("session") is None:
+            kwargs["session"] = _transport.default_session()
+        return
+    for name, value in render._call_defaults().items():
+        if name in accepts and kwargs.get(name) is None:
+            kwargs[name] = value
+    if call.wants_session:
+        kwargs["session"] = render.session_for(kwargs.get("session"))
+
+
+def accepts(*names: str) -> Callable[[Decorated], Decorated]:
+    """Declare keywords that a function reads from its ``**kwargs``, so that they get no warning."""
+
+    def declare(f: Decorated) -> Decorated:
+        f.accepts = names  # type: ignore[attr-defined]
+        return f
+
+    return declare
+
+
+_CONNECT_KEYWORDS = frozenset(inspect.signature(connect).parameters) | CONNECTION_KEYWORDS
+
+
+def _warn_unknown(kwargs: dict[str, Any], f: Callable[..., Any], known: frozenset[str]) -> None:
+    """Warn of keywords that a function does not know and will ignore."""
+    from difflib import get_close_matches
+
+    for name in kwargs.keys() - known:
+        close = get_close_matches(name, known, n=1, cutoff=0.75)
+        if f is connect and not close:
+            continue  # whole configurations are spread into connect()
+        hint = f"; did you mean {close[0]}?" if close else ""
+        warnings.warn(
+            f"{f.__name__}() does not know the keyword {name!r}, which is ignored{hint}",
+            RenderWarning,
+            stacklevel=4 if f is not connect else 3,
+        )
+
+
+# ------------------------------------------------------------------------------------------ owner, project
+
+
+@renderaccess
+def get_owners(
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[str]:
+    """List the owners of stacks.
+
+    Parameters
+    ----------
+    host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    return get_json(session, join_url(format_baseurl(_required("host", host), port), "owners", ""))  # type: ignore[no-any-return]
+
+
+@renderaccess
+def get_stack_metadata_by_owner(
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """List the metadata of all stacks of an owner.
+
+    Parameters
+    ----------
+    owner : str, optional
+        Owner; default that of the connection.
+    host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        StackMetaData documents, ordered by project and cycle.
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    return get_json(session, owner_url(host, port, owner, "stacks", ""))  # type: ignore[no-any-return]
+
+
+@renderaccess
+def get_projects_by_owner(
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[str]:
+    """List the projects of an owner that hold a stack.
+
+    Parameters
+    ----------
+    owner : str, optional
+        Owner; default that of the connection.
+    host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    list of str
+        In the order of the server's stack list, each once.
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    return list(dict.fromkeys(s["project"] for s in _stack_ids(host, port, owner, session)))
+
+
+@renderaccess
+def get_stacks_by_owner_project(
+    owner: str | None = None,
+    project: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[str]:
+    """List the names of the stacks of a project.
+
+    Parameters
+    ----------
+    owner, project : str, optional
+        Default: those of the connection.
+    host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    wanted = _required("project", project)
+    return [s["stack"] for s in _stack_ids(host, port, owner, session) if s["project"] == wanted]
+
+
+def _stack_ids(
+    host: str | None, port: int | None, owner: str | None, session: requests.Session | None
+) -> Iterator[dict[str, str]]:
+    for metadata in get_json(session, owner_url(host, port, owner, "stacks", "")):
+        yield metadata["stackId"]
