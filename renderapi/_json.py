@@ -108,6 +108,11 @@ def dumps(obj: Any) -> bytes:
         If something cannot be written as JSON.
     """
     if _orjson is not None:
+        if isinstance(obj, list) and obj:
+            join = getattr(type(obj[0]), "_join_json", None)
+            joined: bytes | None = join(obj) if join is not None else None
+            if joined is not None:
+                return joined
         try:
             content: bytes = _orjson.dumps(obj, _encode_fast, _ORJSON_OPTIONS)
         except TypeError:

@@ -1,0 +1,451 @@
+"""Importing tile specs without Java: boxes derived in numpy, batches sent over REST by threads.
+
+This is what ``ImportJsonClient`` of render-ws-java-client does (derive every bounding box, send one
+ResolvedTileSpecCollection), cut into batches by count and bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import requests
+from renderapi.geometry import bounding_boxes
+from renderapi.stack import get_full_stack_metadata, set_stack_state
+
+from renderapi import _json, _transport
+from renderapi.errors import (
+    AccessDeniedError,
+    ImportFailedError,
+    NotFoundError,
+    RenderWarning,
+    SpecError,
+    StackStateError,
+)
+from renderapi.render import stack_url
+from renderapi.resolvedtiles import check_tiles
+
+if TYPE_CHECKING:
+    from renderapi.tilespec import TileSpec
+
+logger = logging.getLogger("renderapi.client")
+
+#: A batch is sent when it holds this many tile specs ...
+BATCH_TILES = 5000
+#: ... or when its JSON would exceed about this many bytes.
+BATCH_BYTES = 16 * 2**20
+#: More threads than this gain nothing: encoding is bound to one core, and a server has one writer.
+MAX_THREADS = 8
+
+Document = dict[str, Any]
+
+
+@dataclass
+class Connection:
+    """Where an import goes."""
+
+    host: str | None
+    port: int | None
+    owner: str | None
+    project: str | None
+    session: requests.Session | None
+    render: Any = None
+
+    def keywords(self) -> dict[str, Any]:
+        """Give the connection keywords of the endpoint functions."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "owner": self.owner,
+            "project": self.project,
+            "session": self.session,
+            "render": self.render,
+        }
+
+    def thread_session(self) -> requests.Session | None:
+        """Give the session for the running thread: a caller's own, else one for each thread."""
+        if self.session is not None and not isinstance(self.session, _transport.RenderSession):
+            return self.session
+        return self.render.session if self.render is not None else None
+
+
+@dataclass
+class Batch:
+    """Some tiles of an import, encoded."""
+
+    tile_ids: list[str]
+    content: bytes
+
+
+@dataclass
+class Import:
+    """An import under way: what it needs to know of all batches.
+
+    Parameters
+    ----------
+    stack : str
+        Stack, LOADING.
+    connection : Connection
+        Where it goes.
+    shared : dict
+        Shared transform documents by id.
+    derive : {"client", "server", "none"}
+        Who derives the bounding boxes; with ``none`` the tiles bring theirs.
+    """
+
+    stack: str
+    connection: Connection
+    shared: dict[str, Document] = field(default_factory=dict)
+    derive: str = "client"
+    stored: int = 0
+    failures: list[tuple[list[str], Exception]] = field(default_factory=list)
+    unsent_shared: dict[str, Document] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Shared transforms that no tile refers to go with the first batch: Java stores them too."""
+        self.unsent_shared = dict(self.shared)
+
+    def encode(self, tiles: Sequence[Document]) -> Iterator[Batch]:
+        """Check tiles, give them boxes, and encode them in batches of limited size.
+
+        Raises
+        ------
+        SpecError
+            If a tile has no id or size, a transform that cannot be evaluated, a reference to nowhere or a
+            number that is not finite.
+        """
+        check_tiles(tiles, self.shared)
+        if self.derive == "client":
+            boxes = bounding_boxes(tiles, self.shared)
+            for tile, (min_x, min_y, max_x, max_y) in zip(tiles, boxes.tolist()):
+                tile["minX"], tile["minY"], tile["maxX"], tile["maxY"] = min_x, min_y, max_x, max_y
+        yield from self._encode_within_bytes(tiles)
+
+    def _encode_within_bytes(self, tiles: Sequence[Document]) -> Iterator[Batch]:
+        used = {}
+        if self.shared:
+            used = {key: self.shared[key] for key in sorted(_referenced(tiles, self.shared))}
+            unsent, self.unsent_shared = self.unsent_shared, {}
+            used.update(unsent)
+        content = _json.dumps(
+            {"transformIdToSpecMap": used, "tileIdToSpecMap": {tile["tileId"]: tile for tile in tiles}}
+        )
+        if len(content) > BATCH_BYTES and len(tiles) > 1:
+            self.unsent_shared.update(used)
+            half = len(tiles) // 2
+            yield from self._encode_within_bytes(tiles[:half])
+            yield from self._encode_within_bytes(tiles[half:])
+        else:
+            yield Batch([tile["tileId"] for tile in tiles], content)
+
+    def send(self, batch: Batch) -> int:
+        """Send one batch, and give the number of tiles stored."""
+        at = self.connection
+        _transport.send(
+            at.thread_session(),
+            "PUT",
+            stack_url(at.host, at.port, at.owner, at.project, self.stack, "resolvedTiles"),
+            params={"deriveData": "true" if self.derive == "server" else "false"},
+            document=batch.content,
+        )
+        return len(batch.tile_ids)
+
+    def finish(self) -> None:
+        """Raise what went wrong, if anything did."""
+        if not self.failures:
+            return
+        tile_ids, first = self.failures[0]
+        lost = sum(len(ids) for ids, _ in self.failures)
+        shown = ", ".join(tile_ids[:3]) + (" ..." if len(tile_ids) > 3 else "")
+        summary = (
+            f"{lost} tile specs in {len(self.failures)} batch{'es' * (len(self.failures) > 1)} were not stored "
+            f"in stack {self.stack} ({self.stored} were). First batch that failed: {shown}. The reason: {first}"
+        )
+        if isinstance(first, requests.RequestException):
+            # a server that cannot be reached is never a RenderError
+            error: Exception = type(first)(summary)
+            error.__dict__.update({**first.__dict__, "failures": self.failures, "stored": self.stored})
+            raise error from first
+        raise ImportFailedError(
+            summary,
+            failures=self.failures,
+            stored=self.stored,
+            method=getattr(first, "method", None),
+            url=getattr(first, "url", None),
+            status_code=getattr(first, "status_code", None),
+            server_text=getattr(first, "server_text", None),
+        ) from first
+
+
+def _referenced(tiles: Iterable[Document], shared: Mapping[str, Document]) -> set[str]:
+    """Give the ids of the shared transforms that tiles need, also through other shared transforms."""
+    found: set[str] = set()
+    stack: list[Any] = [tile.get("transforms") for tile in tiles]
+    while stack:
+        spec = stack.pop()
+        if not spec:
+            continue
+        kind = spec.get("type")
+        if kind == "ref":
+            ref = spec.get("refId")
+            if ref in shared and ref not in found:
+                found.add(ref)
+                stack.append(shared[ref])
+        elif kind == "interpolated":
+            stack += [spec.get("a"), spec.get("b")]
+        else:
+            stack += spec.get("specList") or ()
+    return found
+
+
+def make_loading(stack: str, connection: Connection) -> None:
+    """Set a stack LOADING unless it is, as every Java import does.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    StackStateError
+        If it is read-only.
+    """
+    state = get_full_stack_metadata(stack, **connection.keywords()).get("state")
+    if state == "READ_ONLY":
+        raise StackStateError(
+            f"stack {stack} is READ_ONLY: nothing was imported. If it is to change, set it COMPLETE, then LOADING"
+        )
+    if state != "LOADING":
+        set_stack_state(stack, "LOADING", **connection.keywords())
+
+
+def as_documents(tiles: Iterable[TileSpec | Mapping[str, Any]], bounds: bool = False) -> list[Document]:
+    """Give the documents of tiles, which may be changed."""
+    return [
+        dict(tile) if isinstance(tile, Mapping) else (tile.to_dict(bounds=True) if bounds else tile.to_dict())
+        for tile in tiles
+    ]
+
+
+def shared_documents(transforms: Iterable[Any] | None) -> dict[str, Document]:
+    """Give shared transforms as documents by id; of two with one id the later counts, as in Java.
+
+    Raises
+    ------
+    SpecError
+        If one has no id.
+    """
+    result: dict[str, Document] = {}
+    for index, transform in enumerate(transforms or ()):
+        document = dict(transform) if isinstance(transform, Mapping) else transform.to_dict()
+        transform_id = document.get("id") or getattr(transform, "transformId", None)
+        if not transform_id:
+            raise SpecError(f"shared transform {index} has no id, so that no tile can refer to it")
+        result[transform_id] = {**document, "id": transform_id}
+    return result
+
+
+def import_all(
+    job: Import, tiles: Sequence[TileSpec | Mapping[str, Any]], batch: int, threads: int, progress: Any
+) -> None:
+    """Import tiles that are all at hand: everything is checked and encoded before anything is sent.
+
+    Raises
+    ------
+    SpecError
+        If a tile is bad; nothing was sent.
+    ImportFailedError
+        If batches failed.
+    """
+    tiles = _without_duplicates(tiles)
+    batches: list[Batch] = []
+    for start in range(0, len(tiles), batch):
+        documents = as_documents(tiles[start : start + batch], bounds=job.derive == "none")
+        batches.extend(job.encode(documents))
+    _send_all(job, batches, threads, progress, len(tiles))
+
+
+def import_stream(
+    job: Import,
+    tiles: Iterable[TileSpec | Mapping[str, Any]],
+    batch: int,
+    threads: int,
+    progress: Any,
+    total: int | None = None,
+) -> None:
+    """Import tiles that come one after the other, holding a few batches at a time.
+
+    A bad tile stops the import; the batches before it are stored, and the error says how many tiles that is.
+    """
+
+    def batches() -> Iterator[Batch | None]:
+        seen: set[int] = set()
+        for group in _grouped(tiles, batch):
+            documents = as_documents(group, bounds=job.derive == "none")
+            documents = _without_duplicates(documents)
+            hashes = {hash(document.get("tileId")) for document in documents}
+            if not seen.isdisjoint(hashes):
+                yield None  # a tile was sent before: the later one counts, so wait until that one is stored
+            seen |= hashes
+            try:
+                yield from job.encode(documents)
+            except SpecError as error:
+                yield None
+                raise SpecError(f"{error} ({job.stored} tile specs before it were stored)") from error
+
+    _send_all(job, batches(), threads, progress, total)
+
+
+def _grouped(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    group: list[Any] = []
+    for item in items:
+        group.append(item)
+        if len(group) >= size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _without_duplicates(tiles: Sequence[Any]) -> Sequence[Any]:
+    """Leave out tiles that a later one with the same id replaces, with a warning where they differ."""
+    ids = [tile.get("tileId") if isinstance(tile, Mapping) else tile.tileId for tile in tiles]
+    if len(set(ids)) == len(ids):
+        return tiles
+    last: dict[Any, Any] = {}
+    different = []
+    for tile_id, tile in zip(ids, tiles):
+        if tile_id in last and as_documents([last[tile_id], tile])[0] != as_documents([tile])[0]:
+            different.append(str(tile_id))
+        last[tile_id] = tile
+    if different:
+        shown = ", ".join(different[:5]) + (f" and {len(different) - 5} more" if len(different) > 5 else "")
+        warnings.warn(
+            f"different tile specs have the same tileId, the later one counts: {shown}",
+            RenderWarning,
+            stacklevel=2,
+        )
+    return list(last.values())
+
+
+def _send_all(
+    job: Import, batches: Iterable[Batch | None], threads: int, progress: Any, total: int | None
+) -> None:
+    """Send batches from several threads, with at most two for each waiting; None waits for all before it."""
+    workers = max(1, min(threads, MAX_THREADS))
+    with progress_reporter(progress, total, "importing tile specs") as advance:
+        if workers == 1 or (isinstance(batches, list) and len(batches) == 1):
+            for batch in batches:
+                if batch is not None:
+                    _count(job, batch, _outcome(job, batch), advance)
+                    if _is_hopeless(job):
+                        break
+        else:
+            _send_from_threads(job, batches, workers, advance)
+    job.finish()
+
+
+def _send_from_threads(
+    job: Import, batches: Iterable[Batch | None], workers: int, advance: Callable[[int], None]
+) -> None:
+    waiting: dict[Future[Exception | None], Batch] = {}
+
+    def collect(until: int) -> None:
+        while len(waiting) > until:
+            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                _count(job, waiting.pop(future), future.result(), advance)
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="renderapi-import") as executor:
+        try:
+            for batch in batches:
+                if batch is None:
+                    collect(until=0)
+                    continue
+                collect(until=2 * workers - 1)
+                if _is_hopeless(job):
+                    job.failures.append((batch.tile_ids, job.failures[0][1]))
+                    continue
+                waiting[executor.submit(_outcome, job, batch)] = batch
+            collect(until=0)
+        except BaseException:
+            # Ctrl-C, or a bad tile in a stream: what is not on its way yet stays here
+            executor.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _outcome(job: Import, batch: Batch) -> Exception | None:
+    try:
+        job.send(batch)
+    except Exception as error:
+        return error
+    return None
+
+
+def _count(job: Import, batch: Batch, error: Exception | None, advance: Callable[[int], None]) -> None:
+    if error is None:
+        job.stored += len(batch.tile_ids)
+        advance(len(batch.tile_ids))
+    else:
+        logger.error("a batch of %d tile specs was not stored: %s", len(batch.tile_ids), error)
+        job.failures.append((batch.tile_ids, error))
+
+
+def _is_hopeless(job: Import) -> bool:
+    """Tell whether a failure means that every other batch would fail as well."""
+    fatal = (StackStateError, NotFoundError, AccessDeniedError, requests.ConnectionError)
+    return any(isinstance(error, fatal) for _, error in job.failures)
+
+
+@contextmanager
+def progress_reporter(progress: Any, total: int | None, what: str) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told of each step forward.
+
+    Parameters
+    ----------
+    progress : bool, str, callable or object with ``update``, optional
+        True (or the text beside the bar) for a bar of tqdm; a function, called with the number done and the
+        total; or a bar of your own.
+    total : int, optional
+        Number of steps, if it is known.
+    what : str
+        Text beside the bar.
+
+    Raises
+    ------
+    ImportError
+        If a bar is wanted and tqdm is not installed.
+    """
+    if not progress:
+        yield lambda n: None
+    elif hasattr(progress, "update"):
+        yield progress.update
+    elif callable(progress):
+        done = 0
+
+        def tell(n: int) -> None:
+            nonlocal done
+            done += n
+            progress(done, total)
+
+        yield tell
+    else:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError as error:
+            raise ImportError('a progress bar needs tqdm: pip install "render-python[progress]"') from error
+        bar: AbstractContextManager[Any] = tqdm(
+            total=total, desc=progress if isinstance(progress, str) else what, unit=" tiles", unit_scale=True
+        )
+        with bar as opened:
+            yield opened.update
+
+
+def default_threads(poolsize: int | None) -> int:
+    """Give the number of threads that send, for the pool size that a caller asks for."""
+    cores = os.cpu_count() or 1
+    return max(1, min(poolsize or cores, 2 * cores, MAX_THREADS))

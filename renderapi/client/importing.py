@@ -1,0 +1,646 @@
+"""Importing tile specs into a stack, by Java where client scripts are configured, else in Python.
+
+Both ways derive every bounding box on this side and store the same documents. ``engine="java"`` or
+``engine="python"`` chooses explicitly.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from renderapi.client.client_calls import importJsonClient
+from renderapi.stack import set_stack_state
+
+from renderapi import _json
+from renderapi.client import _bulk
+from renderapi.client.validation import TemTileSpecValidator, TileSpecValidator
+from renderapi.errors import SpecError
+from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool
+from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool as WithPool
+from renderapi.render import Render, RenderClient, accepts, renderaccess
+from renderapi.resolvedtiles import put_tilespecs
+from renderapi.utils import open_text, renderdump_temp
+
+if TYPE_CHECKING:
+    from renderapi.tilespec import TileSpec
+
+logger = logging.getLogger("renderapi.client")
+
+__all__ = [
+    "WithMultiprocessingPool",
+    "WithPool",
+    "import_jsonfiles",
+    "import_jsonfiles_and_transforms_parallel_by_z",
+    "import_jsonfiles_parallel",
+    "import_jsonfiles_validate_client",
+    "import_single_json_file",
+    "import_tilespecs",
+    "import_tilespecs_parallel",
+]
+
+#: Keywords that the import functions read beside those of their signature.
+_OPTIONS = ("engine", "progress", "batch_size", "session", "stdout", "stderr", "validator")
+#: What ``import_jsonfiles_validate_client`` has always asked of tiles.
+_VALIDATOR_DATA = "minCoordinate:-500,maxCoordinate:100000,minSize:500,maxSize:10000"
+
+
+def _uses_java(engine: str | None, client_script: str | None, client_scripts: str | None) -> bool:
+    if engine not in (None, "java", "python"):
+        raise ValueError(f"engine is {engine!r}; it must be 'java' or 'python'")
+    if engine is not None:
+        return engine == "java"
+    if client_script:
+        return True
+    return bool(client_scripts) and Path(_script_in(client_scripts)).is_file()  # type: ignore[arg-type]
+
+
+def _script_in(client_scripts: str) -> str:
+    return RenderClient.clientscript_from_clientscripts(client_scripts)
+
+
+class _Target:
+    """The connection of an import, as the keywords of each kind of function that is called for it."""
+
+    def __init__(self, values: dict[str, Any], kwargs: dict[str, Any]) -> None:
+        self.rest = {name: values[name] for name in ("host", "port", "owner", "project", "render")}
+        self.rest["session"] = kwargs.get("session")
+        self.connection = _bulk.Connection(**self.rest)
+        client_script = values.get("client_script") or kwargs.get("client_script")
+        client_scripts = values.get("client_scripts") or kwargs.get("client_scripts")
+        self.by_java = _uses_java(kwargs.get("engine"), client_script, client_scripts)
+        if client_script is None and client_scripts:
+            client_script = _script_in(client_scripts)
+        streams = {name: kwargs[name] for name in ("stdout", "stderr") if name in kwargs}
+        self.java = {
+            **{name: self.rest[name] for name in ("host", "port", "owner", "project")},
+            "client_script": client_script,
+            "memGB": values.get("memGB") or kwargs.get("memGB"),
+            **streams,
+        }
+
+
+def _read_transforms(transformFile: str | None) -> list[dict[str, Any]]:
+    return [] if transformFile is None else _read_list(transformFile)
+
+
+def _read_list(path: str | Path) -> list[dict[str, Any]]:
+    """Read a JSON file, gzipped if its name says so, that must hold a list of objects."""
+    with open_text(path) as file:
+        content = file.read()
+    try:
+        documents = _json.loads(content)
+    except ValueError as error:
+        raise SpecError(f"{path} is not JSON: {error}") from error
+    if not isinstance(documents, list) or not all(isinstance(d, dict) for d in documents):
+        raise SpecError(f"{path} must hold a JSON list of objects")
+    return documents
+
+
+def _import_files(
+    target: _Target,
+    stack: str,
+    jsonfiles: Sequence[str],
+    transforms: list[dict[str, Any]],
+    options: dict[str, Any],
+    threads: int = 1,
+    validator: TileSpecValidator | None = None,
+) -> list[str]:
+    """Import JSON files in Python, one after the other in memory, and give the ids of rejected tiles."""
+    job = _bulk.Import(stack, target.connection, _bulk.shared_documents(transforms))
+    rejected: list[str] = []
+
+    def tiles() -> Iterator[dict[str, Any]]:
+        for path in jsonfiles:
+            documents = _read_list(path)
+            if validator is not None:
+                documents, problems = validator.split(documents, job.shared)
+                rejected.extend(problems)
+            yield from documents
+
+    _bulk.make_loading(stack, target.connection)
+    _bulk.import_stream(
+        job, tiles(), options.get("batch_size") or _bulk.BATCH_TILES, threads, options.get("progress")
+    )
+    return rejected
+
+
+@renderaccess
+@accepts(*_OPTIONS)
+def import_single_json_file(
+    stack: str,
+    jsonfile: str,
+    transformFile: str | None = None,
+    subprocess_mode: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> None:
+    """Import one JSON file of tile specs; the stack is left LOADING.
+
+    Parameters
+    ----------
+    stack : str
+        Stack; it is set LOADING if it is not.
+    jsonfile : str
+        File with a JSON list of TileSpec documents; ``.gz`` is read too.
+    transformFile : str, optional
+        File with a JSON list of the shared transforms that the tiles refer to.
+    subprocess_mode : str, optional
+        How a Java client is run, see `renderapi.client.run_subprocess_mode`.
+    client_script, memGB, host, port, owner, project, render
+        Connection.
+    **kwargs
+        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 5000).
+
+    Raises
+    ------
+    SpecError
+        If a file or tile is bad.
+    ImportFailedError
+        If batches were not stored; it lists their tile ids.
+    ClientScriptError
+        If the Java client failed.
+    """
+    target = _Target(locals(), kwargs)
+    if target.by_java:
+        importJsonClient(
+            stack,
+            tileFiles=[jsonfile],
+            transformFile=transformFile,
+            subprocess_mode=subprocess_mode,
+            **target.java,
+        )
+    else:
+        _import_files(target, stack, [jsonfile], _read_transforms(transformFile), kwargs)
+
+
+@renderaccess
+@accepts(*_OPTIONS)
+def import_jsonfiles(
+    stack: str,
+    jsonfiles: Sequence[str],
+    transformFile: str | None = None,
+    subprocess_mode: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    close_stack: bool = True,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> None:
+    """Import JSON files of tile specs, one after the other.
+
+    Parameters
+    ----------
+    stack : str
+        Stack; it is set LOADING first.
+    jsonfiles : list of str
+        Files with a JSON list of TileSpec documents each; ``.gz`` is read too.
+    transformFile : str, optional
+        File with a JSON list of the shared transforms that the tiles refer to.
+    subprocess_mode : str, optional
+        How a Java client is run, see `renderapi.client.run_subprocess_mode`.
+    close_stack : bool
+        Set the stack COMPLETE in the end. Default True.
+    client_script, memGB, host, port, owner, project, render
+        Connection.
+    **kwargs
+        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 5000).
+
+    Raises
+    ------
+    SpecError
+        If a file or tile is bad; the batches before it are stored.
+    ImportFailedError
+        If batches were not stored; it lists their tile ids.
+    ClientScriptError
+        If the Java client failed.
+    """
+    target = _Target(locals(), kwargs)
+    set_stack_state(stack, "LOADING", **target.rest)
+    if target.by_java:
+        importJsonClient(
+            stack,
+            tileFiles=list(jsonfiles),
+            transformFile=transformFile,
+            subprocess_mode=subprocess_mode,
+            **target.java,
+        )
+    else:
+        _import_files(target, stack, jsonfiles, _read_transforms(transformFile), kwargs)
+    if close_stack:
+        set_stack_state(stack, "COMPLETE", **target.rest)
+
+
+@renderaccess
+@accepts(*_OPTIONS)
+def import_jsonfiles_validate_client(
+    stack: str,
+    jsonfiles: Sequence[str],
+    transformFile: str | None = None,
+    client_script: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    close_stack: bool = True,
+    mem: int = 6,
+    validator: str | TileSpecValidator | None = None,
+    subprocess_mode: str | None = None,
+    memGB: str | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> None:
+    """Import JSON files of tile specs, leaving out tiles that a validator rejects.
+
+    Parameters
+    ----------
+    stack : str
+        Stack; it is set LOADING first.
+    jsonfiles : list of str
+        Files with a JSON list of TileSpec documents each; ``.gz`` is read too.
+    transformFile : str, optional
+        File with a JSON list of the shared transforms that the tiles refer to.
+    close_stack : bool
+        Set the stack COMPLETE in the end. Default True.
+    mem : int
+        Ignored, as it always was: see `memGB`.
+    validator : str, optional
+        Settings of the ``TemTileSpecValidator``, as ``"minCoordinate:-500,maxSize:9000"``. Default:
+        coordinates from -500 to 100,000 and sizes from 500 to 10,000 pixels.
+    subprocess_mode : str, optional
+        How a Java client is run, see `renderapi.client.run_subprocess_mode`.
+    client_script, memGB, host, port, owner, project, render
+        Connection.
+    **kwargs
+        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 5000).
+
+    Warns
+    -----
+    RenderWarning
+        If tiles were rejected: it names them and why. (Java only logs them.)
+
+    Raises
+    ------
+    SpecError
+        If a file or tile is bad; the batches before it are stored.
+    ImportFailedError
+        If batches were not stored; it lists their tile ids.
+    ClientScriptError
+        If the Java client failed.
+    """
+    target = _Target(locals(), kwargs)
+    data = _VALIDATOR_DATA if validator is None else validator
+    checker = data if isinstance(data, TileSpecValidator) else TemTileSpecValidator.from_data(data)
+    set_stack_state(stack, "LOADING", **target.rest)
+    if target.by_java:
+        importJsonClient(
+            stack,
+            tileFiles=[
+                "--validatorClass",
+                f"org.janelia.alignment.spec.validator.{type(checker).__name__}",
+                "--validatorData",
+                checker.data(),
+                *jsonfiles,
+            ],
+            transformFile=transformFile,
+            subprocess_mode=subprocess_mode,
+            **target.java,
+        )
+    else:
+        _import_files(target, stack, jsonfiles, _read_transforms(transformFile), kwargs, validator=checker)
+    if close_stack:
+        set_stack_state(stack, "COMPLETE", **target.rest)
+
+
+@renderaccess
+@accepts(*_OPTIONS)
+def import_jsonfiles_parallel(
+    stack: str,
+    jsonfiles: Sequence[str],
+    poolsize: int = 20,
+    transformFile: str | None = None,
+    mpPool: Any = WithPool,
+    client_scripts: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    close_stack: bool = True,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> None:
+    """Import JSON files of tile specs, several at a time.
+
+    Parameters
+    ----------
+    stack : str
+        Stack; it is set LOADING first.
+    jsonfiles : list of str
+        Files with a JSON list of TileSpec documents each; ``.gz`` is read too.
+    poolsize : int
+        Number of Java clients at a time; in Python, the most threads that send.
+    transformFile : str, optional
+        File with a JSON list of the shared transforms that the tiles refer to.
+    mpPool : type
+        Class of the pool that the Java clients are started from.
+    close_stack : bool
+        Set the stack COMPLETE in the end. Default True.
+    client_scripts, host, port, owner, project, render
+        Connection.
+    **kwargs
+        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 5000).
+
+    Raises
+    ------
+    SpecError
+        If a file or tile is bad; the batches before it are stored.
+    ImportFailedError
+        If batches were not stored; it lists their tile ids.
+    ClientScriptError
+        If a Java client failed; the stack stays LOADING.
+    """
+    target = _Target(locals(), kwargs)
+    set_stack_state(stack, "LOADING", **target.rest)
+    if target.by_java:
+        run = partial(_import_one, stack=stack, java=target.java)
+        with mpPool(poolsize) as pool:
+            pool.map(run, [(jsonfile, transformFile) for jsonfile in jsonfiles])
+    else:
+        _import_files(
+            target,
+            stack,
+            jsonfiles,
+            _read_transforms(transformFile),
+            kwargs,
+            threads=_bulk.default_threads(poolsize),
+        )
+    if close_stack:
+        set_stack_state(stack, "COMPLETE", **target.rest)
+
+
+def _import_one(files: tuple[str, str | None], stack: str, java: dict[str, Any]) -> None:
+    """Run one Java import; at module level, because process pools pickle it."""
+    jsonfile, transformfile = files
+    importJsonClient(stack, tileFiles=[jsonfile], transformFile=transformfile, **java)
+
+
+@renderaccess
+@accepts(*_OPTIONS)
+def import_jsonfiles_and_transforms_parallel_by_z(
+    stack: str,
+    jsonfiles: Sequence[str],
+    transformfiles: Sequence[str],
+    poolsize: int = 20,
+    mpPool: Any = WithPool,
+    client_scripts: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    close_stack: bool = True,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> None:
+    """Import JSON files of tile specs that have a file of shared transforms each.
+
+    Parameters
+    ----------
+    stack : str
+        Stack; it is set LOADING first.
+    jsonfiles : list of str
+        Files with a JSON list of TileSpec documents each; ``.gz`` is read too.
+    transformfiles : list of str
+        For each of them the file with a JSON list of shared transforms.
+    poolsize : int
+        Number of Java clients at a time; in Python the files are taken in order.
+    mpPool : type
+        Class of the pool that the Java clients are started from.
+    close_stack : bool
+        Set the stack COMPLETE in the end. Default True.
+    client_scripts, host, port, owner, project, render
+        Connection.
+    **kwargs
+        ``engine=`` ("java" or "python"), ``batch_size=`` (tiles in a request, default 5000).
+
+    Raises
+    ------
+    ValueError
+        If there are not as many transform files as tile files; nothing is sent.
+    SpecError
+        If a file or tile is bad; the batches before it are stored.
+    ImportFailedError
+        If batches were not stored; it lists their tile ids.
+    ClientScriptError
+        If a Java client failed; the stack stays LOADING.
+    """
+    jsonfiles, transformfiles = list(jsonfiles), list(transformfiles)
+    if len(jsonfiles) != len(transformfiles):
+        raise ValueError(
+            f"{len(jsonfiles)} tile files need as many transform files, not {len(transformfiles)}"
+        )
+    target = _Target(locals(), kwargs)
+    set_stack_state(stack, "LOADING", **target.rest)
+    if target.by_java:
+        run = partial(_import_one, stack=stack, java=target.java)
+        with mpPool(poolsize) as pool:
+            pool.map(run, list(zip(jsonfiles, transformfiles)))
+    else:
+        for jsonfile, transformfile in zip(jsonfiles, transformfiles):
+            _import_files(target, stack, [jsonfile], _read_transforms(transformfile), kwargs)
+    if close_stack:
+        set_stack_state(stack, "COMPLETE", **target.rest)
+
+
+@renderaccess
+@accepts(*_OPTIONS, "resolved_tiles", "poolsize")
+def import_tilespecs(
+    stack: str,
+    tilespecs: Iterable[TileSpec] | None,
+    sharedTransforms: list[Any] | None = None,
+    use_rest: bool = False,
+    deriveData: bool = True,
+    subprocess_mode: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> None:
+    """Import tile specs; the stack is left LOADING.
+
+    Parameters
+    ----------
+    stack : str
+        Stack; unless `use_rest` is set, it is set LOADING if it is not.
+    tilespecs : iterable of TileSpec
+        Tiles. Of a list every tile is checked before anything is sent; other iterables are sent as they come.
+    sharedTransforms : list of transform, optional
+        Every shared transform that the tiles refer to, also those that the stack has already.
+    use_rest : bool
+        Send the tiles as they are, as `renderapi.resolvedtiles.put_tilespecs` does.
+    deriveData : bool
+        With `use_rest`: let the server derive the bounding boxes; without, the tiles' own are sent.
+    subprocess_mode : str, optional
+        How a Java client is run, see `renderapi.client.run_subprocess_mode`.
+    host, port, owner, project, client_script, memGB, render
+        Connection.
+    **kwargs
+        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 5000),
+        ``poolsize=`` (threads that send, default 1), ``resolved_tiles=`` (with `use_rest`, instead of tiles).
+
+    Raises
+    ------
+    SpecError
+        If a tile is bad: no id or size, a reference to nowhere, a number that is not finite.
+    ImportFailedError
+        If batches were not stored; it lists their tile ids.
+    ClientScriptError
+        If the Java client failed.
+    """
+    target = _Target(locals(), kwargs)
+    if use_rest and kwargs.get("resolved_tiles") is not None:
+        put_tilespecs(stack, kwargs["resolved_tiles"], deriveData, **target.rest)
+        return
+    if tilespecs is None:
+        raise ValueError("import_tilespecs needs tilespecs (or resolved_tiles= together with use_rest=True)")
+    if use_rest:
+        derive = "server" if deriveData else "none"
+        _import_tiles(target, stack, tilespecs, sharedTransforms, derive, 1, kwargs)
+    elif target.by_java:
+        _import_by_java(target, stack, [list(tilespecs)], sharedTransforms, subprocess_mode)
+    else:
+        _bulk.make_loading(stack, target.connection)
+        threads = _bulk.default_threads(kwargs.get("poolsize") or 1)
+        _import_tiles(target, stack, tilespecs, sharedTransforms, "client", threads, kwargs)
+
+
+def _import_tiles(
+    target: _Target,
+    stack: str,
+    tilespecs: Iterable[TileSpec],
+    sharedTransforms: list[Any] | None,
+    derive: str,
+    threads: int,
+    options: dict[str, Any],
+) -> None:
+    job = _bulk.Import(stack, target.connection, _bulk.shared_documents(sharedTransforms), derive)
+    batch = options.get("batch_size") or _bulk.BATCH_TILES
+    if isinstance(tilespecs, (list, tuple)):
+        _bulk.import_all(job, tilespecs, batch, threads, options.get("progress"))
+    else:
+        _bulk.import_stream(job, tilespecs, batch, threads, options.get("progress"))
+
+
+def _import_by_java(
+    target: _Target,
+    stack: str,
+    groups: list[list[TileSpec]],
+    sharedTransforms: list[Any] | None,
+    subprocess_mode: str | None,
+    pool: Callable[[], Any] | None = None,
+) -> None:
+    """Write tiles to temporary files, run Java on them, and remove the files whatever happens."""
+    with ExitStack() as files:
+
+        def temporary(documents: Any) -> str:
+            path = renderdump_temp(documents)
+            files.callback(Path(path).unlink, missing_ok=True)
+            return path
+
+        transform_file = temporary(list(sharedTransforms)) if sharedTransforms else None
+        run = partial(_import_one, stack=stack, java={**target.java, "subprocess_mode": subprocess_mode})
+        work = [(temporary(group), transform_file) for group in groups]
+        if pool is None:
+            for item in work:
+                run(item)
+        else:
+            with pool() as opened:
+                opened.map(run, work)
+
+
+@renderaccess
+@accepts(*_OPTIONS)
+def import_tilespecs_parallel(
+    stack: str,
+    tilespecs: Iterable[TileSpec],
+    sharedTransforms: list[Any] | None = None,
+    subprocess_mode: str | None = None,
+    poolsize: int = 20,
+    mpPool: Any = WithPool,
+    close_stack: bool = True,
+    max_tilespecs_per_group: int | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> None:
+    """Import tile specs, several batches at a time.
+
+    Parameters
+    ----------
+    stack : str
+        Stack; it is set LOADING first.
+    tilespecs : iterable of TileSpec
+        Tiles. Of a list every tile is checked before anything is sent; other iterables are sent as they come.
+    sharedTransforms : list of transform, optional
+        Every shared transform that the tiles refer to, also those that the stack has already.
+    subprocess_mode : str, optional
+        How a Java client is run, see `renderapi.client.run_subprocess_mode`.
+    poolsize : int
+        Number of Java clients at a time; in Python, the most threads that send.
+    mpPool : type
+        Class of the pool that the Java clients are started from.
+    close_stack : bool
+        Set the stack COMPLETE in the end, if everything was stored. Default True.
+    max_tilespecs_per_group : int, optional
+        Most tiles of a Java client, or of a request. Default: an equal share for each client; 5000 for a
+        request.
+    host, port, owner, project, client_script, memGB, render
+        Connection.
+    **kwargs
+        ``engine=`` ("java" or "python") and ``progress=`` (True for a bar of tqdm, a function, or a bar).
+
+    Raises
+    ------
+    SpecError
+        If a tile is bad: no id or size, a reference to nowhere, a number that is not finite.
+    ImportFailedError
+        If batches were not stored; it lists their tile ids, and the stack stays LOADING.
+    ClientScriptError
+        If a Java client failed; the stack stays LOADING.
+    """
+    target = _Target(locals(), kwargs)
+    set_stack_state(stack, "LOADING", **target.rest)
+    if target.by_java:
+        tiles = list(tilespecs)
+        size = max_tilespecs_per_group or max(1, math.ceil(len(tiles) / poolsize))
+        groups = [tiles[start : start + size] for start in range(0, len(tiles), size)]
+        _import_by_java(target, stack, groups, sharedTransforms, subprocess_mode, partial(mpPool, poolsize))
+    else:
+        options = {**kwargs, "batch_size": max_tilespecs_per_group or kwargs.get("batch_size")}
+        threads = _bulk.default_threads(poolsize)
+        _import_tiles(target, stack, tilespecs, sharedTransforms, "client", threads, options)
+    if close_stack:
+        set_stack_state(stack, "COMPLETE", **target.rest)

@@ -1,0 +1,327 @@
+"""Tile specs together with the shared transforms that they refer to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from renderapi import _json, _transport
+from renderapi.errors import RenderError, SpecError
+from renderapi.render import Render, format_preamble, renderaccess, stack_url
+from renderapi.tilespec import TileSpec, from_raw_parts, read_answer
+from renderapi.transform import load_transform_json
+from renderapi.utils import NullHandler, get_json, jbool, put_json
+
+if TYPE_CHECKING:
+    import requests
+
+logger = logging.getLogger(__name__)
+logger.addHandler(NullHandler())
+
+__all__ = [
+    "NullHandler",
+    "RenderError",
+    "ResolvedTiles",
+    "TileSpec",
+    "combine_resolvedtiles",
+    "format_preamble",
+    "get_json",
+    "get_resolved_tiles_from_z",
+    "jbool",
+    "load_transform_json",
+    "logger",
+    "put_json",
+    "put_tilespecs",
+]
+
+
+class ResolvedTiles:
+    """Tile specs, and the shared transforms that they refer to: a ResolvedTileSpecCollection.
+
+    Parameters
+    ----------
+    tilespecs : list of TileSpec, optional
+        The tiles.
+    transformList : list of transform, optional
+        The shared transforms; each needs a ``transformId``.
+    json : dict, optional
+        A ResolvedTileSpecCollection document to take both from. It is not changed.
+
+    Attributes
+    ----------
+    tilespecs : list of TileSpec
+    transforms : list of transform
+    """
+
+    def __init__(
+        self,
+        tilespecs: list[TileSpec] | None = None,
+        transformList: list[Any] | None = None,
+        json: dict[str, Any] | None = None,
+    ) -> None:
+        self.tilespecs = [] if tilespecs is None else tilespecs
+        self.transforms = [] if transformList is None else transformList
+        if json is not None:
+            self.from_dict(json)
+
+    def from_dict(self, d: dict[str, Any]) -> None:
+        """Take everything from a ResolvedTileSpecCollection document.
+
+        A tile or transform without an id of its own gets the key that it stands under.
+
+        Parameters
+        ----------
+        d : dict
+            The document; it is neither kept nor changed.
+        """
+        self.tilespecs = []
+        for key, document in (d.get("tileIdToSpecMap") or {}).items():
+            self.tilespecs.append(TileSpec(json={"tileId": key, **document}))
+        self.transforms = _read_shared(d.get("transformIdToSpecMap") or {})
+
+    @classmethod
+    def from_json(cls, content: bytes) -> ResolvedTiles:
+        """Read a collection from JSON; each tile is decoded when it is first touched.
+
+        Parameters
+        ----------
+        content : bytes
+            JSON.
+
+        Raises
+        ------
+        ValueError
+            If it is not the JSON of a collection.
+        """
+        resolved = cls()
+        parts = _json.split_map(content)
+        tiles = _json.split_map(parts["tileIdToSpecMap"]) if parts and "tileIdToSpecMap" in parts else None
+        if parts is None or tiles is None or not all(b'"tileId"' in raw for raw in tiles.values()):
+            document = _json.loads(content)
+            if not isinstance(document, dict):
+                raise SpecError(f"a collection of tiles is a JSON object, not a {type(document).__name__}")
+            resolved.from_dict(document)
+            return resolved
+        resolved.tilespecs = from_raw_parts(tiles.values())
+        resolved.transforms = _read_shared(_json.loads(parts.get("transformIdToSpecMap", b"{}")))
+        return resolved
+
+    def to_dict(self, bounds: bool = False) -> dict[str, Any]:
+        """Give the ResolvedTileSpecCollection document.
+
+        Parameters
+        ----------
+        bounds : bool
+            Whether to write the bounding boxes of the tiles, as in `TileSpec.to_dict`.
+
+        Raises
+        ------
+        SpecError
+            If a tile or a shared transform has no id.
+        """
+        return _collection([_as_dict(tile, bounds) for tile in self.tilespecs], self.transforms)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.tilespecs)} tile specs, {len(self.transforms)} transforms)"
+
+
+def _read_shared(documents: Mapping[str, Any]) -> list[Any]:
+    transforms = []
+    for key, document in documents.items():
+        transform = load_transform_json(document)
+        if getattr(transform, "transformId", None) is None:
+            transform.transformId = key
+        transforms.append(transform)
+    return transforms
+
+
+def _as_dict(tile: Any, bounds: bool) -> dict[str, Any]:
+    if isinstance(tile, Mapping):
+        return dict(tile)
+    # a subclass may have a to_dict of the old kind, without arguments
+    document: dict[str, Any] = tile.to_dict(bounds=True) if bounds and _is_plain(tile) else tile.to_dict()
+    return document
+
+
+def _is_plain(tile: Any) -> bool:
+    return isinstance(tile, TileSpec) and type(tile).to_dict is TileSpec.to_dict
+
+
+def _collection(tiles: list[dict[str, Any]], transforms: Iterable[Any]) -> dict[str, Any]:
+    by_tile = {}
+    for index, tile in enumerate(tiles):
+        tile_id = tile.get("tileId")
+        if not isinstance(tile_id, str) or not tile_id:
+            raise SpecError(
+                f"tile spec {index} has the tileId {tile_id!r}: an id is a text that is not empty"
+            )
+        by_tile[tile_id] = tile
+    by_id = {}
+    for index, transform in enumerate(transforms):
+        document = transform if isinstance(transform, Mapping) else transform.to_dict()
+        transform_id = document.get("id") or getattr(transform, "transformId", None)
+        if not transform_id:
+            raise SpecError(
+                f"shared transform {index} has no transformId, so that no tile can refer to it: {document!r:.200}"
+            )
+        by_id[transform_id] = document
+    return {"transformIdToSpecMap": by_id, "tileIdToSpecMap": by_tile}
+
+
+def combine_resolvedtiles(rts_l: Iterable[ResolvedTiles]) -> ResolvedTiles:
+    """Put several collections together.
+
+    Parameters
+    ----------
+    rts_l : iterable of ResolvedTiles
+        Collections; of tiles and shared transforms with one id, the last counts. Transforms without an id
+        are all kept.
+
+    Returns
+    -------
+    ResolvedTiles
+    """
+    tiles: dict[Any, TileSpec] = {}
+    transforms: dict[Any, Any] = {}
+    for resolved in rts_l:
+        tiles.update({tile.tileId: tile for tile in resolved.tilespecs})
+        for transform in resolved.transforms:
+            transform_id = getattr(transform, "transformId", None)
+            transforms[id(transform) if transform_id is None else transform_id] = transform
+    return ResolvedTiles(list(tiles.values()), list(transforms.values()))
+
+
+def check_tiles(tiles: Iterable[Mapping[str, Any]], shared_ids: Iterable[str]) -> None:
+    """Raise `SpecError` for a tile document that no server can use: no id or size, or a reference to nowhere.
+
+    Parameters
+    ----------
+    tiles : iterable of dict
+        TileSpec documents.
+    shared_ids : iterable of str
+        Ids of the shared transforms that are sent with them.
+    """
+    known = frozenset(shared_ids)
+    for index, tile in enumerate(tiles):
+        tile_id = tile.get("tileId")
+        if not isinstance(tile_id, str) or not tile_id:
+            raise SpecError(
+                f"tile spec {index} has the tileId {tile_id!r}: an id is a text that is not empty"
+            )
+        if tile.get("width") is None or tile.get("height") is None:
+            raise SpecError(f"tile {tile_id!r} has no width or height")
+        for spec in (tile.get("transforms") or {}).get("specList") or ():
+            if spec.get("type") in ("ref", "list", "interpolated"):
+                missing = sorted(_references(spec) - known)
+                if missing:
+                    raise SpecError(
+                        f"tile {tile_id} requires the following transform ids [{', '.join(missing)}], which "
+                        f"are not among the shared transforms sent with it: a server looks nowhere else"
+                    )
+
+
+def _references(spec: Mapping[str, Any]) -> set[str]:
+    kind = spec.get("type")
+    if kind == "ref":
+        return {str(spec.get("refId"))}
+    parts = spec.get("specList") or () if kind == "list" else ()
+    if kind == "interpolated":
+        parts = [part for part in (spec.get("a"), spec.get("b")) if part]
+    return set().union(*(_references(part) for part in parts)) if parts else set()
+
+
+@renderaccess
+def get_resolved_tiles_from_z(
+    stack: str,
+    z: float,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> ResolvedTiles:
+    """Get the tiles of a layer as they are stored, with the shared transforms that they refer to.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    z : float
+        Layer.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    ResolvedTiles
+
+    Raises
+    ------
+    NotFoundError
+        If the stack does not exist or has no tiles there.
+    """
+    response = _transport.send(
+        session, "GET", stack_url(host, port, owner, project, stack, "z", z, "resolvedTiles")
+    )
+    return read_answer(response, ResolvedTiles.from_json, "resolved tiles")
+
+
+@renderaccess
+def put_tilespecs(
+    stack: str,
+    resolved_tiles: ResolvedTiles | list[TileSpec] | None = None,
+    deriveData: bool = True,
+    tilespecs: list[TileSpec] | None = None,
+    shared_transforms: list[Any] | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Store tiles and shared transforms in a stack, in one request.
+
+    Parameters
+    ----------
+    stack : str
+        Stack; it must be LOADING.
+    resolved_tiles : ResolvedTiles or list of TileSpec, optional
+        What to store; anything with a ``to_dict`` that gives a ResolvedTileSpecCollection is fine.
+    deriveData : bool
+        Let the server derive the bounding boxes. Without, the tiles' own are sent, and the server refuses
+        tiles that have none.
+    tilespecs : list of TileSpec, optional
+        Instead of `resolved_tiles`.
+    shared_transforms : list of transform, optional
+        With `tilespecs`: every transform that they refer to, also those the stack has already.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+
+    Raises
+    ------
+    SpecError
+        If a tile has no id or size, refers to a transform that is not sent, or holds a number that is not
+        finite. Nothing is sent.
+    StackStateError
+        If the stack is not LOADING.
+    RenderError
+        If the server refuses otherwise; nothing was stored.
+    """
+    if resolved_tiles is None or isinstance(resolved_tiles, (list, tuple)):
+        resolved_tiles = ResolvedTiles(list(resolved_tiles or tilespecs or ()), list(shared_transforms or ()))
+    if type(resolved_tiles).to_dict is ResolvedTiles.to_dict:
+        document = resolved_tiles.to_dict(bounds=not deriveData)
+    else:
+        document = resolved_tiles.to_dict()
+    check_tiles(document["tileIdToSpecMap"].values(), document["transformIdToSpecMap"])
+    url = stack_url(host, port, owner, project, stack, "resolvedTiles")
+    return put_json(session, url, document, params={"deriveData": jbool(deriveData)})

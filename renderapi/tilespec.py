@@ -1,0 +1,831 @@
+"""Tile specs: what render knows of one image tile, and the functions that read them from a stack."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import warnings
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from renderapi import _json, _transport
+from renderapi.channel import Channel
+from renderapi.errors import NotFoundError, RenderWarning, SpecError
+from renderapi.image_pyramid import ImagePyramid, MipMap
+from renderapi.layout import Layout
+from renderapi.render import Render, format_preamble, renderaccess, stack_url
+from renderapi.stack import get_z_values_for_stack
+from renderapi.transform import TransformList, estimate_dstpts, load_transform_json
+from renderapi.utils import NullHandler, get_json
+
+if TYPE_CHECKING:
+    import requests
+    from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+logger.addHandler(NullHandler())
+
+__all__ = [
+    "Channel",
+    "ImagePyramid",
+    "Layout",
+    "MipMap",
+    "NullHandler",
+    "TileSpec",
+    "TransformList",
+    "estimate_dstpts",
+    "format_preamble",
+    "get_json",
+    "get_tile_spec",
+    "get_tile_spec_raw",
+    "get_tile_spec_renderparameters",
+    "get_tile_specs_from_box",
+    "get_tile_specs_from_minmax_box",
+    "get_tile_specs_from_stack",
+    "get_tile_specs_from_z",
+    "get_z_values_for_stack",
+    "logger",
+    "read_tilespecs",
+]
+
+T = TypeVar("T")
+
+#: Attributes that are values of the document as they stand -> their key.
+_SCALARS = {
+    "tileId": "tileId",
+    "z": "z",
+    "width": "width",
+    "height": "height",
+    "minint": "minIntensity",
+    "maxint": "maxIntensity",
+    "frameId": "frameId",
+    "groupId": "groupId",
+    "meshCellSize": "meshCellSize",
+}
+_BOUNDS = ("minX", "minY", "maxX", "maxY")
+#: Attributes that a tile that was read builds when they are first touched.
+_BUILT = frozenset({"layout", "ip", "tforms", "channels", "labels", "inputfilters", "imageUrl", "maskUrl"})
+#: Keywords of old programs that were never stored.
+_IGNORED_KEYWORDS = frozenset(
+    {"mipMapLevels", "scale1Url", "scale2Url", "scale3Url", "maskUrl", "force_pixelsize", "inputfilters"}
+)
+_LAYOUT_KEYWORDS = (
+    "sectionId", "scopeId", "cameraId", "imageRow", "imageCol", "stageX", "stageY", "rotation", "pixelsize",
+    "distanceZ", "force_pixelsize",
+)  # fmt: skip
+
+
+class TileSpec:
+    """The metadata of one image tile: images, size, layout, and the transforms into the world of a stack.
+
+    Parameters
+    ----------
+    tileId : str, optional
+        Id, unique in a stack.
+    z : float, optional
+        Layer.
+    width, height : float, optional
+        Size of the image in pixels.
+    imageUrl, maskUrl : str, optional
+        Image and mask of mipmap level 0, where no `imagePyramid` is given.
+    minint, maxint : float, optional
+        Display range; default 0 to 65535.
+    layout : Layout, optional
+        Acquisition metadata; default: made of the keywords of `Layout` among `kwargs`.
+    tforms : list of transform, optional
+        Transforms, in order of application.
+    labels : list of str, optional
+        Labels.
+    groupId : str, optional
+        Group, for queries by group.
+    inputfilters : list, optional
+        Kept on the object; render-ws has no such key.
+    json : dict, optional
+        A TileSpec document to take everything from.
+    channels : list of Channel, optional
+        Channels; where there are any, a server ignores the tile's own images and range.
+    mipMapLevels : list of MipMapLevel, optional
+        Images by level, in the way of old programs.
+    imagePyramid : ImagePyramid, optional
+        Images by level.
+    **kwargs
+        Keywords of `Layout`; ``frameId``, ``meshCellSize`` and ``minX``, ``minY``, ``maxX``, ``maxY`` are
+        set as attributes. Everything else is ignored.
+
+    Notes
+    -----
+    All attributes are plain and may be changed, replaced and edited in place. A tile that was read from a
+    document keeps it: keys that are not listed here survive, and layout, images, channels and
+    transforms are built when they are first touched.
+    """
+
+    def __init__(
+        self,
+        tileId: str | None = None,
+        z: float | None = None,
+        width: float | None = None,
+        height: float | None = None,
+        imageUrl: str | None = None,
+        maskUrl: str | None = None,
+        minint: float | None = 0,
+        maxint: float | None = 65535,
+        layout: Layout | None = None,
+        tforms: list[Any] | None = None,
+        labels: list[str] | None = None,
+        groupId: str | None = None,
+        inputfilters: Any = None,
+        json: dict[str, Any] | None = None,
+        channels: list[Channel] | None = None,
+        mipMapLevels: Iterable[Any] | None = None,
+        imagePyramid: ImagePyramid | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if json is not None:
+            self.from_dict(json)
+            return
+        self.tileId = tileId
+        self.z = z
+        self.width = width
+        self.height = height
+        self.minint = minint
+        self.maxint = maxint
+        self.tforms = [] if tforms is None else tforms
+        self.labels = [] if labels is None else labels
+        self.groupId = groupId
+        self.inputfilters = [] if inputfilters is None else inputfilters
+        self.imageUrl = imageUrl
+        self.maskUrl = maskUrl
+        self.channels = channels
+        if imagePyramid is not None:
+            self.ip = imagePyramid
+        elif mipMapLevels:
+            self.ip = ImagePyramid(mipMapLevels)
+        elif imageUrl is not None or maskUrl is not None:
+            self.ip = ImagePyramid()
+            self.ip.store["0"] = MipMap(imageUrl, maskUrl)
+        else:
+            self.ip = ImagePyramid()
+        if layout is None:
+            layout = Layout(**{key: kwargs.pop(key) for key in _LAYOUT_KEYWORDS if key in kwargs})
+        self.layout = layout
+        if kwargs:
+            self._set_keywords(kwargs)
+
+    def _set_keywords(self, keywords: dict[str, Any]) -> None:
+        for name in ("frameId", "meshCellSize", *_BOUNDS):
+            if name in keywords:
+                setattr(self, name, keywords[name])
+        known = {*_SCALARS, *_BOUNDS, *_BUILT, *_LAYOUT_KEYWORDS, "imagePyramid", "json"}
+        for name in keywords.keys() - known - _IGNORED_KEYWORDS:
+            if close := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
+                warnings.warn(
+                    f"TileSpec() ignores the keyword {name!r}; did you mean {close[0]}?",
+                    RenderWarning,
+                    stacklevel=3,
+                )
+
+    # A tile that was read holds its document in one of two attributes until it is needed:
+    #   _raw  bytes, or (head, bounds, tail) where the bounds stand together and can be left out;
+    #   _doc  the decoded document, once anything was touched. It is never changed.
+    # An attribute that was touched or set is in __dict__ and wins over the document.
+
+    def __getattr__(self, name: str) -> Any:
+        # called only for what is not in __dict__
+        if name in _SCALARS or name in _BOUNDS:
+            document = self._source()
+            if document is None:
+                return None
+            for attribute, key in _SCALARS.items():
+                self.__dict__.setdefault(attribute, document.get(key))
+            for key in _BOUNDS:
+                self.__dict__.setdefault(key, document.get(key))
+            return self.__dict__[name]
+        if name in _BUILT:
+            document = self._source()
+            if document is not None:
+                value = self.__dict__[name] = self._build(name, document)
+                return value
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _source(self) -> dict[str, Any] | None:
+        values = self.__dict__
+        document: dict[str, Any] | None = values.get("_doc")
+        if document is None and "_raw" in values:
+            raw = values["_raw"]
+            document = values["_doc"] = _json.loads(raw if isinstance(raw, bytes) else b"".join(raw))
+            del values["_raw"]
+        return document
+
+    def _build(self, name: str, document: dict[str, Any]) -> Any:
+        if name == "layout":
+            layout = Layout(force_pixelsize=False)
+            layout.from_dict(document.get("layout"))
+            return layout
+        if name == "ip":
+            return ImagePyramid.from_dict(document.get("mipmapLevels"))
+        if name == "tforms":
+            return _read_transforms(document.get("transforms"))
+        if name == "channels":
+            channels = document.get("channels")
+            return None if channels is None else [Channel(json=channel) for channel in channels]
+        if name == "labels":
+            return list(document.get("labels") or [])
+        if name == "inputfilters":
+            return document.get("inputfilters") or []
+        level_0 = self.ip.get("0")  # imageUrl, maskUrl
+        return None if level_0 is None else getattr(level_0, name, None)
+
+    def _document(self) -> dict[str, Any] | None:
+        """Give the document of a tile that was read and not changed since, which must not be changed."""
+        values = self.__dict__
+        if not ("_doc" in values or "_raw" in values) or not values.keys().isdisjoint(_BUILT):
+            return None
+        document = self._source()
+        if document is not None:
+            for name in ("width", "height", "tileId", "meshCellSize"):
+                if name in values and values[name] != document.get(name):
+                    return None
+        return document
+
+    def _untouched_json(self) -> bytes | None:
+        """Give the bytes of a tile that was read and not touched, as `to_dict` gives them; else None."""
+        values = self.__dict__
+        if len(values) == 1 and type(self).to_dict is TileSpec.to_dict:
+            raw = values.get("_raw")
+            if type(raw) is tuple:
+                return raw[0] + raw[2]  # type: ignore[no-any-return]
+        return None
+
+    @staticmethod
+    def _join_json(tilespecs: list[Any]) -> bytes | None:
+        """Give the JSON list of tiles that were all read and not touched; else None."""
+        parts: list[bytes] = []
+        for tilespec in tilespecs:
+            values = tilespec.__dict__ if type(tilespec) is TileSpec else ()
+            raw = values.get("_raw") if len(values) == 1 else None  # type: ignore[union-attr]
+            if type(raw) is not tuple:
+                return None
+            parts += (raw[0], raw[2], b",")
+        parts[-1] = b"]"
+        return b"[" + b"".join(parts)
+
+    def to_dict(self, bounds: bool = False) -> dict[str, Any]:
+        """Give the TileSpec document.
+
+        Parameters
+        ----------
+        bounds : bool
+            Whether to write minX, minY, maxX and maxY, as far as they are known. A server derives them with
+            ``deriveData``; without, it needs them.
+
+        Returns
+        -------
+        dict
+            Plain JSON types.
+        """
+        document = self._source()
+        if document is None:
+            result = self._new_document()
+        else:
+            result = self._changed_document(document)
+        for key in _BOUNDS:
+            result.pop(key, None)
+        if bounds:
+            result.update({key: value for key in _BOUNDS if (value := getattr(self, key)) is not None})
+        return result
+
+    def _new_document(self) -> dict[str, Any]:
+        # written out, not looped: 10^4 tiles a section go through here
+        values = self.__dict__
+        result: dict[str, Any] = {}
+        if (value := values.get("tileId")) is not None:
+            result["tileId"] = value
+        if (value := values.get("z")) is not None:
+            result["z"] = value
+        if (value := values.get("width")) is not None:
+            result["width"] = value
+        if (value := values.get("height")) is not None:
+            result["height"] = value
+        if (value := values.get("minint")) is not None:
+            result["minIntensity"] = value
+        if (value := values.get("maxint")) is not None:
+            result["maxIntensity"] = value
+        if (value := values.get("frameId")) is not None:
+            result["frameId"] = value
+        if (value := values.get("layout")) is not None:
+            result["layout"] = value.to_dict()
+        ip = values.get("ip")
+        result["mipmapLevels"] = {} if ip is None else ip.to_dict()
+        result["transforms"] = {
+            "type": "list",
+            "specList": [tform.to_dict() for tform in values.get("tforms") or ()],
+        }
+        if value := values.get("channels"):
+            result["channels"] = [channel.to_dict() for channel in value]
+        if value := values.get("labels"):
+            result["labels"] = list(value)
+        if (value := values.get("groupId")) is not None:
+            result["groupId"] = value
+        if (value := values.get("meshCellSize")) is not None:
+            result["meshCellSize"] = value
+        return result
+
+    def _changed_document(self, document: dict[str, Any]) -> dict[str, Any]:
+        values = self.__dict__
+        result = dict(document)
+        for name, key in _SCALARS.items():
+            if name in values:
+                if values[name] is not None:
+                    result[key] = values[name]
+                else:
+                    result.pop(key, None)
+        if "layout" in values:
+            layout = {} if self.layout is None else self.layout.to_dict()
+            _set(result, "layout", layout, keep_empty="layout" in document)
+        if "ip" in values:
+            _set(result, "mipmapLevels", {} if self.ip is None else self.ip.to_dict(), True)
+        if "tforms" in values:
+            spec_list = [tform.to_dict() for tform in self.tforms]
+            old = document.get("transforms")
+            rest = old if isinstance(old, dict) and old.get("type", "list") == "list" else {}
+            result["transforms"] = {**rest, "type": "list", "specList": spec_list}
+        if "channels" in values:
+            channels = [channel.to_dict() for channel in self.channels or ()]
+            _set(result, "channels", channels, keep_empty="channels" in document)
+        if "labels" in values:
+            _set(result, "labels", list(self.labels or ()), keep_empty="labels" in document)
+        if "inputfilters" in values and "inputfilters" in document:
+            result["inputfilters"] = self.inputfilters
+        return result
+
+    def from_dict(self, d: dict[str, Any]) -> None:
+        """Take everything from a TileSpec document; a key it lacks becomes None.
+
+        Parameters
+        ----------
+        d : dict
+            The document; it is not kept. Raw MongoDB documents are fine: their ``_id`` is dropped.
+        """
+        for name in {*_SCALARS, *_BOUNDS, *_BUILT, "_raw", "_doc"} & self.__dict__.keys():
+            del self.__dict__[name]
+        self.__dict__["_doc"] = _copied({key: value for key, value in d.items() if key != "_id"})
+
+    @property
+    def bbox(self) -> tuple[Any, Any, Any, Any]:
+        """Bounding box in the world of the stack: minX, minY, maxX, maxY, each None if it is not known."""
+        return self.minX, self.minY, self.maxX, self.maxY
+
+    def bbox_transformed(
+        self,
+        ndiv_inner: int = 0,
+        tf_limit: int | None = None,
+        reference_tforms: list[Any] | None = None,
+    ) -> NDArray[np.float64]:
+        """Give the border of the tile after its transforms.
+
+        Parameters
+        ----------
+        ndiv_inner : int
+            Points between two corners. Default 0.
+        tf_limit : int, optional
+            Number of transforms to apply. Default all.
+        reference_tforms : list of transform, optional
+            Shared transforms that the tile refers to.
+
+        Returns
+        -------
+        (4 * (ndiv_inner + 1) + 1, 2) float64 array
+            From the upper left corner down the left side, around, and back to it.
+        """
+        steps = np.linspace(0.0, 1.0, ndiv_inner + 2)[:-1]
+        corners = np.array([[0, 0], [0, self.height], [self.width, self.height], [self.width, 0]], float)
+        sides = [a + steps[:, None] * (b - a) for a, b in zip(corners, np.roll(corners, -1, axis=0))]
+        border = np.vstack([*sides, corners[:1]])
+        result: NDArray[np.float64] = estimate_dstpts(self.tforms[:tf_limit], border, reference_tforms)
+        return result
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TileSpec):
+            return NotImplemented
+        return self.to_dict(bounds=True) == other.to_dict(bounds=True)
+
+    def __hash__(self) -> int:
+        return hash((self.tileId, self.z))
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in ("tileId", "z", "width", "height"))
+        return f"{type(self).__name__}({values})"
+
+
+def _set(document: dict[str, Any], key: str, value: Any, keep_empty: bool) -> None:
+    if value or keep_empty:
+        document[key] = value
+    else:
+        document.pop(key, None)
+
+
+def _copied(document: dict[str, Any]) -> dict[str, Any]:
+    """Copy a document that the caller may change later; JSON is the fastest way to do it."""
+    try:
+        return _json.loads(_json.dumps(document))  # type: ignore[no-any-return]
+    except (TypeError, ValueError):
+        import copy
+
+        return copy.deepcopy(document)
+
+
+def _read_transforms(document: Any) -> list[Any]:
+    if not document:
+        return []
+    if isinstance(document, list):
+        return [load_transform_json(spec) for spec in document]
+    if "specList" in document:
+        return [load_transform_json(spec) for spec in document["specList"]]
+    return [load_transform_json(document)]
+
+
+def read_tilespecs(content: bytes) -> list[TileSpec]:
+    """Read a JSON list of tile specs; each is decoded when it is first touched.
+
+    Parameters
+    ----------
+    content : bytes
+        JSON.
+
+    Returns
+    -------
+    list of TileSpec
+
+    Raises
+    ------
+    ValueError
+        If it is not a JSON list of objects.
+    """
+    parts = _json.split_list(content)
+    if parts is None:
+        documents = _json.loads(content)
+        if not isinstance(documents, list):
+            raise SpecError(f"a list of tile specs is needed, not a {type(documents).__name__}")
+        return [_from_document(document) for document in documents]
+    return from_raw_parts(parts)
+
+
+def _from_document(document: dict[str, Any]) -> TileSpec:
+    if not isinstance(document, dict):
+        raise SpecError(f"a tile spec is a JSON object, not {document!r:.80}")
+    tilespec = TileSpec.__new__(TileSpec)
+    tilespec.__dict__["_doc"] = document
+    return tilespec
+
+
+def from_raw_parts(parts: Iterable[bytes]) -> list[TileSpec]:
+    """Make lazy tile specs of the bytes of each."""
+    new = TileSpec.__new__
+    tilespecs = []
+    for raw in parts:
+        tilespec = new(TileSpec)
+        # a server writes the bounds together: then the document without them is the bytes around them
+        head, key, rest = raw.partition(b'"minX":')
+        end = rest.find(b",", rest.find(b'"maxY":')) + 1
+        if key and end and _only_bounds(rest[:end]) and head.count(b"{") - head.count(b"}") == 1:
+            tilespec.__dict__["_raw"] = (head, key + rest[:end], rest[end:])
+        elif raw[:1] == b"{":
+            tilespec.__dict__["_raw"] = raw if _may_hold_bounds(raw) else (raw, b"", b"")
+        else:
+            raise SpecError(f"a tile spec is a JSON object, not {raw[:80]!r}")
+        tilespecs.append(tilespec)
+    return tilespecs
+
+
+def _only_bounds(content: bytes) -> bool:
+    """Tell whether the text between ``"minX":`` and what follows maxY is nothing but the four bounds."""
+    return (
+        content.count(b'"') == 6
+        and content.count(b",") == 4
+        and b',"minY":' in content
+        and b',"maxX":' in content
+    )
+
+
+def _may_hold_bounds(raw: bytes) -> bool:
+    return b'"minX"' in raw or b'"minY"' in raw or b'"maxX"' in raw or b'"maxY"' in raw
+
+
+# ------------------------------------------------------------------------------------------ endpoints
+
+
+@renderaccess
+def get_tile_spec_renderparameters(
+    stack: str,
+    tile: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    """Get the render parameters of a tile.
+
+    Parameters
+    ----------
+    stack, tile : str
+        Stack and tile id.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    dict
+        RenderParameters document; its ``tileSpecs`` hold the tile with references resolved and transform
+        lists flattened.
+
+    Raises
+    ------
+    NotFoundError
+        If the stack or the tile does not exist.
+    """
+    url = stack_url(host, port, owner, project, stack, "tile", tile, "render-parameters")
+    return get_json(session, url)  # type: ignore[no-any-return]
+
+
+@renderaccess
+def get_tile_spec(
+    stack: str,
+    tile: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> TileSpec | None:
+    """Get a tile with its references resolved and transform lists flattened.
+
+    Parameters
+    ----------
+    stack, tile : str
+        Stack and tile id.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    TileSpec or None
+        None if the stack has no such tile.
+
+    Raises
+    ------
+    RenderError
+        If anything else is wrong: `NotFoundError` if there is no such stack.
+    """
+    url = stack_url(host, port, owner, project, stack, "tile", tile, "render-parameters")
+    try:
+        parameters = get_json(session, url)
+    except NotFoundError as error:
+        if (error.server_text or "").startswith("stack with"):
+            raise
+        return None
+    return _from_document(parameters["tileSpecs"][0])
+
+
+@renderaccess
+def get_tile_spec_raw(
+    stack: str,
+    tile: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> TileSpec:
+    """Get a tile as it is stored, with references to shared transforms.
+
+    Parameters
+    ----------
+    stack, tile : str
+        Stack and tile id.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    TileSpec
+
+    Raises
+    ------
+    NotFoundError
+        If the stack or the tile does not exist.
+    """
+    return _from_document(get_json(session, stack_url(host, port, owner, project, stack, "tile", tile, "")))
+
+
+@renderaccess
+def get_tile_specs_from_minmax_box(
+    stack: str,
+    z: float,
+    xmin: float,
+    xmax: float,
+    ymin: float,
+    ymax: float,
+    scale: float = 1.0,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[TileSpec]:
+    """Get the tiles that meet a box, given by its borders.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    z : float
+        Layer.
+    xmin, xmax, ymin, ymax : float
+        Borders of the box in world coordinates; a tile that only touches it is included.
+    scale : float
+        Scale of the render parameters that are asked for; it does not change which tiles are found.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    list of TileSpec
+        Ordered by tile id, references resolved and transform lists flattened.
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    box = (xmin, ymin, xmax - xmin, ymax - ymin, scale)
+    return _tile_specs_from_box(session, host, port, owner, project, stack, z, box)
+
+
+@renderaccess
+def get_tile_specs_from_box(
+    stack: str,
+    z: float,
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    scale: float = 1.0,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[TileSpec]:
+    """Get the tiles that meet a box, given by its upper left corner and size.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    z : float
+        Layer.
+    x, y, width, height : float
+        The box in world coordinates; a tile that only touches it is included.
+    scale : float
+        Scale of the render parameters that are asked for; it does not change which tiles are found.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    list of TileSpec
+        Ordered by tile id, references resolved and transform lists flattened.
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    box = (x, y, width, height, scale)
+    return _tile_specs_from_box(session, host, port, owner, project, stack, z, box)
+
+
+def _tile_specs_from_box(
+    session: requests.Session | None,
+    host: str | None,
+    port: int | None,
+    owner: str | None,
+    project: str | None,
+    stack: str,
+    z: float,
+    box: tuple[float, ...],
+) -> list[TileSpec]:
+    url = stack_url(host, port, owner, project, stack, "z", z, "box", box, "render-parameters")
+    return [_from_document(document) for document in get_json(session, url).get("tileSpecs", ())]
+
+
+@renderaccess
+def get_tile_specs_from_z(
+    stack: str,
+    z: float,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[TileSpec]:
+    """Get all tiles of a layer, with references resolved and transform lists flattened.
+
+    `renderapi.resolvedtiles.get_resolved_tiles_from_z` keeps references and shared transforms.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    z : float
+        Layer.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    list of TileSpec
+        Ordered by tile id. A render server answers a layer without tiles with an error.
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    return _tile_specs_from_z(session, host, port, owner, project, stack, z)
+
+
+def _tile_specs_from_z(
+    session: requests.Session | None,
+    host: str | None,
+    port: int | None,
+    owner: str | None,
+    project: str | None,
+    stack: str,
+    z: float,
+) -> list[TileSpec]:
+    url = stack_url(host, port, owner, project, stack, "z", z, "tile-specs")
+    return read_answer(_transport.send(session, "GET", url), read_tilespecs, "tile specs")
+
+
+def read_answer(response: requests.Response, read: Callable[[bytes], T], what: str) -> T:
+    """Read the documents of an answer; one that does not hold them is a `BadAnswerError`."""
+    try:
+        return read(response.content)
+    except ValueError as error:
+        raise _transport.not_as_asked(response, f"JSON of {what}", str(error)) from error
+
+
+@renderaccess
+def get_tile_specs_from_stack(
+    stack: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[TileSpec]:
+    """Get all tiles of a stack, layer by layer: one request for each z.
+
+    The whole stack is held in memory; for large ones work by layer.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    list of TileSpec
+        Ordered by z and tile id, references resolved and transform lists flattened.
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    zs = get_z_values_for_stack(
+        stack, host=host, port=port, owner=owner, project=project, session=session, render=render
+    )
+    return [
+        tilespec for z in zs for tilespec in _tile_specs_from_z(session, host, port, owner, project, stack, z)
+    ]
