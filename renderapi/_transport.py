@@ -17,7 +17,7 @@ import re
 import threading
 import warnings
 import weakref
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -139,6 +139,10 @@ class Settings:
     def is_default(self) -> bool:
         """Tell whether nothing was set."""
         return self == Settings()
+
+
+#: Keywords of a connection that `Settings` takes.
+SETTING_NAMES = tuple(f.name for f in fields(Settings))
 
 
 def _is_number(value: Any) -> bool:

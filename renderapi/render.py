@@ -1,29 +1,43 @@
-"""Connections to a render server, and the URLs of what it serves.
+"""Connections to a render server.
 
 `connect` makes a `Render` (or a `RenderClient`, where Java client scripts are configured) that every function
-of the package takes as ``render=``; `renderaccess` is the decorator that lets them. Every URL of the
-package is built here, with every part of it quoted.
+of the package takes as ``render=``; `renderaccess` is the decorator that lets them. URLs, decorator and
+environment have rooms of their own (``_urls``, ``_access``, ``_environment``) and are named here too,
+because here is where programs look for them.
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
 import logging
-import math
 import os
-import re
-import sys
-import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from renderapi import _transport
-from renderapi._transport import SessionPool, SessionView, Settings
-from renderapi.errors import ClientScriptError, ConnectionSettingsError, RenderWarning
+from renderapi._access import (
+    CONNECTION_KEYWORDS,
+    Connection,
+    accepts,
+    access,
+    renderaccess,
+    warn_unknown,
+)
+from renderapi._environment import ENVIRONMENT, ask_for, environment_setting
+from renderapi._transport import SETTING_NAMES, SessionPool, SessionView, Settings
+from renderapi._urls import (
+    as_port,
+    format_baseurl,
+    format_number,
+    format_preamble,
+    join_url,
+    owner_url,
+    required,
+    split_url,
+    stack_url,
+)
+from renderapi.errors import ClientScriptError, ConnectionSettingsError
 from renderapi.utils import NullHandler, defaultifNone, fitargspec, get_json
 
 if TYPE_CHECKING:
@@ -33,194 +47,38 @@ logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
 __all__ = [
+    "CONNECTION_KEYWORDS",
+    "ENVIRONMENT",
     "ClientScriptError",
     "NullHandler",
     "Render",
     "RenderClient",
+    "accepts",
+    "access",
+    "check_client_script",
     "connect",
     "defaultifNone",
+    "environment_setting",
     "fitargspec",
     "format_baseurl",
+    "format_number",
     "format_preamble",
     "get_json",
     "get_owners",
     "get_projects_by_owner",
     "get_stack_metadata_by_owner",
     "get_stacks_by_owner_project",
+    "join_url",
     "logger",
+    "owner_url",
     "renderaccess",
+    "stack_url",
 ]
 
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-#: Environment variables of each setting, the first that is set counts.
-ENVIRONMENT = {
-    "host": ("DEFAULT_RENDER_HOST", "RENDER_HOST"),
-    "port": ("DEFAULT_RENDER_PORT", "RENDER_PORT"),
-    "owner": ("DEFAULT_RENDER_OWNER", "RENDER_OWNER"),
-    "project": ("DEFAULT_RENDER_PROJECT", "RENDER_PROJECT"),
-    "client_scripts": ("DEFAULT_RENDER_CLIENT_SCRIPTS", "RENDER_CLIENT_SCRIPTS"),
-    "client_script": ("RENDER_CLIENT_SCRIPT",),
-    "memGB": ("RENDER_CLIENT_HEAP",),
-}
-_SETTING_NAMES = tuple(f.name for f in fields(Settings))
-#: What a program may spread into any function of the package: settings of connections and of client runs.
-CONNECTION_KEYWORDS = (
-    frozenset(ENVIRONMENT)
-    | frozenset(_SETTING_NAMES)
-    | {
-        "create_session",
-        "errors",
-        "force_http",
-        "render",
-        "session",
-        "url",
-        "validate_client",
-        "web_only",
-    }
-)
 _DEFAULT_HEAP = "1G"
 
 
-# ------------------------------------------------------------------------------------------------ URLs
-
-
-def format_baseurl(host: str, port: int | str | None) -> str:
-    """Give the URL that the REST services of a render server begin with.
-
-    Parameters
-    ----------
-    host : str
-        Name of the host, with or without scheme; it may end in the path prefix of a proxy
-        (``https://em.example.org/lab``).
-    port : int or None
-        None or an empty text leaves the port to the scheme.
-
-    Returns
-    -------
-    str
-        For instance ``http://localhost:8080/render-ws/v1``.
-    """
-    scheme, separator, rest = host.rstrip("/").rpartition("://")
-    authority, slash, prefix = rest.partition("/")
-    if port not in (None, ""):
-        authority = f"{authority}:{port}"
-    return f"{scheme}{separator}{authority}{slash}{prefix}/render-ws/v1"
-
-
-def format_preamble(host: str, port: int | str | None, owner: str, project: str, stack: str) -> str:
-    """Give the URL that everything about one stack begins with.
-
-    Parameters
-    ----------
-    host, port
-        As for `format_baseurl`.
-    owner, project, stack : str
-        Names; what a URL cannot hold is quoted.
-
-    Returns
-    -------
-    str
-        For instance ``http://localhost:8080/render-ws/v1/owner/me/project/p/stack/s``.
-    """
-    return join_url(
-        format_baseurl(_required("host", host), port),
-        "owner", _required("owner", owner),
-        "project", _required("project", project),
-        "stack", _required("stack", stack),
-    )  # fmt: skip
-
-
-def owner_url(host: str | None, port: int | str | None, owner: str | None, *segments: object) -> str:
-    """Give the URL of something that belongs to an owner."""
-    return join_url(
-        format_baseurl(_required("host", host), port), "owner", _required("owner", owner), *segments
-    )
-
-
-def stack_url(
-    host: str | None,
-    port: int | str | None,
-    owner: str | None,
-    project: str | None,
-    stack: str,
-    *segments: object,
-) -> str:
-    """Give the URL of something in a stack."""
-    return join_url(
-        format_preamble(host, port, owner, project, stack),  # type: ignore[arg-type]
-        *segments,
-    )
-
-
-def join_url(base: str, *segments: object) -> str:
-    """Append path segments to a URL, each quoted; numbers are written so that they read back exactly."""
-    return "/".join([base, *(_segment(segment) for segment in segments)])
-
-
-def _segment(value: object) -> str:
-    if isinstance(value, str):
-        return quote(value, safe=",")
-    if isinstance(value, tuple):
-        return ",".join(_segment(part) for part in value)
-    return format_number(value)
-
-
-def format_number(value: object) -> str:
-    """Write a number for a URL: the shortest text that reads back as the same value.
-
-    Raises
-    ------
-    ValueError
-        If it is NaN, infinite or no number.
-    """
-    if isinstance(value, str):
-        return quote(value, safe="")
-    if value is None or isinstance(value, bool):
-        raise ValueError(f"a number is needed here, not {value!r}")
-    try:
-        if float(value) == value and hasattr(value, "__index__"):  # type: ignore[arg-type]
-            return str(int(value))  # type: ignore[call-overload]
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ValueError(f"a number is needed here, not {value!r}") from None
-    if not math.isfinite(number):
-        raise ValueError(f"a finite number is needed here, not {value!r}")
-    return repr(number)
-
-
-def _required(name: str, value: Any) -> Any:
-    if value is None:
-        variables = ENVIRONMENT.get(name)
-        where = f", or set {' or '.join(variables)}" if variables else ""
-        raise ConnectionSettingsError(f"{name} is not known: give render= or {name}={where}")
-    return value if name == "host" else str(value)
-
-
-# ------------------------------------------------------------------------------------------ connections
-
-
-def environment_setting(name: str) -> str | None:
-    """Give a setting from the environment variables that stand for it, or None."""
-    for variable in ENVIRONMENT[name]:
-        if os.environ.get(variable):
-            return os.environ[variable]
-    return None
-
-
-def _as_port(port: Any) -> int | None:
-    if port in (None, ""):
-        return None
-    try:
-        number = int(port)
-    except (TypeError, ValueError):
-        number = -1
-    if not 0 < number < 65536:
-        raise ConnectionSettingsError(f"port is {port!r}; it must be a whole number from 1 to 65535")
-    return number
-
-
-class Render:
+class Render(Connection):
     """A connection: which server, which owner and project by default, and how to ask.
 
     Parameters
@@ -259,11 +117,11 @@ class Render:
         **kwargs: Any,
     ) -> None:
         self.DEFAULT_HOST = host
-        self.DEFAULT_PORT = _as_port(port)
+        self.DEFAULT_PORT = as_port(port)
         self.DEFAULT_PROJECT = project
         self.DEFAULT_OWNER = owner
         self.DEFAULT_CLIENT_SCRIPTS = client_scripts
-        self._settings = Settings(**{name: kwargs[name] for name in _SETTING_NAMES if name in kwargs})
+        self._settings = Settings(**{name: kwargs[name] for name in SETTING_NAMES if name in kwargs})
         self._errors = _error_mode(kwargs.get("errors"))
         self._own_session = None if session is None else self._with_settings(session)
         self._sessions = SessionPool(self._settings)
@@ -368,13 +226,13 @@ class Render:
         >>> render.options(timeout=5).timeout
         (5, 5)
         """
-        settings = {name: changes.pop(name) for name in _SETTING_NAMES if name in changes}
+        settings = {name: changes.pop(name) for name in SETTING_NAMES if name in changes}
         attributes = {name: f"DEFAULT_{name.upper()}" for name in
                       ("host", "port", "owner", "project", "client_scripts")}  # fmt: skip
         attributes.update({name: name for name in ("client_script", "memGB") if hasattr(self, name)})
         unknown = changes.keys() - attributes.keys() - {"session", "errors"}
         if unknown:
-            known = sorted({*_SETTING_NAMES, *attributes, "session", "errors"})
+            known = sorted({*SETTING_NAMES, *attributes, "session", "errors"})
             raise TypeError(f"no option {', '.join(sorted(unknown))}; there are {', '.join(known)}")
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
@@ -383,7 +241,7 @@ class Render:
             if name == "errors":
                 other._errors = _error_mode(value)
             elif name != "session":
-                setattr(other, attributes[name], _as_port(value) if name == "port" else value)
+                setattr(other, attributes[name], as_port(value) if name == "port" else value)
         base = changes.get("session", self._own_session)
         if isinstance(base, SessionView):
             base = base.session
@@ -416,7 +274,7 @@ class Render:
         requests.exceptions.ConnectionError, requests.exceptions.Timeout
             If there is no answer.
         """
-        base = format_baseurl(_required("host", self.DEFAULT_HOST), self.DEFAULT_PORT)
+        base = format_baseurl(required("host", self.DEFAULT_HOST), self.DEFAULT_PORT)
         if "json" in kwargs:
             kwargs["document"] = kwargs.pop("json")
         return _transport.send(self.session, method.upper(), f"{base}/{path.lstrip('/')}", **kwargs)
@@ -623,16 +481,17 @@ def connect(
     >>> renderapi.connect("localhost", 8080, "me", "project", web_only=True)
     Render(host='http://localhost', port=8080, owner='me', project='project')
     """
-    _warn_unknown(kwargs, connect, _CONNECT_KEYWORDS)
+    # whole configurations are spread into this function
+    warn_unknown(kwargs, connect, _CONNECT_KEYWORDS, only_misspelt=True)
     if url is not None:
-        host, port = _split_url(url)
+        host, port = split_url(url)
     given = {"host": host, "port": port, "owner": owner, "project": project}
     found = {name: environment_setting(name) if value is None else value for name, value in given.items()}
     if url is not None:
         found["port"] = port
     missing = [name for name, value in found.items() if value is None and not (url and name == "port")]
     if missing:
-        found.update(_ask_for(missing))
+        found.update(ask_for(missing))
 
     host = str(found["host"])
     if force_http and "://" not in host:
@@ -665,187 +524,7 @@ def connect(
         return Render(**connection)
 
 
-def _split_url(url: str) -> tuple[str, int | None]:
-    if "://" not in url:
-        url = f"http://{url}"
-    parts = urlsplit(url)
-    path = re.sub(r"(/render-ws)?(/v1)?/*$", "", parts.path)
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if not parts.hostname or port == -1:
-        raise ConnectionSettingsError(f"url is {url!r}; it should look like https://host/render-ws")
-    netloc = parts.netloc.removesuffix(f":{port}") if port is not None else parts.netloc
-    return urlunsplit((parts.scheme, netloc, path, "", "")), port
-
-
-def _ask_for(missing: list[str]) -> dict[str, str]:
-    """Ask the person at the keyboard, or raise one error that lists everything that is missing."""
-    if not _somebody_is_there():
-        lines = [f"  {name}=  or  {' / '.join(ENVIRONMENT[name])}" for name in missing]
-        raise ConnectionSettingsError(
-            "cannot connect to a render server: these settings are missing (keyword or environment variable)\n"
-            + "\n".join(lines)
-            + "\nFor a server of your own without installation see: renderapi serve --help"
-        )
-    return {name: input(f"render {name}: ").strip() for name in missing}
-
-
-def _somebody_is_there() -> bool:
-    if sys.stdin is not None and sys.stdin.isatty():
-        return True
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return getattr(shell, "kernel", None) is not None
-
-
-# ------------------------------------------------------------------------------------------ the decorator
-
-
-def renderaccess(f: Decorated) -> Decorated:
-    """Let a function take ``render=`` for the connection settings among its parameters.
-
-    Parameters that the caller leaves at None are filled in from the connection: host, port, owner, project,
-    client_scripts, session (for a `RenderClient` also client_script and memGB); without a connection from
-    the environment. Works on functions of your own; the bare function is ``f.__wrapped__``.
-
-    Parameters
-    ----------
-    f : callable
-        A function with any of those parameters, or ``**kwargs``.
-
-    Returns
-    -------
-    callable
-
-    Examples
-    --------
-    >>> import renderapi
-    >>> from renderapi.render import renderaccess
-    >>> @renderaccess
-    ... def where(host=None, port=None, render=None):
-    ...     return f"{host}:{port}"
-    >>> where(render=renderapi.Render("http://localhost", 8080))
-    'http://localhost:8080'
-    """
-    return access(f, _call_with_connection)
-
-
-def access(f: Decorated, complete: Callable[..., Any]) -> Decorated:
-    """Bind a function's signature once, and give a wrapper that completes the keywords of each call.
-
-    Parameters
-    ----------
-    f : callable
-        The function.
-    complete : callable
-        Called as ``complete(call, render, kwargs)`` with a `_Call`, the connection or None, and the keywords
-        of the call, which it fills in.
-    """
-    call = _Call(f)
-    connection_index = call.first_connection_index
-    names = call.positional
-
-    @functools.wraps(f)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if len(args) > connection_index:
-            # connection parameters given by position: move them to their names, so that a None is filled in
-            if len(args) > len(names):
-                return f(*args, **kwargs)  # raises the TypeError that Python has for it
-            for name, value in zip(names[connection_index:], args[connection_index:]):
-                if name in kwargs:
-                    raise TypeError(f"{f.__name__}() got multiple values for argument {name!r}")
-                kwargs[name] = value
-            args = args[:connection_index]
-        render = kwargs.get("render")
-        if render is not None and not isinstance(render, Render):
-            raise ValueError(
-                f"render must be a renderapi Render, as renderapi.connect() gives it, not {render!r:.100} "
-                f"of type {type(render).__name__}"
-            )
-        complete(call, render, kwargs)
-        if call.known is not None:
-            for name in kwargs:
-                if name not in call.known:
-                    _warn_unknown({name: kwargs[name]}, f, call.known)
-        return f(*args, **kwargs)
-
-    return wrapper  # type: ignore[return-value]
-
-
-class _Call:
-    """What the decorator needs to know about a function, read once from its signature."""
-
-    def __init__(self, f: Callable[..., Any]) -> None:
-        parameters = inspect.signature(f).parameters
-        self.positional = tuple(
-            name for name, p in parameters.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        )
-        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
-        fillable = CONNECTION_KEYWORDS - {"render"}
-        indices = [i for i, name in enumerate(self.positional) if name in fillable or name == "render"]
-        self.first_connection_index = sys.maxsize if variadic or not indices else indices[0]
-        self.accepts: frozenset[str] = frozenset(
-            # `errors` is an option of the functions that declare it
-            name
-            for name in fillable
-            if name in parameters or (takes_any and name != "errors")
-        )
-        self.wants_session = "session" in self.accepts
-        #: keywords that the function knows; None where it is not ours to judge
-        self.known: frozenset[str] | None = None
-        if takes_any and f.__module__.partition(".")[0] == __name__.partition(".")[0]:
-            self.known = CONNECTION_KEYWORDS | frozenset(parameters) | frozenset(getattr(f, "accepts", ()))
-
-
-def _call_with_connection(call: _Call, render: Render | None, kwargs: dict[str, Any]) -> None:
-    accepts = call.accepts
-    if render is None:
-        for name in ("host", "port", "owner", "project", "client_scripts"):
-            if name in accepts and kwargs.get(name) is None and name in call.positional:
-                kwargs[name] = environment_setting(name)
-        if call.wants_session and kwargs.get("session") is None:
-            kwargs["session"] = _transport.default_session()
-        return
-    for name, value in render._call_defaults().items():
-        if name in accepts and kwargs.get(name) is None:
-            kwargs[name] = value
-    if call.wants_session:
-        kwargs["session"] = render.session_for(kwargs.get("session"))
-
-
-def accepts(*names: str) -> Callable[[Decorated], Decorated]:
-    """Declare keywords that a function reads from its ``**kwargs``, so that they get no warning."""
-
-    def declare(f: Decorated) -> Decorated:
-        f.accepts = names  # type: ignore[attr-defined]
-        return f
-
-    return declare
-
-
 _CONNECT_KEYWORDS = frozenset(inspect.signature(connect).parameters) | CONNECTION_KEYWORDS
-
-
-def _warn_unknown(kwargs: dict[str, Any], f: Callable[..., Any], known: frozenset[str]) -> None:
-    """Warn of keywords that a function does not know and will ignore."""
-    from difflib import get_close_matches
-
-    for name in kwargs.keys() - known:
-        close = get_close_matches(name, known, n=1, cutoff=0.75)
-        if f is connect and not close:
-            continue  # whole configurations are spread into connect()
-        hint = f"; did you mean {close[0]}?" if close else ""
-        warnings.warn(
-            f"{f.__name__}() does not know the keyword {name!r}, which is ignored{hint}",
-            RenderWarning,
-            stacklevel=4 if f is not connect else 3,
-        )
-
-
-# ------------------------------------------------------------------------------------------ owner, project
 
 
 @renderaccess
@@ -872,7 +551,7 @@ def get_owners(
     RenderError
         If the server refuses.
     """
-    return get_json(session, join_url(format_baseurl(_required("host", host), port), "owners", ""))  # type: ignore[no-any-return]
+    return get_json(session, join_url(format_baseurl(required("host", host), port), "owners", ""))  # type: ignore[no-any-return]
 
 
 @renderaccess
@@ -965,7 +644,7 @@ def get_stacks_by_owner_project(
     RenderError
         If the server refuses.
     """
-    wanted = _required("project", project)
+    wanted = required("project", project)
     return [s["stack"] for s in _stack_ids(host, port, owner, session) if s["project"] == wanted]
 
 

@@ -1,0 +1,47 @@
+"""Settings from the environment, and from the person at the keyboard."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from renderapi.errors import ConnectionSettingsError
+
+#: Environment variables of each setting, the first that is set counts.
+ENVIRONMENT = {
+    "host": ("DEFAULT_RENDER_HOST", "RENDER_HOST"),
+    "port": ("DEFAULT_RENDER_PORT", "RENDER_PORT"),
+    "owner": ("DEFAULT_RENDER_OWNER", "RENDER_OWNER"),
+    "project": ("DEFAULT_RENDER_PROJECT", "RENDER_PROJECT"),
+    "client_scripts": ("DEFAULT_RENDER_CLIENT_SCRIPTS", "RENDER_CLIENT_SCRIPTS"),
+    "client_script": ("RENDER_CLIENT_SCRIPT",),
+    "memGB": ("RENDER_CLIENT_HEAP",),
+}
+
+
+def environment_setting(name: str) -> str | None:
+    """Give a setting from the environment variables that stand for it, or None."""
+    for variable in ENVIRONMENT[name]:
+        if os.environ.get(variable):
+            return os.environ[variable]
+    return None
+
+
+def ask_for(missing: list[str]) -> dict[str, str]:
+    """Ask the person at the keyboard, or raise one error that lists everything that is missing."""
+    if not _somebody_is_there():
+        lines = [f"  {name}=  or  {' / '.join(ENVIRONMENT[name])}" for name in missing]
+        raise ConnectionSettingsError(
+            "cannot connect to a render server: settings are missing (keyword or environment variable)\n"
+            + "\n".join(lines)
+            + "\nFor a server of your own without installation see: renderapi serve --help"
+        )
+    return {name: input(f"render {name}: ").strip() for name in missing}
+
+
+def _somebody_is_there() -> bool:
+    if sys.stdin is not None and sys.stdin.isatty():
+        return True
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None

@@ -1,0 +1,153 @@
+"""URLs of what a render server serves: every part of them is quoted here, and nowhere else."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from renderapi._environment import ENVIRONMENT
+from renderapi.errors import ConnectionSettingsError
+
+
+def format_baseurl(host: str, port: int | str | None) -> str:
+    """Give the URL that the REST services of a render server begin with.
+
+    Parameters
+    ----------
+    host : str
+        Name of the host, with or without scheme; it may end in the path prefix of a proxy
+        (``https://em.example.org/lab``).
+    port : int or None
+        None or an empty text leaves the port to the scheme.
+
+    Returns
+    -------
+    str
+        For instance ``http://localhost:8080/render-ws/v1``.
+    """
+    scheme, separator, rest = host.rstrip("/").rpartition("://")
+    authority, slash, prefix = rest.partition("/")
+    if port not in (None, ""):
+        authority = f"{authority}:{port}"
+    return f"{scheme}{separator}{authority}{slash}{prefix}/render-ws/v1"
+
+
+def format_preamble(host: str, port: int | str | None, owner: str, project: str, stack: str) -> str:
+    """Give the URL that everything about one stack begins with.
+
+    Parameters
+    ----------
+    host, port
+        As for `format_baseurl`.
+    owner, project, stack : str
+        Names; what a URL cannot hold is quoted.
+
+    Returns
+    -------
+    str
+        For instance ``http://localhost:8080/render-ws/v1/owner/me/project/p/stack/s``.
+    """
+    return join_url(
+        format_baseurl(required("host", host), port),
+        "owner", required("owner", owner),
+        "project", required("project", project),
+        "stack", required("stack", stack),
+    )  # fmt: skip
+
+
+def owner_url(host: str | None, port: int | str | None, owner: str | None, *segments: object) -> str:
+    """Give the URL of something that belongs to an owner."""
+    return join_url(
+        format_baseurl(required("host", host), port), "owner", required("owner", owner), *segments
+    )
+
+
+def stack_url(
+    host: str | None,
+    port: int | str | None,
+    owner: str | None,
+    project: str | None,
+    stack: str,
+    *segments: object,
+) -> str:
+    """Give the URL of something in a stack."""
+    return join_url(
+        format_preamble(host, port, owner, project, stack),  # type: ignore[arg-type]
+        *segments,
+    )
+
+
+def join_url(base: str, *segments: object) -> str:
+    """Append path segments to a URL, each quoted; numbers are written so that they read back exactly."""
+    return "/".join([base, *(_segment(segment) for segment in segments)])
+
+
+def _segment(value: object) -> str:
+    if isinstance(value, str):
+        return quote(value, safe=",")
+    if isinstance(value, tuple):
+        return ",".join(_segment(part) for part in value)
+    return format_number(value)
+
+
+def format_number(value: object) -> str:
+    """Write a number for a URL: the shortest text that reads back as the same value.
+
+    Raises
+    ------
+    ValueError
+        If it is NaN, infinite or no number.
+    """
+    if isinstance(value, str):
+        return quote(value, safe="")
+    if value is None or isinstance(value, bool):
+        raise ValueError(f"a number is needed here, not {value!r}")
+    try:
+        if float(value) == value and hasattr(value, "__index__"):  # type: ignore[arg-type]
+            return str(int(value))
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError(f"a number is needed here, not {value!r}") from None
+    if not math.isfinite(number):
+        raise ValueError(f"a finite number is needed here, not {value!r}")
+    return repr(number)
+
+
+def required(name: str, value: Any) -> Any:
+    """Give a connection setting, or say how to set it if it is None."""
+    if value is None:
+        variables = ENVIRONMENT.get(name)
+        where = f", or set {' or '.join(variables)}" if variables else ""
+        raise ConnectionSettingsError(f"{name} is not known: give render= or {name}={where}")
+    return value if name == "host" else str(value)
+
+
+def split_url(url: str) -> tuple[str, int | None]:
+    """Take the URL of a render server apart: host with scheme and path prefix, and port."""
+    if "://" not in url:
+        url = f"http://{url}"
+    parts = urlsplit(url)
+    path = re.sub(r"(/render-ws)?(/v1)?/*$", "", parts.path)
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if not parts.hostname or port == -1:
+        raise ConnectionSettingsError(f"url is {url!r}; it should look like https://host/render-ws")
+    netloc = parts.netloc.removesuffix(f":{port}") if port is not None else parts.netloc
+    return urlunsplit((parts.scheme, netloc, path, "", "")), port
+
+
+def as_port(port: Any) -> int | None:
+    """Give a port as a number; None and an empty text leave it to the scheme."""
+    if port in (None, ""):
+        return None
+    try:
+        number = int(port)
+    except (TypeError, ValueError):
+        number = -1
+    if not 0 < number < 65536:
+        raise ConnectionSettingsError(f"port is {port!r}; it must be a whole number from 1 to 65535")
+    return number
