@@ -1,0 +1,7 @@
+"""``python -m renderapi`` is the ``renderapi`` command."""
+
+import sys
+
+from renderapi.cli import main
+
+sys.exit(main())

@@ -1,0 +1,119 @@
+"""The ``renderapi`` command: a server of your own, and a demonstration of everything."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from renderapi._version import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Words after ``renderapi``; default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 1 for an error that was printed, 130 after Ctrl-C.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+    except (OSError, ValueError, ImportError, RuntimeError, LookupError) as error:
+        print(f"renderapi {options.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="renderapi", description="The Python side of render-ws, the server of tile specs and point matches."
+    )
+    parser.add_argument("--version", action="version", version=f"render-python {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser(
+        "demo",
+        help="run the user guide from end to end on a server of its own",
+        description="Run the user guide from end to end on a server of its own, and say what happens: make a "
+        "stack, import 500 sections of 10 x 20 tiles, close it, read it back, store and fetch point matches.",
+    )
+    demo.add_argument(
+        "--sections", type=_positive, default=500, metavar="N", help="sections of 200 tiles (default 500)"
+    )
+    demo.add_argument("--keep", metavar="DIR", help="keep the server's data in this folder")
+    demo.add_argument("--serve", action="store_true", help="leave the server running in the end, until Ctrl-C")
+    demo.add_argument("--port", type=_port, default=0, help="port of the server (default: any that is free)")
+    demo.set_defaults(run=_demo)
+
+    serve = commands.add_parser(
+        "serve",
+        help="run a render server, without Java and MongoDB",
+        description="Run a render server for laptops, notebooks, tests and small data.",
+    )
+    serve.add_argument("--data", metavar="DIR", required=True, help="folder of the data; made if it is not there")
+    serve.add_argument("--port", type=_port, default=8080, help="port (default 8080; 0: any that is free)")
+    serve.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default 127.0.0.1: this machine only; the server has no access control)",
+    )
+    serve.add_argument(
+        "--durable", action="store_true", help="survive a power failure, not only a crash (slower writes)"
+    )
+    serve.add_argument(
+        "--image-root",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder that images may be read from; may be given several times (default: none)",
+    )
+    serve.set_defaults(run=_serve)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 65536:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return number
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from renderapi import demo
+
+    return demo.run(
+        sections=options.sections, keep=options.keep, stay=options.serve, port=options.port
+    )
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from renderapi import server
+
+    server.serve(
+        options.data,
+        host=options.host,
+        port=options.port,
+        durable=options.durable,
+        image_roots=options.image_root,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,271 @@
+"""The user guide from end to end, on a server of its own: what ``renderapi demo`` runs."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any
+
+import renderapi
+from renderapi.client._bulk import progress_reporter
+from renderapi.layout import Layout
+from renderapi.tilespec import TileSpec
+from renderapi.transform import AffineModel
+
+ROWS, COLUMNS = 10, 20
+STEP = 0.8  # a tile begins 0.8 of its width after its neighbour: 20 % overlap
+PIXEL_NM = 3.0
+SIZE = 2048
+OWNER, PROJECT, STACK, COLLECTION = "myowner", "myproject", "mystack", "mycollection"
+MATCHES = {
+    "pGroupId": "0",
+    "qGroupId": "1",
+    "pId": "0_0_0",
+    "qId": "1_0_0",
+    "matches": {
+        "p": [[0, 1000, 1000, 0], [0, 1000, 0, 1000]],
+        "q": [[0, 1000, 1000, 0], [0, 1000, 0, 1000]],
+        "w": [1, 1, 1, 1],
+    },
+}
+
+
+def section(number: int) -> list[TileSpec]:
+    """Make the 200 tile specs of one section of the guide.
+
+    Parameters
+    ----------
+    number : int
+        Number of the section, which is also its z.
+
+    Returns
+    -------
+    list of TileSpec
+    """
+    tilespecs = []
+    for row in range(ROWS):
+        for column in range(COLUMNS):
+            x, y = column * SIZE * STEP, row * SIZE * STEP
+            tile_id = f"{number}_{row}_{column}"
+            layout = Layout(
+                sectionId=f"{number:05d}",
+                scopeId="myscope",
+                cameraId="mycamera",
+                imageRow=row,
+                imageCol=column,
+                stageX=x * PIXEL_NM,
+                stageY=y * PIXEL_NM,
+                rotation=0.0,
+                pixelsize=PIXEL_NM,
+            )
+            tilespecs.append(
+                TileSpec(
+                    tileId=tile_id,
+                    z=float(number),
+                    width=SIZE,
+                    height=SIZE,
+                    imageUrl=f"/data/images/{tile_id}.tif",
+                    layout=layout,
+                    tforms=[AffineModel(B0=x, B1=y)],
+                )
+            )
+    return tilespecs
+
+
+def run(sections: int = 500, keep: str | None = None, stay: bool = False, port: int = 0) -> int:
+    """Run the demonstration, saying in plain words what it does.
+
+    Parameters
+    ----------
+    sections : int
+        Sections of 200 tiles to import.
+    keep : str, optional
+        Folder for the server's data. Default: a temporary one, which is removed.
+    stay : bool
+        Leave the server running in the end, until Ctrl-C.
+    port : int
+        Port of the server; 0 for any that is free.
+
+    Returns
+    -------
+    int
+        0 if everything was as it should be, else 1.
+    """
+    from renderapi import server
+
+    with ExitStack() as cleanup:
+        cleanup.enter_context(_terminated_like_interrupted())
+        if keep is None:
+            keep_text = "a temporary folder, removed in the end"
+            keep = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="renderapi-demo-"))
+        else:
+            keep_text = keep
+        service = cleanup.enter_context(server.serve_background(keep, port=port))
+        print(f"1. A render server runs at {service.url} (no Java, no MongoDB; data in {keep_text}).")
+        render = cleanup.enter_context(service.connect(owner=OWNER, project=PROJECT))
+        correct = _follow_the_guide(render, sections)
+        dashboard = service.url.partition("/render-ws")[0] + "/render-ws/view/index.html"
+        if stay:
+            print(f"\nThe server keeps running. Dashboard: {dashboard}\nPress Ctrl-C to stop it.", flush=True)
+            _wait_for_interrupt()
+        else:
+            print("\nTo look around in it: renderapi demo --serve")
+    return 0 if correct else 1
+
+
+def _follow_the_guide(render: renderapi.Render, sections: int) -> bool:
+    timings: list[tuple[str, float, int, str]] = []
+
+    @contextmanager
+    def timed(what: str, count: int, unit: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        timings.append((what, time.perf_counter() - start, count, unit))
+
+    _start_over(render)
+    renderapi.stack.create_stack(
+        STACK, stackResolutionX=PIXEL_NM, stackResolutionY=PIXEL_NM, stackResolutionZ=35.0, render=render
+    )
+    print(f"2. Made the stack {STACK!r} of owner {OWNER!r}, project {PROJECT!r}. It is LOADING.")
+
+    first = TileSpec(
+        tileId="000000000000",
+        z=0.0,
+        width=SIZE,
+        height=SIZE,
+        imageUrl="/data/images/0_0_0.tif",
+        layout=Layout(sectionId="00000", stageX=100.0, stageY=300.0, pixelsize=PIXEL_NM),
+        tforms=[AffineModel(B0=100.0 / PIXEL_NM, B1=300.0 / PIXEL_NM)],
+    )
+    renderapi.client.import_tilespecs(STACK, [first], render=render, engine="python")
+    renderapi.stack.set_stack_state(STACK, "COMPLETE", render=render)
+    print("3. Imported one tile spec and closed the stack. It is COMPLETE.")
+
+    count = sections * ROWS * COLUMNS
+    print(f"4. Making {count:,} tile specs: {sections:,} sections of {ROWS} x {COLUMNS} tiles ...", flush=True)
+    with timed("tile specs made", count, "tile specs"):
+        tilespecs = [tile for number in range(sections) for tile in section(number)]
+    print("5. Importing them, several batches at a time, and closing the stack ...", flush=True)
+    with _progress(count) as advance:
+        start = time.perf_counter()
+        renderapi.client.import_tilespecs_parallel(
+            STACK,
+            tilespecs,
+            close_stack=False,
+            render=render,
+            engine="python",
+            progress=lambda done, total: advance(done),
+        )
+        timings.append(("tile specs imported", time.perf_counter() - start, count, "tile specs"))
+    with timed("stack closed", count, "tile specs"):
+        renderapi.stack.set_stack_state(STACK, "COMPLETE", render=render)
+
+    with timed("metadata read", 3, "requests"):
+        stats = renderapi.stack.get_full_stack_metadata(STACK, render=render)["stats"]
+        bounds = renderapi.stack.get_stack_bounds(STACK, render=render)
+        zs = renderapi.stack.get_z_values_for_stack(STACK, render=render)
+    print(
+        f"6. The server says: {stats['tileCount']:,} tiles in {stats['sectionCount']:,} layers, z {zs[0]:g} to "
+        f"{zs[-1]:g}, x {bounds['minX']:g} to {bounds['maxX']:g}, y {bounds['minY']:g} to {bounds['maxY']:g}."
+    )
+    last = sections - 1
+    with timed("one layer read", ROWS * COLUMNS, "tile specs"):
+        found = renderapi.tilespec.get_tile_specs_from_z(STACK, float(last), render=render)
+    checks = {
+        "every tile is there": stats["tileCount"] == count + 1,
+        "a layer reads back as it was sent": _same_tiles(
+            [tile for tile in found if tile.tileId != first.tileId], tilespecs[-ROWS * COLUMNS :]
+        ),
+    }
+
+    renderapi.pointmatch.import_matches(COLLECTION, [MATCHES], render=render)
+    fetched = renderapi.pointmatch.get_matches_from_tile_to_tile(
+        COLLECTION, "0", "0_0_0", "1", "1_0_0", render=render
+    )
+    checks["point matches read back as they were sent"] = [match["matches"] for match in fetched] == [
+        MATCHES["matches"]
+    ]
+    print("7. Stored the point matches of tile 0_0_0 and tile 1_0_0, and fetched them again.")
+
+    print("\nSummary")
+    for what, seconds, number, unit in timings:
+        print(f"  {what:<22}{seconds:9.3f} s{number / max(seconds, 1e-9):14,.0f} {unit}/s")
+    for what, holds in checks.items():
+        print(f"  {'yes' if holds else 'NO ':<4}{what}")
+    return all(checks.values())
+
+
+def _start_over(render: renderapi.Render) -> None:
+    """Remove what an earlier demonstration left in a folder that was kept."""
+    stacks = renderapi.render.get_stacks_by_owner_project(render=render)
+    if STACK in stacks:
+        renderapi.stack.delete_stack(STACK, render=render)
+    collections = renderapi.pointmatch.get_matchcollections(render=render)
+    if any(collection["collectionId"]["name"] == COLLECTION for collection in collections):
+        renderapi.pointmatch.delete_collection(COLLECTION, render=render)
+
+
+def _same_tiles(found: list[TileSpec], sent: list[TileSpec]) -> bool:
+    def essentials(tile: TileSpec) -> tuple[Any, ...]:
+        return tile.z, tile.layout.to_dict(), tile.ip.to_dict(), [tform.to_dict() for tform in tile.tforms]
+
+    expected = {tile.tileId: essentials(tile) for tile in sent}
+    return {tile.tileId: essentials(tile) for tile in found} == expected
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar if tqdm is installed, else a line now and then."""
+    try:
+        import tqdm  # noqa: F401
+    except ImportError:
+        shown = -1
+
+        def tell(done: int) -> None:
+            nonlocal shown
+            if (percent := 100 * done // total) >= shown + 10:
+                shown = percent
+                print(f"   {percent:3d} %", file=sys.stderr, flush=True)
+
+        yield tell
+        return
+    with progress_reporter("   importing", total, "importing") as advance:
+        before = 0
+
+        def update(done: int) -> None:
+            nonlocal before
+            advance(done - before)
+            before = done
+
+        yield update
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Clean up after ``kill`` as after Ctrl-C."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread: whoever runs this handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _wait_for_interrupt() -> None:
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        print("\nstopped")
