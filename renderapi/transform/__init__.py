@@ -1,0 +1,57 @@
+"""Coordinate transforms of render: one class for each, lists and references, and estimation.
+
+Points are (N, 2) float64 arrays of x, y in pixels.
+"""
+
+from renderapi.transform import leaf, transform, utils
+from renderapi.transform.leaf import (
+    AffineModel,
+    LensCorrection,
+    NonLinearCoordinateTransform,
+    NonLinearTransform,
+    Polynomial2DTransform,
+    RigidModel,
+    SimilarityModel,
+    ThinPlateSplineTransform,
+    Transform,
+    TranslationModel,
+    affine_models,
+    common,
+    load_leaf_json,
+    polynomial_models,
+    thin_plate_spline,
+)
+from renderapi.transform.transform import (
+    InterpolatedTransform,
+    ReferenceTransform,
+    TransformList,
+    load_transform_json,
+)
+from renderapi.transform.utils import estimate_dstpts, estimate_transformsum
+
+__all__ = [
+    "AffineModel",
+    "InterpolatedTransform",
+    "LensCorrection",
+    "NonLinearCoordinateTransform",
+    "NonLinearTransform",
+    "Polynomial2DTransform",
+    "ReferenceTransform",
+    "RigidModel",
+    "SimilarityModel",
+    "ThinPlateSplineTransform",
+    "Transform",
+    "TransformList",
+    "TranslationModel",
+    "affine_models",
+    "common",
+    "estimate_dstpts",
+    "estimate_transformsum",
+    "leaf",
+    "load_leaf_json",
+    "load_transform_json",
+    "polynomial_models",
+    "thin_plate_spline",
+    "transform",
+    "utils",
+]

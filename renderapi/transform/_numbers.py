@@ -1,0 +1,179 @@
+"""Numbers in the data strings of transforms, read and written as Java reads and writes them.
+
+Java's ``Double.parseDouble`` and ``Float.parseFloat`` accept what Python's ``float`` refuses (``1f``,
+``0x1p0``) and refuse what it accepts (``1_0``, ``inf``); fields are separated by ``\\s+``, which is ASCII
+white space only, and a leading blank makes an empty first field, which is no number.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from renderapi.errors import SpecError
+
+_fast_dumps: Callable[[list[float]], bytes] | None
+_fast_loads: Callable[[str], list[float]] | None
+try:
+    from orjson import dumps as _fast_dumps
+    from orjson import loads as _fast_loads
+except ImportError:
+    _fast_dumps = _fast_loads = None
+
+_BLANKS = re.compile(r"[ \t\n\x0b\f\r]+")
+_DECIMAL = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)[fFdD]?", re.ASCII)
+_HEXADECIMAL = re.compile(
+    r"([+-]?)0[xX]([0-9a-fA-F]*)\.?([0-9a-fA-F]*)[pP]([+-]?\d+)[fFdD]?",
+    re.ASCII,
+)
+_WORDS = {"NaN": float("nan"), "Infinity": float("inf")}
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+
+# halfway between the largest float32 and the power of two above it: from here on Java says Infinity
+_FLOAT32_OVERFLOW = 2.0**128 - 2.0**103
+_FLOAT32_MAX = 2.0**128 - 2.0**104
+
+
+def split_fields(text: str) -> list[str]:
+    r"""Split at white space as Java's ``split("\\s+")``: trailing blanks vanish, a leading one does not."""
+    fields = _BLANKS.split(text)
+    while fields and not fields[-1]:
+        fields.pop()
+    return fields
+
+
+def _no_number(field: str) -> SpecError:
+    return SpecError(f'For input string: "{field:.100}"' if field else "empty String")
+
+
+def parse_double(field: str) -> float:
+    """Read one number as ``Double.parseDouble``.
+
+    Raises
+    ------
+    SpecError
+        If Java would refuse it.
+    """
+    decimal = _DECIMAL.fullmatch(field)
+    if decimal:
+        return float(decimal[1])
+    word = _WORDS.get(field.lstrip("+-") if field[:2] not in ("+-", "-+", "--", "++") else "")
+    if word is not None:
+        return -word if field[0] == "-" else word
+    return _from_hexadecimal(field)[0]
+
+
+def _from_hexadecimal(field: str) -> tuple[float, Fraction]:
+    match = _HEXADECIMAL.fullmatch(field)
+    if match is None or not match[2] + match[3]:
+        raise _no_number(field)
+    sign, whole, fraction, exponent = match.groups()
+    try:
+        value = float.fromhex(f"{sign}0x{whole or '0'}.{fraction or '0'}p{exponent}")
+    except OverflowError:
+        value = float(f"{sign}inf")
+    if abs(int(exponent)) > 4000:
+        return value, Fraction(0)  # far outside of both formats: no rounding to decide
+    exact = Fraction(int(sign + whole + fraction, 16)) * Fraction(2) ** (int(exponent) - 4 * len(fraction))
+    return value, exact
+
+
+def parse_doubles(text: str) -> list[float]:
+    """Read all numbers of a text that is separated by white space, as doubles.
+
+    Raises
+    ------
+    SpecError
+        If Java would refuse one of them.
+    """
+    if _fast_loads is not None and "," not in text and "t" not in text:
+        # plain JSON numbers are read in one go (the array refuses text, null and nested lists and makes
+        # integers doubles); whatever is no JSON number, or is true, goes the slow way
+        try:
+            return array("d", _fast_loads(f"[{text.replace(' ', ',')}]")).tolist()
+        except (ValueError, TypeError):
+            pass
+    return [parse_double(field) for field in split_fields(text)] or [parse_double("")]
+
+
+def parse_integer(field: str) -> int:
+    """Read one integer as ``Integer.parseInt``."""
+    if not _INTEGER.fullmatch(field) or not -(2**31) <= int(field) < 2**31:
+        raise _no_number(field)
+    return int(field)
+
+
+def parse_float32(field: str) -> float:
+    """Read one number as ``Float.parseFloat`` and widen it to a double.
+
+    The decimal text is rounded to float32 once. Rounding it to a double first gives another float32
+    where the double happens to be the middle of two of them, so those are decided on the exact text.
+    """
+    value = parse_double(field)
+    size = abs(value)
+    if value != value or size > _FLOAT32_OVERFLOW:
+        return value * float("inf")
+    if size == _FLOAT32_OVERFLOW:
+        return math.copysign(_FLOAT32_MAX if abs(_exact(field)) < size else float("inf"), value)
+    single: float = array("f", [value])[0]
+    if single == value:
+        return single
+    towards = np.float32("inf" if value > single else "-inf")
+    other = float(np.nextafter(np.float32(single), towards))
+    if (single + other) / 2 != value:
+        return single
+    exact = _exact(field)
+    if exact == Fraction(value):
+        return single  # a true tie: already rounded to even
+    return max(single, other) if exact > value else min(single, other)
+
+
+def _exact(field: str) -> Fraction:
+    decimal = _DECIMAL.fullmatch(field)
+    return Fraction(decimal[1]) if decimal else _from_hexadecimal(field)[1]
+
+
+def parse_floats32(fields: Sequence[str]) -> list[float]:
+    """Read several numbers as ``Float.parseFloat``."""
+    return [parse_float32(field) for field in fields]
+
+
+def format_doubles(values: list[float]) -> str:
+    """Write doubles, separated by blanks, as the shortest text that Java reads as the same doubles."""
+    if _fast_dumps is not None:
+        text = _fast_dumps(values).decode()[1:-1]
+        # where orjson would spell a number otherwise than Python the slow way decides: one spelling
+        if "e" not in text and "0.0000" not in text and "n" not in text:
+            return text.replace(",", " ")
+    return " ".join([format_double(value) for value in values])
+
+
+def format_double(value: float) -> str:
+    """Write one double as the shortest text that Java reads as the same double."""
+    text = repr(value)
+    if text[-1] in "fn":  # inf, nan
+        return text.replace("inf", "Infinity").replace("nan", "NaN")
+    return text
+
+
+def format_floats32(values: Iterable[float]) -> str:
+    """Write numbers that are float32 values as the shortest text that Java reads as the same float32."""
+    texts = [str(np.float32(value)) for value in values]
+    return " ".join(
+        text.replace("inf", "Infinity").replace("nan", "NaN") if text[-1] in "fn" else text for text in texts
+    )
+
+
+def is_float32(value: float) -> bool:
+    """Say whether a double is a float32 value."""
+    try:
+        narrowed: float = struct.unpack("f", struct.pack("f", value))[0]
+    except OverflowError:
+        return False
+    return narrowed == value

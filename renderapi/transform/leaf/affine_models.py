@@ -1,0 +1,701 @@
+"""Affine transforms and the models that are special cases of them.
+
+`AffineModel.M` is the source of truth: it may be edited in place, and data string, properties and mapped
+points follow. ``M00`` ... ``B1`` are what was given, and count only when `AffineModel.load_M` is called.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from renderapi.errors import ConversionError, EstimationError, SpecError
+from renderapi.transform import _fit, _numbers
+from renderapi.transform.leaf.common import (
+    as_points,
+    blocks,
+    calc_first_order_properties,
+    point_pairs,
+    write_extras,
+)
+from renderapi.transform.leaf.transform import Transform
+from renderapi.utils import NullHandler
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+logger = logging.getLogger(__name__)
+logger.addHandler(NullHandler())
+
+__all__ = ["AffineModel", "RigidModel", "SimilarityModel", "TranslationModel"]
+
+_AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
+_TRANSLATION = "mpicbg.trakem2.transform.TranslationModel2D"
+_RIGID = "mpicbg.trakem2.transform.RigidModel2D"
+_SIMILARITY = "mpicbg.trakem2.transform.SimilarityModel2D"
+# numbers in the data strings of the classes that have a format of their own; Java reads them as float32
+NATIVE_COUNTS = {_TRANSLATION: 2, _RIGID: 3, _SIMILARITY: 4}
+
+_fill_matrix = struct.Struct("9d").pack_into
+
+
+def native_matrix(className: str, numbers: list[float]) -> tuple[float, float, float, float, float, float]:
+    """Give m00, m01, m10, m11, b0, b1 of the float32 numbers of a translation, rigid or similarity model."""
+    if className == _TRANSLATION:
+        return 1.0, 0.0, 0.0, 1.0, numbers[0], numbers[1]
+    if className == _RIGID:
+        if not math.isfinite(numbers[0]):
+            return math.nan, math.nan, math.nan, math.nan, numbers[1], numbers[2]
+        cos, sin = math.cos(numbers[0]), math.sin(numbers[0])
+        return cos, -sin, sin, cos, numbers[1], numbers[2]
+    cos, sin = numbers[0], numbers[1]
+    return cos, -sin, sin, cos, numbers[2], numbers[3]
+
+
+class AffineModel(Transform):
+    """Affine transform: x' = M00*x + M01*y + B0, y' = M10*x + M11*y + B1.
+
+    Parameters
+    ----------
+    M00, M01, M10, M11 : float
+        Linear part.
+    B0, B1 : float
+        Translation.
+    transformId : str, optional
+        Id, needed by transforms that others refer to.
+    labels : list of str, optional
+        Labels.
+    json : dict, optional
+        Document to read; everything else but `force_shear` is ignored if it is given. Documents of
+        TranslationModel2D, RigidModel2D and SimilarityModel2D are read too, with 2, 3 or 4 numbers or
+        with the six that old clients wrote.
+    force_shear : {'x', 'y'}
+        Along which axis the shear of `shear`, `scale` and `rotation` is.
+
+    Attributes
+    ----------
+    M : (3, 3) float64 array
+        The transform. It may be edited in place.
+    className : str
+        Class that `to_dict` writes. What was read as Translation, Rigid or Similarity is written back in its own
+        class and format as long as that says exactly what `M` says, as AffineModel2D with six numbers otherwise.
+        New and estimated models are AffineModel2D.
+
+    Raises
+    ------
+    SpecError
+        If the document cannot be read.
+    ConversionError
+        If a parameter is no number.
+    """
+
+    className = _AFFINE
+    M: NDArray[np.float64]
+
+    def __init__(
+        self,
+        M00: float = 1.0,
+        M01: float = 0.0,
+        M10: float = 0.0,
+        M11: float = 1.0,
+        B0: float = 0.0,
+        B1: float = 0.0,
+        transformId: str | None = None,
+        labels: list[str] | None = None,
+        json: dict[str, Any] | None = None,
+        force_shear: str = "x",
+    ) -> None:
+        self.force_shear = force_shear
+        if json is not None:
+            self.from_dict(json)
+            return
+        self.M00 = M00
+        self.M01 = M01
+        self.M10 = M10
+        self.M11 = M11
+        self.B0 = B0
+        self.B1 = B1
+        self.className = _AFFINE
+        self.labels = labels
+        self.transformId = transformId
+        self.load_M()
+
+    def load_M(self) -> None:
+        """Make `M` anew of the attributes ``M00`` ... ``B1``, which may be numbers or their text.
+
+        Raises
+        ------
+        ConversionError
+            If one of them is no number.
+        """
+        M = np.empty((3, 3))
+        try:
+            _fill_matrix(M, 0, self.M00, self.M01, self.B0, self.M10, self.M11, self.B1, 0.0, 0.0, 1.0)
+        except struct.error:
+            values = (self.M00, self.M01, self.B0, self.M10, self.M11, self.B1)
+            try:
+                _fill_matrix(M, 0, *(float(value) for value in values), 0.0, 0.0, 1.0)
+            except (TypeError, ValueError) as error:
+                raise ConversionError(
+                    f"parameters of an affine transform must be numbers: {error}"
+                ) from error
+        self.M = M
+
+    def from_dict(self, d: dict[str, Any]) -> None:
+        """Take everything over from a document.
+
+        Parameters
+        ----------
+        d : dict
+            Document of an AffineModel2D, TranslationModel2D, RigidModel2D or SimilarityModel2D; it is not changed.
+
+        Raises
+        ------
+        SpecError
+            If className or dataString is missing, or the numbers are not those of the class.
+        """
+        self._parse(self._read(d))
+
+    @property
+    def dataString(self) -> str:
+        """Parameters as text: the shortest that is read back as the same numbers.
+
+        Six numbers ``M00 M10 M01 M11 B0 B1``, or those of the class that the transform was read as.
+        """
+        return self._native_text() or self._text()
+
+    @dataString.setter
+    def dataString(self, text: str) -> None:
+        self._parse(text)
+
+    def _text(self) -> str:
+        (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()
+        return _numbers.format_doubles([m00, m10, m01, m11, b0, b1])
+
+    def _parse(self, text: Any) -> None:
+        self.__dict__.pop("_native", None)
+        if not isinstance(text, str):
+            raise self._refusal("no dataString defined" if text is None else f"{text!r:.100} is no text")
+        count = NATIVE_COUNTS.get(self.className) if self.className != _AFFINE else None  # type: ignore[arg-type]
+        numbers: list[float] = []
+        try:
+            if count is not None:
+                fields = _numbers.split_fields(text)
+                if len(fields) == count:
+                    numbers = _numbers.parse_floats32(fields)
+            values = numbers or _numbers.parse_doubles(text)
+        except SpecError as error:
+            raise self._refusal(error) from error
+        if numbers:
+            self.M00, self.M01, self.M10, self.M11, self.B0, self.B1 = native_matrix(
+                str(self.className), numbers
+            )
+        elif len(values) == 6:
+            self.M00, self.M10, self.M01, self.M11, self.B0, self.B1 = values
+        else:
+            wanted = "6 numbers are" if count is None else f"{count} numbers (or 6, as old clients wrote) are"
+            raise self._refusal(f"{wanted} needed, {len(values)} found")
+        self.load_M()
+        if numbers:
+            self._native = (self.className, self.M.tobytes(), numbers)
+
+    def _native_text(self) -> str | None:
+        # the text in the format of a class with a format of its own, None where that cannot say exactly what M says
+        count = NATIVE_COUNTS.get(self.className) if self.className != _AFFINE else None  # type: ignore[arg-type]
+        if count is None:
+            return None
+        native = self.__dict__.get("_native")
+        if native is None or native[0] != self.className or native[1] != self.M.tobytes():
+            (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()
+            if self.className == _TRANSLATION:
+                numbers = [b0, b1]
+            elif self.className == _SIMILARITY:
+                numbers = [m00, m10, b0, b1]
+            else:
+                numbers = [float(np.float32(math.atan2(m10, m00))), b0, b1]
+            exact = all(_numbers.is_float32(number) for number in numbers)
+            if not exact or native_matrix(str(self.className), numbers) != (m00, m01, m10, m11, b0, b1):
+                return None
+        else:
+            numbers = native[2]
+        return _numbers.format_floats32(numbers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the document of the transform.
+
+        Returns
+        -------
+        dict
+            ``type``, ``className``, ``dataString``, ``id`` and ``metaData`` if there are any, and what
+            else the document had that this transform was read from.
+        """
+        className = self.className
+        if className != _AFFINE and className in NATIVE_COUNTS and self._native_text() is None:
+            className = _AFFINE
+        d: dict[str, Any] = {"type": "leaf", "className": className, "dataString": self.dataString}
+        if self.transformId is not None:
+            d["id"] = self.transformId
+        if self.labels is not None or "_extras" in self.__dict__:
+            write_extras(self, d)
+        return d
+
+    def _read(self, d: dict[str, Any]) -> Any:
+        # most documents hold nothing but class and parameters
+        if len(d) == 3 and "type" in d and "className" in d and "dataString" in d:
+            self.className = d["className"]
+            self.transformId = None
+            self.labels = None
+            self.__dict__.pop("_extras", None)
+            return d["dataString"]
+        return super()._read(d)
+
+    @staticmethod
+    def fit(
+        A: ArrayLike,
+        B: ArrayLike,
+        return_all: bool = False,
+        weights: ArrayLike | None = None,
+    ) -> Any:
+        """Fit an affine transform to point pairs by (weighted) least squares, as mpicbg's AffineModel2D does.
+
+        Parameters
+        ----------
+        A, B : (N, 2) array
+            Points, and the points that they should be mapped to; at least three that are not on a line.
+        return_all : bool
+            Also give residual, rank and singular values of the linear system of 2 N equations.
+        weights : (N,) array, optional
+            Weight of each pair; default 1.
+
+        Returns
+        -------
+        parameters : (6, 1) array
+            M00, M01, B0, M10, M11, B1.
+        residuals : (1,) array
+            Sum of squared residuals (with `return_all`, like what follows).
+        rank : int
+            Rank of the system.
+        singular_values : (6,) array
+            Singular values of the system, largest first.
+
+        Raises
+        ------
+        EstimationError
+            If the points do not determine an affine transform.
+        """
+        p, q, w = point_pairs(A, B, weights, 3, "an affine transform")
+        m00, m01, m10, m11, b0, b1 = _fit.affine(p, q, w)
+        _fit.require_spread(p, w, "an affine transform", line=True)
+        T = np.array([[m00], [m01], [b0], [m10], [m11], [b1]])
+        if not np.isfinite(T).all():
+            raise EstimationError("an affine transform cannot be estimated: the numbers are too large")
+        if not return_all:
+            return T
+        design = np.column_stack([p, np.ones(len(p))])
+        root = np.ones((len(p), 1)) if w is None else np.sqrt(w)[:, None]
+        residuals = root * (design @ T.reshape(2, 3).T - q)
+        # x and y make the same three columns each, so every singular value counts twice
+        singular = np.repeat(np.linalg.svd(root * design, compute_uv=False), 2)
+        rank = int((singular > singular[0] * np.finfo(float).eps * 2 * len(p)).sum())
+        return T, np.array([(residuals**2).sum()]), rank, singular
+
+    def estimate(self, A: ArrayLike, B: ArrayLike, return_params: bool = True, **kwargs: Any) -> Any:
+        """Set this transform to the one fitted to point pairs.
+
+        Parameters
+        ----------
+        A, B : (N, 2) array
+            Points, and the points that they should be mapped to.
+        return_params : bool
+            Give the matrix.
+        **kwargs
+            As for `fit` (``weights=``).
+
+        Returns
+        -------
+        (3, 3) array or None
+            `M`, if `return_params`.
+
+        Raises
+        ------
+        EstimationError
+            If the points do not determine the transform.
+        """
+        parameters = self.fit(A, B, **kwargs)
+        if isinstance(parameters, tuple):
+            parameters = parameters[0]
+        self._set_matrix(np.vstack([np.reshape(parameters, (2, 3)), [0.0, 0.0, 1.0]]))
+        return self.M if return_params else None
+
+    def _set_matrix(self, M: NDArray[np.float64]) -> None:
+        # estimated parameters are double precision, which only the affine class can write
+        if self.className in NATIVE_COUNTS:
+            self.className = _AFFINE
+        (self.M00, self.M01, self.B0), (self.M10, self.M11, self.B1) = M[:2].tolist()
+        self.M = M
+
+    def concatenate(self, model: AffineModel) -> AffineModel:
+        """Give the transform that applies `model` first and this one then.
+
+        Parameters
+        ----------
+        model : AffineModel
+            Transform to apply first.
+
+        Returns
+        -------
+        AffineModel
+            A new transform without id or labels.
+        """
+        (n00, n01, n02), (n10, n11, n12), _ = self.M.tolist()
+        (l00, l01, l02), (l10, l11, l12), _ = model.M.tolist()
+        return AffineModel(
+            n00 * l00 + n01 * l10,
+            n00 * l01 + n01 * l11,
+            n10 * l00 + n11 * l10,
+            n10 * l01 + n11 * l11,
+            n00 * l02 + n01 * l12 + n02,
+            n10 * l02 + n11 * l12 + n12,
+        )
+
+    def invert(self) -> AffineModel:
+        """Give the inverse transform.
+
+        Returns
+        -------
+        AffineModel
+            A new transform without id or labels.
+
+        Raises
+        ------
+        NotInvertibleError
+            If the transform is singular (an EstimationError and a numpy LinAlgError).
+        """
+        m00, m01, m02, m10, m11, m12 = _fit.invert(*self.M[:2].ravel().tolist())
+        return AffineModel(m00, m01, m10, m11, m02, m12)
+
+    @staticmethod
+    def convert_to_point_vector(points: ArrayLike) -> tuple[NDArray[np.float64], int]:
+        """Give points with a third column of ones, and their number.
+
+        Parameters
+        ----------
+        points : (N, 2) array
+            Points.
+
+        Returns
+        -------
+        (N, 3) array, int
+            Homogeneous points, and N.
+        """
+        p = as_points(points)
+        return np.column_stack([p, np.ones(len(p))]), len(p)
+
+    @staticmethod
+    def convert_points_vector_to_array(points: ArrayLike, Nd: int = 2) -> NDArray[np.float64]:
+        """Give homogeneous points without their last column.
+
+        Parameters
+        ----------
+        points : (N, Nd + 1) array
+            Homogeneous points.
+        Nd : int
+            Number of coordinates.
+
+        Returns
+        -------
+        (N, Nd) array
+            The coordinates divided by the last column.
+        """
+        vector = np.asarray(points, dtype=np.float64)
+        return vector[:, :Nd] / vector[:, Nd : Nd + 1]
+
+    def tform(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Map points.
+
+        Parameters
+        ----------
+        points : (N, 2) array
+            Points x, y.
+
+        Returns
+        -------
+        (N, 2) array
+            The mapped points, bit for bit what render computes.
+
+        Raises
+        ------
+        ConversionError
+            If the points have another shape.
+        """
+        p = as_points(points)
+        (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()
+        out = np.empty(p.shape)
+        for part in blocks(len(p), 8192):
+            x, y = np.ascontiguousarray(p[part].T)
+            # no matrix product: Java adds from left to right and does not fuse
+            out[part, 0] = x * m00 + y * m01 + b0
+            out[part, 1] = x * m10 + y * m11 + b1
+        return out
+
+    def inverse_tform(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Map points backwards.
+
+        Parameters
+        ----------
+        points : (N, 2) array
+            Points x, y.
+
+        Returns
+        -------
+        (N, 2) array
+
+        Raises
+        ------
+        NotInvertibleError
+            If the transform is singular.
+        """
+        return self.invert().tform(points)
+
+    def calc_properties(self) -> tuple[float, float, float, float, float]:
+        """Give scales, shears and rotation: sx, sy, cx, cy, theta (see `calc_first_order_properties`)."""
+        return calc_first_order_properties(self.M, force_shear=self.force_shear)
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Scale along x and y."""
+        return self.calc_properties()[:2]
+
+    @property
+    def shear(self) -> float:
+        """Shear along the axis of `force_shear`."""
+        return self.calc_properties()[2 if self.force_shear == "x" else 3]
+
+    @property
+    def translation(self) -> tuple[float, float]:
+        """Translation along x and y in pixels."""
+        return self.M[0, 2], self.M[1, 2]
+
+    @property
+    def rotation(self) -> float:
+        """Rotation in radians."""
+        return self.calc_properties()[4]
+
+    def _values(self) -> Any:
+        return tuple(self.M[:2].ravel().tolist())
+
+    def _summary(self) -> str:
+        (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()
+        return f"M00={m00!r}, M01={m01!r}, M10={m10!r}, M11={m11!r}, B0={b0!r}, B1={b1!r}"
+
+    def __str__(self) -> str:
+        (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()
+        return f"M=[[{m00:f},{m01:f}],[{m10:f},{m11:f}]] B=[{b0:f},{b1:f}]"
+
+
+class TranslationModel(AffineModel):
+    """Translation: an affine transform whose fit moves only.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for `AffineModel`.
+
+    Notes
+    -----
+    A new or estimated translation is written as AffineModel2D; one that was read as TranslationModel2D is
+    written back as ``B0 B1``. Java reads those as float32.
+    """
+
+    className = _TRANSLATION
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+
+    @staticmethod
+    def fit(  # type: ignore[override]
+        src: ArrayLike, dst: ArrayLike, weights: ArrayLike | None = None
+    ) -> NDArray[np.float64]:
+        """Fit a translation to point pairs by (weighted) least squares.
+
+        Parameters
+        ----------
+        src, dst : (N, 2) array
+            Points, and the points that they should be mapped to; at least one.
+        weights : (N,) array, optional
+            Weight of each pair; default 1.
+
+        Returns
+        -------
+        (3, 3) array
+
+        Raises
+        ------
+        EstimationError
+            If there are no points.
+        """
+        p, q, w = point_pairs(src, dst, weights, 1, "a translation")
+        return _fit.matrix(_fit.translation(p, q, w))
+
+    def estimate(  # type: ignore[override]
+        self,
+        src: ArrayLike,
+        dst: ArrayLike,
+        return_params: bool = True,
+        weights: ArrayLike | None = None,
+    ) -> Any:
+        """Set this transform to the translation fitted to point pairs.
+
+        Parameters
+        ----------
+        src, dst : (N, 2) array
+            Points, and the points that they should be mapped to.
+        return_params : bool
+            Give the matrix.
+        weights : (N,) array, optional
+            Weight of each pair; default 1.
+
+        Returns
+        -------
+        (3, 3) array or None
+            `M`, if `return_params`.
+        """
+        self._set_matrix(self.fit(src, dst, weights=weights))
+        return self.M if return_params else None
+
+
+class RigidModel(AffineModel):
+    """Rigid transform: an affine transform whose fit rotates and moves only.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for `AffineModel`.
+
+    Notes
+    -----
+    A new or estimated model is written as AffineModel2D; one that was read as RigidModel2D is written
+    back as ``theta B0 B1``. Java reads those as float32.
+    """
+
+    className = _RIGID
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+
+    @staticmethod
+    def fit(  # type: ignore[override]
+        src: ArrayLike,
+        dst: ArrayLike,
+        rigid: bool = True,
+        weights: ArrayLike | None = None,
+        **kwargs: Any,
+    ) -> NDArray[np.float64]:
+        """Fit a rotation and translation, with `rigid` false also a scale, to point pairs by least squares.
+
+        Parameters
+        ----------
+        src, dst : (N, 2) array
+            Points, and the points that they should be mapped to; at least two.
+        rigid : bool
+            Keep the scale at 1.
+        weights : (N,) array, optional
+            Weight of each pair; default 1.
+        **kwargs
+            Ignored.
+
+        Returns
+        -------
+        (3, 3) array
+            The best transform that does not mirror, also for mirrored point sets.
+
+        Raises
+        ------
+        EstimationError
+            If the points do not determine a rotation.
+        """
+        model = "a rigid model" if rigid else "a similarity model"
+        p, q, w = point_pairs(src, dst, weights, 2, model)
+        _fit.require_spread(p, w, model)
+        M = _fit.matrix((_fit.rigid if rigid else _fit.similarity)(p, q, w))
+        if not np.isfinite(M).all():
+            raise EstimationError(
+                f"{model} cannot be estimated: the target points do not determine a rotation"
+            )
+        return M
+
+    def estimate(self, A: ArrayLike, B: ArrayLike, return_params: bool = True, **kwargs: Any) -> Any:
+        """Set this transform to the one fitted to point pairs.
+
+        Parameters
+        ----------
+        A, B : (N, 2) array
+            Points, and the points that they should be mapped to.
+        return_params : bool
+            Give the matrix.
+        **kwargs
+            As for `fit` (``weights=``).
+
+        Returns
+        -------
+        (3, 3) array or None
+            `M`, if `return_params`.
+        """
+        self._set_matrix(self.fit(A, B, **kwargs))
+        return self.M if return_params else None
+
+
+class SimilarityModel(RigidModel):
+    """Similarity: an affine transform whose fit rotates, scales alike in x and y, and moves.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for `AffineModel`.
+
+    Notes
+    -----
+    A new or estimated model is written as AffineModel2D; one that was read as SimilarityModel2D is
+    written back as ``s*cos(theta) s*sin(theta) B0 B1``. Java reads those as float32.
+    """
+
+    className = _SIMILARITY
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+
+    @staticmethod
+    def fit(
+        src: ArrayLike,
+        dst: ArrayLike,
+        rigid: bool = False,
+        weights: ArrayLike | None = None,
+        **kwargs: Any,
+    ) -> NDArray[np.float64]:
+        """Fit a rotation, scale and translation to point pairs by (weighted) least squares.
+
+        Parameters
+        ----------
+        src, dst : (N, 2) array
+            Points, and the points that they should be mapped to; at least two.
+        rigid : bool
+            Keep the scale at 1.
+        weights : (N,) array, optional
+            Weight of each pair; default 1.
+        **kwargs
+            Ignored.
+
+        Returns
+        -------
+        (3, 3) array
+
+        Raises
+        ------
+        EstimationError
+            If the points do not determine a similarity.
+        """
+        return RigidModel.fit(src, dst, rigid=rigid, weights=weights)

@@ -1,0 +1,741 @@
+"""Polynomial transforms: of any order in x and y, and the lens correction of TrakEM2."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from renderapi.errors import ConversionError, EstimationError, RenderError, SpecError
+from renderapi.transform import _numbers
+from renderapi.transform.leaf.affine_models import AffineModel
+from renderapi.transform.leaf.common import as_points, blocks, calc_first_order_properties, point_pairs
+from renderapi.transform.leaf.transform import Transform
+from renderapi.utils import NullHandler
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Array = NDArray[np.float64]
+
+logger = logging.getLogger(__name__)
+logger.addHandler(NullHandler())
+
+__all__ = [
+    "LensCorrection",
+    "NonLinearCoordinateTransform",
+    "NonLinearTransform",
+    "Polynomial2DTransform",
+    "RenderError",
+]
+
+
+def polynomial_order(count: int) -> int:
+    """Give the order of a polynomial with `count` coefficients per coordinate, as Java computes it."""
+    return int(math.nextafter(math.sqrt(2 * count + 0.25) - 1.5, math.inf))
+
+
+def term_count(order: int) -> int:
+    """Give the number of terms of a polynomial in x and y: (order + 1)(order + 2) / 2."""
+    return (order + 1) * (order + 2) // 2
+
+
+def apply_polynomial(cx: Any, cy: Any, order: int, x: Array, y: Array) -> tuple[Array, Array]:
+    """Evaluate polynomials as mpicbg's PolynomialTransform2D.
+
+    Parameters
+    ----------
+    cx, cy : sequence
+        Coefficients of 1, x, y, x^2, xy, y^2, ... for both coordinates: numbers, or arrays that broadcast with x.
+    order : int
+        Order.
+    x, y : array
+        Coordinates, of any shape.
+
+    Returns
+    -------
+    x, y : array
+        Summed from the constant upward; every row of powers is made of the one before.
+    """
+    out_x: Array = cx[0] + np.zeros_like(x)
+    out_y: Array = cy[0] + np.zeros_like(y)
+    row = [np.ones_like(x)]
+    scratch = np.empty_like(out_x)
+    k = 1
+    for degree in range(1, order + 1):
+        if degree == 1:
+            row = [x, y]
+        else:
+            row = [power * x for power in row] + [row[-1] * y]
+        for power in row:
+            np.multiply(cx[k], power, out=scratch)
+            out_x += scratch
+            np.multiply(cy[k], power, out=scratch)
+            out_y += scratch
+            k += 1
+    return out_x, out_y
+
+
+def _powers(p: Array, order: int) -> Array:
+    # (N, k) design matrix: 1, x, y, x^2, xy, y^2, ...
+    x, y = p[:, 0], p[:, 1]
+    columns = [np.ones_like(x)]
+    for degree in range(1, order + 1):
+        columns += [x ** (degree - j) * y**j for j in range(degree + 1)]
+    return np.column_stack(columns)
+
+
+def _shifted(coefficients: Array, order: int, centre: Array, scale: float) -> Array:
+    # the polynomial in x, y that equals the one given in (x - cx)/s, (y - cy)/s
+    index = {}
+    for degree in range(order + 1):
+        for j in range(degree + 1):
+            index[degree - j, j] = len(index)
+    out = np.zeros_like(coefficients)
+    for (i, j), k in index.items():
+        for a in range(i + 1):
+            for b in range(j + 1):
+                factor = math.comb(i, a) * math.comb(j, b) / scale ** (i + j)
+                out[:, index[a, b]] += (
+                    coefficients[:, k] * factor * (-centre[0]) ** (i - a) * (-centre[1]) ** (j - b)
+                )
+    return out
+
+
+class Polynomial2DTransform(Transform):
+    """Polynomial of any order in x and y for both coordinates.
+
+    Of the sources of parameters the first that is given counts: `json`, `dataString`, `identity`,
+    `src` and `dst`, `params`.
+
+    Parameters
+    ----------
+    dataString : str, optional
+        Coefficients of x', then those of y', of 1, x, y, x^2, xy, y^2, x^3, ...
+    src, dst : (N, 2) array, optional
+        Point pairs to estimate the transform from.
+    order : int
+        Order of the estimate.
+    force_polynomial : bool
+        Accepted for compatibility; the transform is always a polynomial.
+    params : (2, k) array, optional
+        Coefficients: a row for x' and one for y'.
+    identity : bool
+        Make an identity of order 1.
+    labels : list of str, optional
+        Labels.
+    transformId : str, optional
+        Id.
+    json : dict, optional
+        Document to read.
+    force_shear : {'x', 'y'}
+        Along which axis the shear of the linear part is.
+    **kwargs
+        As for `estimate`.
+
+    Attributes
+    ----------
+    params : (2, k) float64 array
+        The transform. It may be edited or replaced.
+    """
+
+    className = "mpicbg.trakem2.transform.PolynomialTransform2D"
+    params: Array
+
+    def __init__(
+        self,
+        dataString: str | None = None,
+        src: ArrayLike | None = None,
+        dst: ArrayLike | None = None,
+        order: int = 2,
+        force_polynomial: bool = True,
+        params: ArrayLike | None = None,
+        identity: bool = False,
+        labels: list[str] | None = None,
+        transformId: str | None = None,
+        json: dict[str, Any] | None = None,
+        force_shear: str = "x",
+        **kwargs: Any,
+    ) -> None:
+        self.force_shear = force_shear
+        if json is not None:
+            self.from_dict(json)
+            return
+        self.className = type(self).className
+        self.transformId = transformId
+        self.labels = labels
+        if dataString is not None:
+            self._parse(dataString)
+        elif identity:
+            self.params = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+        elif src is not None and dst is not None:
+            self.estimate(src, dst, order, return_params=False, **kwargs)
+        elif params is not None:
+            self.params = np.array(params, dtype=np.float64)
+
+    def from_dict(self, d: dict[str, Any]) -> None:
+        """Take everything over from a document.
+
+        Parameters
+        ----------
+        d : dict
+            Document of a leaf transform; it is not changed.
+
+        Raises
+        ------
+        SpecError
+            If className or dataString is missing, or the latter holds something else than numbers.
+        """
+        self._parse(self._read(d))
+
+    def _parse(self, text: Any) -> None:
+        if not isinstance(text, str):
+            raise self._refusal("no dataString defined" if text is None else f"{text!r:.100} is no text")
+        try:
+            values = _numbers.parse_doubles(text)
+        except SpecError as error:
+            raise self._refusal(error) from error
+        if len(values) < 2:
+            raise self._refusal("at least 2 numbers are needed")
+        # a count that fits no order is read as Java reads it: y begins where x of the next lower order ends
+        terms = term_count(polynomial_order(len(values) // 2))
+        self.params = np.array(values[: 2 * terms]).reshape(2, terms)
+
+    @property
+    def dataString(self) -> str:
+        """Coefficients of x', then those of y', each the shortest text that is read back as the same number."""
+        self._checked_order()
+        return _numbers.format_doubles(np.asarray(self.params, dtype=np.float64).ravel().tolist())
+
+    @dataString.setter
+    def dataString(self, text: str) -> None:
+        self._parse(text)
+
+    def _checked_order(self) -> int:
+        shape = np.shape(getattr(self, "params", ()))
+        if len(shape) != 2 or shape[0] != 2 or term_count(polynomial_order(shape[1])) != shape[1]:
+            raise SpecError(
+                f"params of a polynomial transform must be 2 x 1, 2 x 3, 2 x 6, 2 x 10 ..., not {shape or 'missing'}"
+            )
+        return polynomial_order(shape[1])
+
+    @property
+    def order(self) -> int:
+        """Order of the polynomial."""
+        return polynomial_order(np.shape(self.params)[1])
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether the order is 1."""
+        return self.order == 1
+
+    def coefficients(self, order: int | None = None) -> int:
+        """Give the number of coefficients of both coordinates for an order (default: that of this transform)."""
+        return 2 * term_count(self.order if order is None else order)
+
+    @staticmethod
+    def fit(
+        src: ArrayLike,
+        dst: ArrayLike,
+        order: int = 2,
+        weights: ArrayLike | None = None,
+    ) -> Array:
+        """Fit a polynomial to point pairs by (weighted) least squares.
+
+        Coordinates are centred and scaled for the fit, so that pixels far from the origin do no harm.
+
+        Parameters
+        ----------
+        src, dst : (N, 2) array
+            Points, and the points that they should be mapped to; at least (order + 1)(order + 2) / 2.
+        order : int
+            Order of the polynomial.
+        weights : (N,) array, optional
+            Weight of each pair; default 1.
+
+        Returns
+        -------
+        (2, k) array
+            Coefficients.
+
+        Raises
+        ------
+        EstimationError
+            If the points do not determine the polynomial.
+        """
+        if order < 0:
+            raise EstimationError(f"a polynomial cannot have the order {order}")
+        model = f"a polynomial of order {order}"
+        terms = term_count(order)
+        p, q, w = point_pairs(src, dst, weights, terms, model)
+        centre = (p.min(axis=0) + p.max(axis=0)) / 2
+        scale = float(np.abs(p - centre).max()) or 1.0
+        design = _powers((p - centre) / scale, order)
+        target = q - (shift := q.mean(axis=0))
+        if w is not None:
+            root = np.sqrt(w)[:, None]
+            design, target = root * design, root * target
+        solution, _, rank, _ = np.linalg.lstsq(design, target, rcond=None)
+        if rank < terms:
+            raise EstimationError(
+                f"{model} cannot be estimated: {len(p)} points determine only {rank} of {terms} coefficients "
+                "(too few different points, or all on one line or curve)"
+            )
+        coefficients = np.ascontiguousarray(solution.T)
+        coefficients[:, 0] += shift
+        return _shifted(coefficients, order, centre, scale)
+
+    def estimate(
+        self,
+        src: ArrayLike,
+        dst: ArrayLike,
+        order: int = 2,
+        test_coords: bool = True,
+        max_tries: int = 100,
+        return_params: bool = True,
+        **kwargs: Any,
+    ) -> Any:
+        """Set this transform to the one fitted to point pairs.
+
+        Parameters
+        ----------
+        src, dst : (N, 2) array
+            Points, and the points that they should be mapped to.
+        order : int
+            Order of the polynomial.
+        test_coords : bool
+            Check that the points are mapped to finite coordinates.
+        max_tries : int
+            Accepted for compatibility: the fit is deterministic and done once.
+        return_params : bool
+            Give the coefficients.
+        **kwargs
+            As for `fit` (``weights=``).
+
+        Returns
+        -------
+        (2, k) array or None
+            `params`, if `return_params`.
+
+        Raises
+        ------
+        EstimationError
+            If the points do not determine the polynomial.
+        """
+        params = self.fit(src, dst, order=order, **kwargs)
+        if test_coords:
+            x, y = as_points(src).T
+            if not np.isfinite(apply_polynomial(params[0], params[1], order, x, y)).all():
+                raise EstimationError(
+                    f"a polynomial of order {order} cannot be estimated: numbers are too large"
+                )
+        self.params = params
+        return self.params if return_params else None
+
+    def tform(self, points: ArrayLike) -> Array:
+        """Map points.
+
+        Parameters
+        ----------
+        points : (N, 2) array
+            Points x, y.
+
+        Returns
+        -------
+        (N, 2) array
+            The mapped points, bit for bit what render computes.
+
+        Raises
+        ------
+        ConversionError
+            If the points have another shape.
+        SpecError
+            If `params` has a shape that no order has.
+        """
+        p = as_points(points)
+        order = self._checked_order()
+        cx, cy = np.asarray(self.params, dtype=np.float64).tolist()
+        out = np.empty(p.shape)
+        for part in blocks(len(p), 4096):
+            x, y = np.ascontiguousarray(p[part].T)
+            out[part, 0], out[part, 1] = apply_polynomial(cx, cy, order, x, y)
+        return out
+
+    def asorder(self, order: int) -> Polynomial2DTransform:
+        """Give the same transform with the coefficients of a higher order, which are 0.
+
+        Parameters
+        ----------
+        order : int
+            Order, not below that of this transform.
+
+        Returns
+        -------
+        Polynomial2DTransform
+            A new transform without id or labels.
+
+        Raises
+        ------
+        ConversionError
+            If the order is below that of this transform.
+        """
+        if order < self.order:
+            raise ConversionError(
+                f"transformation {self.dataString} is order {self.order} -- conversion to order {order} not supported"
+            )
+        params = np.zeros((2, term_count(order)))
+        params[:, : self.params.shape[1]] = self.params
+        return Polynomial2DTransform(params=params)
+
+    @staticmethod
+    def fromAffine(aff: AffineModel) -> Polynomial2DTransform:
+        """Give a polynomial of order 1 that does what an affine transform does.
+
+        Parameters
+        ----------
+        aff : AffineModel
+            Affine transform.
+
+        Returns
+        -------
+        Polynomial2DTransform
+            A new transform without id or labels.
+
+        Raises
+        ------
+        ConversionError
+            If it is none.
+        """
+        if not isinstance(aff, AffineModel):
+            raise ConversionError("attempting to convert a nonaffine model!")
+        return Polynomial2DTransform(params=aff.M[:2, [2, 0, 1]])
+
+    def _linear(self) -> Array:
+        params = np.zeros((2, 3))
+        params[:, : self.params.shape[1]] = self.params[:, :3]
+        return params
+
+    def calc_properties(self) -> tuple[float, float, float, float, float]:
+        """Give scales, shears and rotation of the linear part: sx, sy, cx, cy, theta."""
+        return calc_first_order_properties(self._linear()[:, 1:], force_shear=self.force_shear)
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Scale of the linear part along x and y."""
+        return self.calc_properties()[:2]
+
+    @property
+    def shear(self) -> float:
+        """Shear of the linear part along the axis of `force_shear`."""
+        return self.calc_properties()[2 if self.force_shear == "x" else 3]
+
+    @property
+    def translation(self) -> tuple[float, float]:
+        """Constant terms: where the origin goes."""
+        return self.params[0, 0], self.params[1, 0]
+
+    @property
+    def rotation(self) -> float:
+        """Rotation of the linear part in radians."""
+        return self.calc_properties()[4]
+
+    def _values(self) -> Any:
+        params = getattr(self, "params", None)
+        return None if params is None else tuple(map(tuple, np.asarray(params, dtype=np.float64).tolist()))
+
+    def _summary(self) -> str:
+        return f"params={np.asarray(self.params).tolist()!r}" if hasattr(self, "params") else ""
+
+    def __str__(self) -> str:
+        return (
+            f"className:{self.className}\ndataString:{self.dataString if hasattr(self, 'params') else None}"
+        )
+
+
+class NonLinearCoordinateTransform(Transform):
+    """Lens correction of TrakEM2: a polynomial of normalised monomials.
+
+    x' and y' are sums over k of ``beta[k] * (term[k] - normMean[k]) / normVar[k]`` for the terms x, y, x^2, xy, y^2,
+    x^3, ..., and of ``beta[-1] * 100``.
+
+    Parameters
+    ----------
+    dataString : str, optional
+        dimension, length, beta (x and y of each term), normMean, normVar, width, height, separated by single blanks.
+    json : dict, optional
+        Document to read.
+    transformId : str, optional
+        Id.
+    labels : list of str, optional
+        Labels.
+
+    Attributes
+    ----------
+    dimension : int
+        Order of the polynomial.
+    length : int
+        Number of terms, (dimension + 1)(dimension + 2) / 2.
+    beta : (length, 2) float64 array
+        Coefficients.
+    normMean, normVar : (length,) float64 array
+        What is subtracted from a term, and what it is divided by.
+    width, height : int
+        Size of the images that the correction was made from; unused in the mapping.
+    """
+
+    className = "mpicbg.trakem2.transform.NonLinearCoordinateTransform"
+    dimension: int
+    length: int
+    beta: Array
+    normMean: Array
+    normVar: Array
+    width: int
+    height: int
+
+    def __init__(
+        self,
+        dataString: str | None = None,
+        json: dict[str, Any] | None = None,
+        transformId: str | None = None,
+        labels: list[str] | None = None,
+    ) -> None:
+        if json is not None:
+            self.from_dict(json)
+            return
+        self.className = type(self).className
+        self.transformId = transformId
+        self.labels = labels
+        if dataString is not None:
+            self._parse(dataString)
+
+    def from_dict(self, d: dict[str, Any]) -> None:
+        """Take everything over from a document.
+
+        Parameters
+        ----------
+        d : dict
+            Document of a leaf transform; it is not changed.
+
+        Raises
+        ------
+        SpecError
+            If className or dataString is missing, or the latter does not have the format above.
+        """
+        self._parse(self._read(d))
+
+    def _parse(self, text: Any) -> None:
+        if not isinstance(text, str):
+            raise self._refusal("no dataString defined" if text is None else f"{text!r:.100} is no text")
+        # Java splits at every single blank here, so a double one makes a field that is no number
+        fields = text.split(" ")
+        while fields and not fields[-1]:
+            fields.pop()
+        try:
+            if len(fields) < 2:
+                raise SpecError("at least dimension and length are needed")
+            dimension, length = _numbers.parse_integer(fields[0]), _numbers.parse_integer(fields[1])
+            if len(fields) != 4 + 4 * length or length != term_count(dimension):
+                raise SpecError(
+                    f"dimension {dimension} needs length {term_count(dimension)} and {4 + 4 * term_count(dimension)} "
+                    f"fields, found length {length} and {len(fields)} fields"
+                )
+            values = np.array([_numbers.parse_double(field) for field in fields[2:-2]])
+            width, height = _numbers.parse_integer(fields[-2]), _numbers.parse_integer(fields[-1])
+        except SpecError as error:
+            raise self._refusal(error) from error
+        self.dimension, self.length, self.width, self.height = dimension, length, width, height
+        self.beta = values[: 2 * length].reshape(length, 2)
+        self.normMean = values[2 * length : 3 * length]
+        self.normVar = values[3 * length :]
+
+    @property
+    def dataString(self) -> str | None:
+        """Parameters as text, each number the shortest that is read back as the same; None while there are none."""
+        if not hasattr(self, "beta"):
+            return None
+        numbers = np.concatenate(
+            [np.ravel(self.beta), np.ravel(self.normMean), np.ravel(self.normVar)], dtype=np.float64
+        )
+        text = _numbers.format_doubles(numbers.tolist())
+        return f"{self.dimension} {self.length} {text} {self.width} {self.height}"
+
+    @dataString.setter
+    def dataString(self, text: str) -> None:
+        self._parse(text)
+
+    def _expanded(self, x: Array, y: Array, mean: Any, var: Any) -> list[Array]:
+        # features in order, without the constant
+        xs: list[Any] = [1.0, x]
+        ys: list[Any] = [1.0, y]
+        for exponent in range(2, self.dimension + 1):
+            xs.append(np.power(x, float(exponent)))
+            ys.append(np.power(y, float(exponent)))
+        features = []
+        for i in range(1, self.dimension + 1):
+            for j in range(i, -1, -1):
+                k = len(features)
+                features.append((xs[j] * ys[i - j] - mean[k]) / var[k])
+        return features
+
+    def kernelExpand(
+        self, src: ArrayLike, normMean: ArrayLike | None = None, normVar: ArrayLike | None = None
+    ) -> Array:
+        """Give the normalised terms of points.
+
+        Parameters
+        ----------
+        src : (N, 2) array
+            Points x, y.
+        normMean, normVar : (length,) array, optional
+            What is subtracted and divided by; default: that of this transform.
+
+        Returns
+        -------
+        (N, length) array
+            The last column is 100.
+        """
+        x, y = as_points(src).T
+        mean = self.normMean if normMean is None else np.asarray(normMean, dtype=np.float64)
+        var = self.normVar if normVar is None else np.asarray(normVar, dtype=np.float64)
+        return np.column_stack([*self._expanded(x, y, mean, var), np.full(len(x), 100.0)])
+
+    def tform(self, src: ArrayLike) -> Array:
+        """Map points.
+
+        Parameters
+        ----------
+        src : (N, 2) array
+            Points x, y.
+
+        Returns
+        -------
+        (N, 2) array
+            The mapped points as render computes them (powers may differ in the last bit).
+
+        Raises
+        ------
+        ConversionError
+            If the points have another shape.
+        """
+        p = as_points(src)
+        beta = np.asarray(self.beta, dtype=np.float64).tolist()
+        mean = np.asarray(self.normMean, dtype=np.float64).tolist()
+        var = np.asarray(self.normVar, dtype=np.float64).tolist()
+        out = np.empty(p.shape)
+        for part in blocks(len(p), 4096):
+            x, y = np.ascontiguousarray(p[part].T)
+            sum_x, sum_y = np.zeros_like(x), np.zeros_like(y)
+            for feature, (bx, by) in zip([*self._expanded(x, y, mean, var), 100.0], beta):
+                sum_x += feature * bx
+                sum_y += feature * by
+            out[part, 0], out[part, 1] = sum_x, sum_y
+        return out
+
+    def fit(self, A: ArrayLike, B: ArrayLike, weights: ArrayLike | None = None) -> tuple[Array, Array, Array]:
+        """Fit coefficients of the dimension of this transform to point pairs by (weighted) least squares.
+
+        Parameters
+        ----------
+        A, B : (N, 2) array
+            Points, and the points that they should be mapped to; at least `length`.
+        weights : (N,) array, optional
+            Weight of each pair; default 1.
+
+        Returns
+        -------
+        beta : (length, 2) array
+        normMean, normVar : (length,) array
+            Means and standard deviations of the terms; the last entry, of the constant, is 100.
+
+        Raises
+        ------
+        EstimationError
+            If the points do not determine the coefficients.
+        """
+        dimension = getattr(self, "dimension", None)
+        if dimension is None:
+            raise EstimationError("the transform has no dimension yet: give estimate() one with ndim=")
+        length = term_count(dimension)
+        model = f"a lens correction of dimension {dimension}"
+        p, q, w = point_pairs(A, B, weights, length, model)
+        raw = self.kernelExpand(p, normMean=np.zeros(length), normVar=np.ones(length))
+        mean, var = raw.mean(axis=0), raw.std(axis=0)
+        mean[-1] = var[-1] = 100.0
+        if not var.all():
+            raise EstimationError(f"{model} cannot be estimated: all points have the same x or y")
+        design = self.kernelExpand(p, normMean=mean, normVar=var)
+        target = q
+        if w is not None:
+            root = np.sqrt(w)[:, None]
+            design, target = root * design, root * q
+        beta, _, rank, _ = np.linalg.lstsq(design, target, rcond=None)
+        if rank < length:
+            raise EstimationError(
+                f"{model} cannot be estimated: {len(p)} points determine only {rank} of {length} coefficients"
+            )
+        return beta, mean, var
+
+    def estimate(
+        self,
+        A: ArrayLike,
+        B: ArrayLike,
+        ndim: int | None = None,
+        return_params: bool = True,
+        **kwargs: Any,
+    ) -> str | None:
+        """Set this transform to the one fitted to point pairs.
+
+        Parameters
+        ----------
+        A, B : (N, 2) array
+            Points, and the points that they should be mapped to.
+        ndim : int, optional
+            Dimension of the polynomial; default: that of this transform, or 5 (as TrakEM2) if it has none yet.
+        return_params : bool
+            Give the data string.
+        **kwargs
+            As for `fit` (``weights=``).
+
+        Returns
+        -------
+        str or None
+            `dataString`, if `return_params`.
+
+        Raises
+        ------
+        EstimationError
+            If the points do not determine the coefficients.
+        """
+        before = getattr(self, "dimension", None)
+        dimension = ndim or before or 5
+        self.dimension = dimension
+        try:
+            self.beta, self.normMean, self.normVar = self.fit(A, B, **kwargs)
+        except EstimationError:
+            if before is None:
+                del self.dimension
+            else:
+                self.dimension = before
+            raise
+        self.length = term_count(dimension)
+        self.width, self.height = getattr(self, "width", 0), getattr(self, "height", 0)
+        return self.dataString if return_params else None
+
+    def _summary(self) -> str:
+        if not hasattr(self, "beta"):
+            return ""
+        return f"dimension={self.dimension}, width={self.width}, height={self.height}"
+
+
+class NonLinearTransform(NonLinearCoordinateTransform):
+    """Lens correction under another class name."""
+
+    className = "mpicbg.trakem2.transform.nonLinearTransform"
+
+
+class LensCorrection(NonLinearCoordinateTransform):
+    """Lens correction under the class name of TrakEM2's plugin, which a render server does not know."""
+
+    className = "lenscorrection.NonLinearTransform"

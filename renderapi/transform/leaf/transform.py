@@ -1,0 +1,158 @@
+"""The transform that every leaf transform is: a class name and a data string, with id and labels."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from renderapi.errors import SpecError
+from renderapi.transform.leaf.common import read_extras, write_extras
+from renderapi.utils import NullHandler
+
+logger = logging.getLogger(__name__)
+logger.addHandler(NullHandler())
+
+__all__ = ["Transform"]
+
+
+class Transform:
+    """A leaf transform of any class that a render server knows, kept as it is written.
+
+    The classes derived from it can also be evaluated. A plain `Transform` cannot; it carries a transform
+    of a class that this package does not know from and to a server unchanged.
+
+    Parameters
+    ----------
+    className : str, optional
+        Java class of the transform.
+    dataString : str, optional
+        Its parameters in the format of that class.
+    transformId : str, optional
+        Id, needed by transforms that others refer to.
+    labels : list of str, optional
+        Labels (``metaData.labels`` of the document); ``lens`` means something to the server.
+    json : dict, optional
+        Document of the transform; everything else is ignored if it is given. Keys that are not known
+        here are kept, and written back by `to_dict`.
+
+    Attributes
+    ----------
+    className, dataString, transformId, labels
+        As above; all may be changed at any time.
+
+    Raises
+    ------
+    SpecError
+        If the document is no leaf transform.
+    """
+
+    className: str | None = None
+    transformId: str | None
+    labels: list[str] | None
+
+    def __init__(
+        self,
+        className: str | None = None,
+        dataString: str | None = None,
+        transformId: str | None = None,
+        labels: list[str] | None = None,
+        json: dict[str, Any] | None = None,
+    ) -> None:
+        if json is not None:
+            self.from_dict(json)
+            return
+        self.className = className
+        self.dataString = dataString
+        self.transformId = transformId
+        self.labels = labels
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the document of the transform.
+
+        Returns
+        -------
+        dict
+            ``type``, ``className``, ``dataString``, ``id`` and ``metaData`` if there are any, and what
+            else the document had that this transform was read from.
+        """
+        d: dict[str, Any] = {"type": "leaf", "className": self.className, "dataString": self.dataString}
+        if self.transformId is not None:
+            d["id"] = self.transformId
+        write_extras(self, d)
+        return d
+
+    def from_dict(self, d: dict[str, Any]) -> None:
+        """Take everything over from a document.
+
+        Parameters
+        ----------
+        d : dict
+            Document of a leaf transform; it is not changed.
+
+        Raises
+        ------
+        SpecError
+            If className or dataString is missing.
+        """
+        self.dataString = self._read(d)
+
+    def _read(self, d: dict[str, Any]) -> Any:
+        # everything but the parameters, whose text is the answer
+        try:
+            self.className = d["className"]
+            text = d["dataString"]
+        except (KeyError, TypeError) as error:
+            if not isinstance(d, dict):
+                raise SpecError(f"a transform must be a JSON object, not {d!r:.100}") from error
+            raise SpecError(
+                f"no {error.args[0]} defined for leaf transform spec with id '{d.get('id')}'"
+            ) from error
+        self.transformId = d.get("id")
+        read_extras(self, d, ("type", "className", "dataString", "id"))
+        return text
+
+    def _refusal(self, reason: object) -> SpecError:
+        # what a data string that cannot be read raises
+        name = f" with id '{self.transformId}'" if getattr(self, "transformId", None) is not None else ""
+        return SpecError(f"Inappropriate parameters for {self.className}{name}: {reason}")
+
+    def _values(self) -> Any:
+        # what decides equality besides class, id and labels; hashable
+        return self.dataString
+
+    def _identity(self) -> tuple[Any, ...]:
+        labels = getattr(self, "labels", None)
+        return (
+            self.className,
+            self._values(),
+            getattr(self, "transformId", None),
+            frozenset(labels) if labels else None,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Compare class, parameters, id and labels exactly; labels are a set to the server."""
+        if self is other:
+            return True
+        if type(self) is not type(other) or not isinstance(other, Transform):
+            return NotImplemented
+        return self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        """Agree with equality, so the hash changes when the transform is edited."""
+        return hash(self._identity())
+
+    def __str__(self) -> str:
+        return f"className:{self.className}\ndataString:{self.dataString}"
+
+    def __repr__(self) -> str:
+        identity = (
+            f", transformId={self.transformId!r}" if getattr(self, "transformId", None) is not None else ""
+        )
+        labels = f", labels={self.labels!r}" if getattr(self, "labels", None) else ""
+        return f"{type(self).__name__}({self._summary()}{identity}{labels})"
+
+    def _summary(self) -> str:
+        # what the representation says of the parameters
+        text = str(self.dataString)
+        shown = text if len(text) <= 80 else f"{text[:60]}... {len(text)} characters"
+        return f"className={self.className!r}, dataString={shown!r}"

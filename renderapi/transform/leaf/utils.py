@@ -1,0 +1,71 @@
+"""Documents of leaf transforms to objects."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from renderapi.errors import RenderError, SpecError
+from renderapi.transform.leaf.affine_models import AffineModel, RigidModel, SimilarityModel, TranslationModel
+from renderapi.transform.leaf.polynomial_models import (
+    LensCorrection,
+    NonLinearCoordinateTransform,
+    NonLinearTransform,
+    Polynomial2DTransform,
+)
+from renderapi.transform.leaf.thin_plate_spline import ThinPlateSplineTransform
+from renderapi.transform.leaf.transform import Transform
+from renderapi.utils import NullHandler
+
+logger = logging.getLogger(__name__)
+logger.addHandler(NullHandler())
+
+__all__ = ["RenderError", "load_leaf_json"]
+
+LEAF_CLASSES: dict[str, type[Transform]] = {
+    str(cls.className): cls
+    for cls in (
+        AffineModel,
+        TranslationModel,
+        RigidModel,
+        SimilarityModel,
+        Polynomial2DTransform,
+        NonLinearCoordinateTransform,
+        NonLinearTransform,
+        LensCorrection,
+        ThinPlateSplineTransform,
+    )
+}
+
+
+def load_leaf_json(d: dict[str, Any]) -> Transform:
+    """Make the transform of a leaf document.
+
+    Parameters
+    ----------
+    d : dict
+        Document; ``type`` may be missing.
+
+    Returns
+    -------
+    Transform
+        An object of the class of this package for that ``className``, or a plain `Transform`, which keeps
+        the data string as it is, if there is none.
+
+    Raises
+    ------
+    SpecError
+        If it is no leaf, or if className, dataString or the format of the latter is not as it should be.
+    """
+    if not isinstance(d, dict):
+        raise SpecError(f"a transform must be a JSON object, not {d!r:.100}")
+    kind = d.get("type", "leaf")
+    if kind != "leaf":
+        raise SpecError(f"Unexpected or unknown Transform Type {kind}")
+    try:
+        cls = LEAF_CLASSES.get(d["className"], Transform)
+    except KeyError as error:
+        raise SpecError(f"no className defined for leaf transform spec with id '{d.get('id')}'") from error
+    except TypeError as error:
+        raise SpecError(f"className {d['className']!r:.100} is no text") from error
+    return cls(json=d)
