@@ -1,0 +1,58 @@
+"""A render-ws of one's own, in Python: no Java, no MongoDB, nothing to install beside this package.
+
+`serve_background` starts one beside a program, `serve` runs one until it is interrupted, and `create_app`
+builds the WSGI application over a `Store` for any other way of running it. It is meant for laptops,
+notebooks, tests and small data; docs/server.rst says what it does and does not do.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from renderapi.server.app import create_app
+    from renderapi.server.running import BackgroundServer, ListenError, serve, serve_background
+    from renderapi.server.store import Store, StoreError
+
+__all__ = [
+    "BackgroundServer",
+    "ListenError",
+    "Store",
+    "StoreError",
+    "create_app",
+    "serve",
+    "serve_background",
+]
+
+# flask and waitress are loaded by the one who uses them
+_HOMES = {
+    "BackgroundServer": "running",
+    "ListenError": "running",
+    "serve": "running",
+    "serve_background": "running",
+    "create_app": "app",
+    "Store": "store",
+    "StoreError": "store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        home = import_module(f"{__name__}.{_HOMES[name]}")
+    except ModuleNotFoundError as missing:
+        if missing.name in ("flask", "waitress", "werkzeug"):
+            raise ModuleNotFoundError(
+                f"renderapi.server needs {missing.name}: pip install 'render-python[server]'",
+                name=missing.name,
+            ) from missing
+        raise
+    value = getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

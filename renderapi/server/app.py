@@ -1,0 +1,289 @@
+"""The WSGI application: the endpoints of all services over one store."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from flask import Flask, Response, redirect, request, send_from_directory
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.routing import BaseConverter, ValidationError
+
+from renderapi.errors import SpecError
+from renderapi.server import (
+    configuration,
+    coordinates,
+    hierarchical,
+    images,
+    layers,
+    matches,
+    stacks,
+    tiles,
+    validation,
+)
+from renderapi.server.endpoint import JSON, TEXT, Answer, Context, Endpoint, Service, decode
+from renderapi.server.metadata import STATES
+from renderapi.server.openapi import swagger
+from renderapi.server.refusals import CollectionKey, Refusal, StackKey
+from renderapi.server.store import Store
+from renderapi.server.values import parse_double, parse_integer
+
+logger = logging.getLogger("renderapi.server")
+
+BASE = "/render-ws/v1"
+MAX_BODY = 1 << 30
+
+SERVICES: tuple[Service, ...] = (
+    stacks.service,
+    layers.service,
+    tiles.service,
+    coordinates.service,
+    matches.service,
+    hierarchical.service,
+    validation.service,
+    configuration.service,
+    *images.services,
+)
+
+_TEXT_UTF8 = f"{TEXT};charset=UTF-8"
+_FLASK_TYPES = {"": "text", "double": "double", "int": "int32", "state": "state"}
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET,POST,PUT,OPTIONS,HEAD",
+    "Access-Control-Allow-Headers": "X-Requested-With,Content-Type,Accept,Origin",
+    "Access-Control-Max-Age": "1800",
+}
+
+
+class _Text(BaseConverter):
+    """A path segment. Routing sees it percent-encoded, so that an id may contain a slash."""
+
+    regex = "[^/]+"
+    parse: Callable[[str], Any] = staticmethod(str)
+
+    def to_python(self, value: str) -> Any:
+        try:
+            return self.parse(unquote(value, errors="strict"))
+        except ValueError as problem:
+            # to render-ws a path with a word for a number is no path of its own
+            raise ValidationError(str(problem)) from None
+
+
+class _Double(_Text):
+    parse = staticmethod(parse_double)
+
+
+class _Integer(_Text):
+    parse = staticmethod(parse_integer)
+
+
+def _parse_state(text: str) -> str:
+    if text not in STATES:
+        raise ValueError(text)
+    return text
+
+
+class _State(_Text):
+    parse = staticmethod(_parse_state)
+
+
+class _EncodedPath:
+    """Put the path as it was sent, still encoded, where Flask looks for it."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self.application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        sent = environ.get("REQUEST_URI") or environ.get("RAW_URI")
+        decoded = environ.get("PATH_INFO", "")
+        prefix = quote(environ.get("SCRIPT_NAME", ""))
+        path = quote(decoded.encode("latin-1"))
+        if sent:
+            sent = sent.partition("?")[0]
+            if "://" in sent.partition("/")[0] + "//":
+                sent = "/" + sent.split("/", 3)[-1]
+            sent = sent[len(prefix) :] if prefix and sent.startswith(prefix) else sent
+            # a proxy may have changed the path after it was received
+            if unquote(sent, "latin-1") == unquote(path, "latin-1"):
+                path = sent
+        if path.startswith(BASE):
+            # render-ws takes a slash at the end, and commas encoded or not
+            path = path.rstrip("/").replace("%2C", ",").replace("%2c", ",")
+        environ["PATH_INFO"] = path
+        return self.application(environ, start_response)
+
+
+def create_app(
+    store: Store,
+    *,
+    image_roots: Iterable[str | Path] = (),
+    max_body: int = MAX_BODY,
+    properties: Mapping[str, str] | None = None,
+    filter_lists: Mapping[str, list[dict[str, Any]]] | None = None,
+) -> Flask:
+    """Build the application of a render-ws over a store.
+
+    Parameters
+    ----------
+    store : Store
+        Where everything is kept; it is not closed with the application.
+    image_roots : iterable of path
+        Folders whose files may be opened when a tile spec names them.
+    max_body : int
+        Largest body of a request, in bytes; a larger one is refused with 413.
+    properties : mapping, optional
+        Answer of ``serverProperties``, for instance ``view.*`` defaults of the dashboard.
+    filter_lists : mapping, optional
+        Named filter lists.
+
+    Returns
+    -------
+    flask.Flask
+        A WSGI application, for any WSGI server.
+    """
+    server = Context(
+        store,
+        tuple(Path(root).resolve() for root in image_roots),
+        dict(properties or {}),
+        dict(filter_lists or {}),
+    )
+    app = Flask("renderapi.server", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = max_body
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.url_map.converters.update(text=_Text, double=_Double, int32=_Integer, state=_State)
+    app.wsgi_app = _EncodedPath(app.wsgi_app)  # type: ignore[method-assign]
+    for service in SERVICES:
+        for number, endpoint in enumerate(service.endpoints):
+            app.add_url_rule(
+                BASE + _flask_rule(endpoint),
+                f"{service.name}.{number}.{endpoint.handler.__name__}",
+                _view(server, endpoint),
+                methods=[endpoint.method],
+            )
+    _add_pages(app)
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(SpecError, lambda problem: _refused(Refusal(400, str(problem))))
+    app.register_error_handler(UnicodeEncodeError, lambda problem: _refused(Refusal(400, str(problem))))
+    app.register_error_handler(Exception, _failed)
+    app.after_request(_cross_origin)
+    return app
+
+
+def _flask_rule(endpoint: Endpoint) -> str:
+    rule = endpoint.path
+    for name, kind in endpoint.variables:
+        known = "" if kind == "string" else kind
+        rule = rule.replace(
+            f"{{{name}:{known}}}" if known else f"{{{name}}}", f"<{_FLASK_TYPES[known]}:{name}>"
+        )
+    return rule
+
+
+def _view(server: Context, endpoint: Endpoint) -> Callable[..., Response]:
+    """Make the Flask view: values out of path, query and body, then the handler, then its answer."""
+
+    def view(**path: Any) -> Response:
+        values: dict[str, Any] = {
+            name: rule.read(name, request.args.getlist(name)) for name, rule in endpoint.query.items()
+        }
+        if endpoint.takes is not None:
+            values["body"] = _body(endpoint)
+        _fold_names(path, endpoint)
+        for name, value in path.items():
+            values[f"path_{name}" if name in endpoint.query else name] = value
+        return _response(endpoint.handler(server, **values))
+
+    return view
+
+
+def _fold_names(path: dict[str, Any], endpoint: Endpoint) -> None:
+    try:
+        if "stack" in path:
+            key = StackKey(path.pop("owner"), path.pop("project"), path["stack"])
+            path["stack"] = key.checked()
+        elif "matchCollection" in path:
+            path["collection"] = CollectionKey(path.pop("owner"), path.pop("matchCollection")).checked()
+    except Refusal as refusal:
+        raise Refusal(endpoint.name_status, refusal.message) from None
+
+
+def _body(endpoint: Endpoint) -> Any:
+    content = request.get_data(cache=False)
+    if endpoint.takes != "*/*" and content and request.mimetype != endpoint.takes:
+        raise Refusal(415, f"Cannot consume content type '{request.mimetype}', only {endpoint.takes}")
+    if not endpoint.raw:
+        return decode(content)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as problem:
+        raise Refusal(400, f"Cannot read the body as text: {problem}") from None
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(answer.content, status=answer.status)
+    if answer.kind is None:
+        del response.headers["Content-Type"]
+    else:
+        response.headers["Content-Type"] = _TEXT_UTF8 if answer.kind == TEXT else answer.kind
+    if answer.status == 201:
+        response.headers["Location"] = (
+            request.host_url.rstrip("/") + request.script_root + request.full_path.rstrip("?")
+        )
+    return response
+
+
+def _refused(refusal: Refusal) -> Response:
+    logger.info("%s %s: %d %s", request.method, request.path, refusal.status, refusal.message)
+    return Response(refusal.message, status=refusal.status, content_type=_TEXT_UTF8)
+
+
+def _http_problem(problem: HTTPException) -> Response:
+    status = problem.code or 500
+    if 300 <= status < 400:
+        return problem.get_response()  # type: ignore[return-value]
+    message = problem.description or problem.name
+    if isinstance(problem, RequestEntityTooLarge):
+        message = f"the body is larger than the {request.max_content_length} bytes that this server takes"
+    elif status == 404:
+        message = f"Could not find resource for path: {request.path}"
+    response = _refused(Refusal(status, message))
+    if "Allow" in problem.get_response().headers:
+        response.headers["Allow"] = problem.get_response().headers["Allow"]
+    return response
+
+
+def _failed(problem: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.path, exc_info=problem)
+    told = (
+        f"database problem: {problem}"
+        if isinstance(problem, sqlite3.Error)
+        else "the server failed, see its log"
+    )
+    return Response(told, status=500, content_type=_TEXT_UTF8)
+
+
+def _cross_origin(response: Response) -> Response:
+    origin = request.headers.get("Origin")
+    response.headers["Vary"] = "Origin"
+    if origin is not None:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            response.headers.update(_PREFLIGHT)
+    return response
+
+
+def _add_pages(app: Flask) -> None:
+    folder = Path(__file__).parent / "dashboard"
+
+    def page(name: str) -> Response:
+        return send_from_directory(folder, name)
+
+    app.add_url_rule("/render-ws/view", "view", lambda: redirect("/render-ws/view/index.html"))
+    app.add_url_rule("/render-ws/view/<path:name>", "page", lambda name: page(unquote(name)))
+    description = swagger(BASE, SERVICES)
+    app.add_url_rule("/render-ws/swagger.json", "swagger", lambda: Response(description, content_type=JSON))

@@ -1,0 +1,52 @@
+"""Bounding boxes that the server derives, from `renderapi.geometry`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from renderapi.errors import RenderError
+from renderapi.server.documents import Document
+from renderapi.server.refusals import Refusal
+
+_KEYS = ("minX", "minY", "maxX", "maxY")
+_BEFORE_BOX = ("tileId", "layout", "groupId", "z")
+
+
+def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None:
+    """Set the bounding boxes of tiles, whose transforms may refer to shared ones.
+
+    Raises
+    ------
+    Refusal
+        500 for a tile without width or height, 400 for a transform that cannot be made.
+    """
+    for tile in tiles:
+        if "width" not in tile or "height" not in tile:
+            raise Refusal(500, "width and height must be set to create a bounding box")
+    if not tiles:
+        return
+    # scipy is loaded with it, which a server that derives nothing does without
+    from renderapi.geometry import bounding_boxes
+
+    try:
+        boxes = bounding_boxes(tiles, shared).tolist()
+    except (RenderError, ValueError) as problem:
+        raise Refusal(400, str(problem)) from problem
+    for tile, box in zip(tiles, boxes):
+        if "minX" in tile and "minY" in tile and "maxX" in tile and "maxY" in tile:
+            tile["minX"], tile["minY"], tile["maxX"], tile["maxY"] = box
+        else:
+            _insert_box(tile, box)
+
+
+def _insert_box(tile: Document, box: list[float]) -> None:
+    # the box comes after z in render-ws's order of keys
+    entries = dict(tile)
+    tile.clear()
+    for key in _BEFORE_BOX:
+        if key in entries:
+            tile[key] = entries.pop(key)
+    tile.update(zip(_KEYS, box))
+    for key in _KEYS:
+        entries.pop(key, None)
+    tile.update(entries)

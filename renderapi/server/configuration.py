@@ -1,0 +1,48 @@
+"""DeploymentConfigurationService: what the server is and how it is set up."""
+
+from __future__ import annotations
+
+import platform
+import sqlite3
+
+from renderapi._version import __version__
+from renderapi.server.endpoint import OK, Answer, Context, Service, json_of
+from renderapi.server.store import FILE_NAME
+
+service = Service("DeploymentConfigurationService", "The server itself")
+
+
+@service.get("/namedFilterSpecLists")
+def named_filter_spec_lists(server: Context) -> Answer:
+    """Give the filter lists that render parameters may name."""
+    return json_of({"namedFilterSpecLists": server.filter_lists})
+
+
+@service.get("/serverProperties")
+def server_properties(server: Context) -> Answer:
+    """Give the properties of the server."""
+    folder = server.store.folder
+    return json_of(
+        {
+            "filePath": ":memory:" if folder is None else str(folder / FILE_NAME),
+            "properties": dict(sorted(server.properties.items())),
+        }
+    )
+
+
+@service.get("/versionInfo")
+def version_info(server: Context) -> Answer:
+    """Give the versions of the server and of what it runs on."""
+    return json_of(
+        {
+            "git.build.version": __version__,
+            "renderapi.python": platform.python_version(),
+            "renderapi.sqlite": sqlite3.sqlite_version,
+        }
+    )
+
+
+@service.delete("/imageProcessorCache/allEntries")
+def clear_image_cache(server: Context) -> Answer:
+    """Forget cached images, of which there are none here."""
+    return OK

@@ -1,0 +1,302 @@
+"""Tile specs and transforms as a render-ws would have stored them.
+
+Known keys only, in the order in which render-ws writes them, numbers and dates coerced to what is
+declared, defaults always written, nulls left out. What was stored is what is answered.
+
+Most tiles of a large import are already in that form; `tile_spec` therefore tests types instead of calling
+a rule per value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from renderapi.server.refusals import MeaningRefusal, Refusal
+from renderapi.server.values import (
+    as_double,
+    as_integer,
+    as_labels,
+    as_list,
+    as_object,
+    as_text,
+    fields,
+    one_of,
+    parse_integer,
+)
+
+Document = dict[str, Any]
+
+DEFAULT_MESH_CELL_SIZE = 64.0
+
+_LOADER_TYPE = one_of(
+    ("IMAGEJ_DEFAULT", "IMAGEJ_TIFF_STACK", "H5_SLICE", "N5_SLICE", "IMAGEJ_COMPOSITE", "DYNAMIC_MASK")
+)
+_IMAGE_AND_MASK = {
+    "imageUrl": as_text,
+    "imageLoaderType": _LOADER_TYPE,
+    "imageSliceNumber": as_integer,
+    "maskUrl": as_text,
+    "maskLoaderType": _LOADER_TYPE,
+    "maskSliceNumber": as_integer,
+}
+MIPMAP_PATH_BUILDER = {
+    "rootPath": as_text,
+    "numberOfLevels": as_integer,
+    "extension": as_text,
+    "imageMipmapPatternString": as_text,
+}
+_LAYOUT_RULES = (
+    ("sectionId", str, as_text),
+    ("temca", str, as_text),
+    ("camera", str, as_text),
+    ("imageRow", int, as_integer),
+    ("imageCol", int, as_integer),
+    ("stageX", float, as_double),
+    ("stageY", float, as_double),
+    ("rotation", float, as_double),
+    ("pixelsize", float, as_double),
+    ("distanceZ", float, as_double),
+)
+_TILE_NUMBERS = ("z", "minX", "minY", "maxX", "maxY", "width", "height", "minIntensity", "maxIntensity")
+
+
+def mipmap_path_builder(raw: Any, where: str = "mipmapPathBuilder") -> Document | None:
+    """Read a mipmap path builder without checking it."""
+    return fields(raw, where, MIPMAP_PATH_BUILDER)
+
+
+def _mipmap_levels(raw: Any) -> Document:
+    if len(raw) == 1:
+        level = raw.get("0")
+        # the usual pyramid: one image, perhaps with a mask, at level 0
+        if type(level) is dict and type(level.get("imageUrl")) is str:
+            if len(level) == 1:
+                return raw  # type: ignore[no-any-return]
+            if len(level) == 2 and type(level.get("maskUrl")) is str:
+                return {"0": {"imageUrl": level["imageUrl"], "maskUrl": level["maskUrl"]}}
+    levels: dict[int, Document] = {}
+    for key, value in raw.items():
+        try:
+            level = parse_integer(key)
+        except ValueError as problem:
+            raise Refusal(400, f"Cannot read {key!r:.100} as a mipmap level: {problem}") from None
+        image = fields(value, "mipmapLevels", _IMAGE_AND_MASK)
+        if image is not None:
+            levels[level] = image
+    return {str(level): levels[level] for level in sorted(levels)}
+
+
+def mipmap_levels(raw: Any, where: str = "mipmapLevels") -> Document:
+    """Read mipmap levels, sorted by level."""
+    return _mipmap_levels(as_object(raw, where) or {})
+
+
+def channel(raw: Any, where: str = "channels") -> Document:
+    """Read a channel; its intensity range is written unless it is null."""
+    given = as_object(raw, where)
+    if given is None:
+        raise Refusal(400, "Cannot read null as a channel")
+    document: Document = {}
+    name = as_text(given.get("name"), "name")
+    if name is not None:
+        document["name"] = name
+    for key, default in (("minIntensity", 0.0), ("maxIntensity", 255.0)):
+        value = as_double(given.get(key, default), key)
+        if value is not None:
+            document[key] = value
+    document["mipmapLevels"] = mipmap_levels(given.get("mipmapLevels"))
+    builder = mipmap_path_builder(given.get("mipmapPathBuilder"))
+    if builder is not None:
+        document["mipmapPathBuilder"] = builder
+    return document
+
+
+def _layout(raw: Any) -> Document:
+    given = as_object(raw, "layout")
+    document: Document = {}
+    for key, kind, rule in _LAYOUT_RULES:
+        value = given.get(key)  # type: ignore[union-attr]
+        if value is not None:
+            if type(value) is not kind or kind is int:
+                value = rule(value, key)  # type: ignore[operator]
+                if value is None:
+                    continue
+            document[key] = value
+    return document
+
+
+def tile_spec(raw: Any) -> Document:
+    """Read a tile spec."""
+    if type(raw) is not dict:
+        raise Refusal(400, f"Cannot read {raw!r:.100} as a tile spec")
+    get = raw.get
+    document: Document = {}
+    tile_id = get("tileId")
+    if tile_id is not None:
+        document["tileId"] = tile_id if type(tile_id) is str else as_text(tile_id, "tileId")
+    layout = get("layout")
+    if layout is not None:
+        document["layout"] = _layout(layout)
+    group = get("groupId")
+    if group is not None:
+        document["groupId"] = group if type(group) is str else as_text(group, "groupId")
+    for key in _TILE_NUMBERS:
+        value = get(key)
+        if value is not None:
+            if type(value) is not float:
+                value = as_double(value, key)
+                if value is None:
+                    continue
+            document[key] = value
+    levels = get("mipmapLevels")
+    document["mipmapLevels"] = {} if levels is None else _mipmap_levels(as_object(levels, "mipmapLevels"))
+    channels = get("channels")
+    if channels is not None:
+        document["channels"] = as_list(channels, "channels", channel)
+    builder = get("mipmapPathBuilder")
+    if builder is not None:
+        document["mipmapPathBuilder"] = mipmap_path_builder(builder)
+    if "transforms" in raw:
+        document["transforms"] = _transform_list(raw["transforms"])
+    else:
+        document["transforms"] = {"type": "list", "specList": []}
+    cell = get("meshCellSize", DEFAULT_MESH_CELL_SIZE)
+    if type(cell) is not float:
+        cell = as_double(cell, "meshCellSize")
+        # render-ws stores 0.0 for null and then derives garbage boxes
+        if cell is None:
+            cell = DEFAULT_MESH_CELL_SIZE
+    document["meshCellSize"] = cell
+    labels = get("labels")
+    if labels is not None:
+        document["labels"] = as_labels(labels, "labels")
+    return document
+
+
+def _transform_list(raw: Any) -> Document:
+    if raw is None:
+        raise MeaningRefusal(500, "the transforms of a tile spec must not be null")
+    if type(raw) is not dict:
+        raise Refusal(400, f"Cannot read {raw!r:.100} as a list of transforms")
+    if raw.get("type") != "list":
+        raise Refusal(400, 'the transforms of a tile spec must be of "type": "list"')
+    return transform(raw)
+
+
+def transform(raw: Any) -> Document:
+    """Read a transform; one without type, or with an unknown one, is a leaf."""
+    if type(raw) is not dict:
+        raise Refusal(400, f"Cannot read {raw!r:.100} as a transform")
+    get = raw.get
+    kind = get("type")
+    if kind not in ("list", "ref", "interpolated"):
+        kind = "leaf"
+    document: Document = {"type": kind}
+    ident = get("id")
+    if ident is not None:
+        document["id"] = as_text(ident, "id")
+    meta = get("metaData")
+    if meta is not None:
+        document["metaData"] = fields(meta, "metaData", {"labels": as_labels})
+    if kind == "leaf":
+        for key in ("className", "dataString"):
+            value = get(key)
+            if value is not None:
+                document[key] = value if type(value) is str else as_text(value, key)
+    elif kind == "list":
+        specs = []
+        for spec in as_list(get("specList"), "specList", lambda item, _: item) or ():
+            if spec is None:
+                raise MeaningRefusal(
+                    500,
+                    "A null spec is part of the transform spec list with id "
+                    f"'{document.get('id', 'null')}'.  Check for an extraneous comma at the end of the list.",
+                )
+            specs.append(transform(spec))
+        document["specList"] = specs
+    elif kind == "ref":
+        reference = as_text(get("refId"), "refId")
+        if reference is not None:
+            document["refId"] = reference
+    else:
+        for key in ("a", "b"):
+            part = get(key)
+            if part is None:
+                raise MeaningRefusal(500, f"an interpolated transform has no {key}")
+            document[key] = transform(part)
+        fraction = as_double(get("lambda"), "lambda")
+        if fraction is not None:
+            document["lambda"] = fraction
+    return document
+
+
+def references(spec: Document) -> Iterator[str]:
+    """Give the ids that a transform refers to, itself or in its parts."""
+    kind = spec["type"]
+    if kind == "ref":
+        yield spec.get("refId", "null")
+    elif kind == "list":
+        for part in spec["specList"]:
+            yield from references(part)
+    elif kind == "interpolated":
+        yield from references(spec["a"])
+        yield from references(spec["b"])
+
+
+def is_flat(transforms: Document) -> bool:
+    """Tell whether a tile's list is already what flattening makes of it."""
+    return len(transforms) == 2 and all(map(_is_flat_part, transforms["specList"]))
+
+
+def _is_flat_part(spec: Document) -> bool:
+    if spec["type"] == "leaf":
+        return True
+    return spec["type"] == "interpolated" and _is_flat_part(spec["a"]) and _is_flat_part(spec["b"])
+
+
+class ResolvedTiles:
+    """The body of a PUT of resolved tiles, read.
+
+    Attributes
+    ----------
+    transforms : dict of str to Document
+        Shared transforms by their own id; the keys of the body do not count.
+    tiles : list of Document
+        In the order of the body.
+    """
+
+    def __init__(self, raw: Any) -> None:
+        given = as_object(raw, "resolved tiles")
+        if given is None:
+            raise Refusal(400, "no resolved tiles provided")
+        self.transforms: dict[str, Document] = {}
+        for key, value in (
+            as_object(given.get("transformIdToSpecMap"), "transformIdToSpecMap") or {}
+        ).items():
+            spec = transform(value)
+            if "id" not in spec:
+                raise Refusal(400, f"transform spec with key '{key}' has no id")
+            self.transforms[spec["id"]] = spec
+        self.tiles: list[Document] = []
+        for key, value in (as_object(given.get("tileIdToSpecMap"), "tileIdToSpecMap") or {}).items():
+            tile = tile_spec(value)
+            if "tileId" not in tile:
+                raise Refusal(400, f"tile spec with key '{key}' has no tileId")
+            self.tiles.append(tile)
+
+    def check_references(self) -> None:
+        """Refuse (400) a tile whose references this body does not resolve in one step.
+
+        A reference to a reference, or to a list that contains one, counts as unresolved.
+        """
+        remaining = {ident: sorted(set(references(spec))) for ident, spec in self.transforms.items()}
+        for tile in self.tiles:
+            missing = set()
+            for ident in references(tile["transforms"]):
+                missing.update(remaining.get(ident, (ident,)))
+            if missing:
+                raise Refusal(
+                    400,
+                    f"tile {tile['tileId']} requires the following transform ids [{', '.join(sorted(missing))}]",
+                )

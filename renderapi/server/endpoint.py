@@ -1,0 +1,239 @@
+"""How an endpoint is declared, and what its handler is given and gives back.
+
+A service module makes a `Service` and declares its endpoints with the path templates of render-ws::
+
+    @service.get(STACK + "/zValues", query={"minZ": double, "maxZ": double})
+    def z_values(server, stack, minZ, maxZ):
+        ...
+
+The handler gets the server's `Context`, then by keyword the path variables - ``owner``, ``project`` and
+``stack`` folded into one `StackKey`, ``owner`` and ``matchCollection`` into one `CollectionKey` - the
+query values, and, if the endpoint has one, the ``body``. The declarations are also what the API
+description is made of.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from renderapi import _json
+from renderapi.server.refusals import Refusal
+from renderapi.server.values import parse_boolean, parse_double, parse_integer
+
+if TYPE_CHECKING:
+    from renderapi.server.store import Store
+
+OWNER = "/owner/{owner}"
+PROJECT = OWNER + "/project/{project}"
+STACK = PROJECT + "/stack/{stack}"
+COLLECTION = OWNER + "/matchCollection/{matchCollection}"
+
+JSON = "application/json"
+TEXT = "text/plain"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every handler may use.
+
+    Attributes
+    ----------
+    store : Store
+        The database.
+    image_roots : tuple of Path
+        Folders whose files may be opened when a client names them; none by default.
+    properties : dict of str to str
+        Answer of ``serverProperties``.
+    filter_lists : dict of str to list
+        Named filter lists.
+    """
+
+    store: Store
+    image_roots: tuple[Path, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+    filter_lists: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer; ``content`` is bytes, or an iterable of bytes that is sent as it is made."""
+
+    content: bytes | Iterable[bytes] = b""
+    kind: str | None = None
+    status: int = 200
+
+
+OK = Answer()
+CREATED = Answer(status=201)
+ABSENT = Answer(status=204)
+
+
+def json_bytes(content: bytes | Iterable[bytes]) -> Answer:
+    """Answer JSON that is written already."""
+    return Answer(content, JSON)
+
+
+def json_of(document: Any) -> Answer:
+    """Answer a document."""
+    return Answer(_json.dumps(document), JSON)
+
+
+def text_of(text: str, status: int = 200) -> Answer:
+    """Answer plain text."""
+    return Answer(text.encode("utf-8", "replace"), TEXT, status)
+
+
+def array_of(parts: Iterable[bytes]) -> Answer:
+    """Answer a JSON array of documents that are written already."""
+    return Answer(b"[" + b",".join(parts) + b"]", JSON)
+
+
+@dataclass(frozen=True)
+class Query:
+    """The rule of one query parameter; ``word`` is its type in the API description."""
+
+    word: str
+    parse: Callable[[str], Any]
+    many: bool = False
+    default: Any = None
+
+    def read(self, name: str, values: list[str]) -> Any:
+        """Read the values of a request: a word that cannot be converted is a 404, as in render-ws."""
+        if not values and not self.many:
+            return self.default
+        try:
+            if self.many:
+                return [self.parse(value) for value in values]
+            return self.parse(values[0])
+        except ValueError:
+            raise Refusal(
+                404, f"Unable to convert the value '{values[0]:.100}' of {name} to {self.word}"
+            ) from None
+
+
+double = Query("number", parse_double)
+integer = Query("integer", parse_integer)
+boolean = Query("boolean", parse_boolean)
+flag = Query("boolean", parse_boolean, default=False)
+string = Query("string", str)
+doubles = Query("number", parse_double, many=True)
+strings = Query("string", str, many=True)
+
+
+def enumeration(*words: str, default: str | None = None) -> Query:
+    """Make the rule of a parameter that is one of some words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return Query("string", parse, default=default)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One method of one path.
+
+    Attributes
+    ----------
+    path : str
+        Template below ``/render-ws/v1``, with variables as ``{name}``, ``{name:double}``, ``{name:int}`` or
+        ``{name:state}``.
+    takes : str or None
+        Content type of the body; None where there is none. ``*/*`` takes any.
+    raw : bool
+        Give the handler the body as text; a body of JSON is decoded otherwise.
+    name_status : int
+        Status of the refusal of an illegal owner, project or stack.
+    """
+
+    method: str
+    path: str
+    handler: Callable[..., Answer]
+    query: Mapping[str, Query]
+    takes: str | None
+    gives: str | None
+    name_status: int
+    raw: bool
+
+    @property
+    def summary(self) -> str:
+        """First line of the handler's docstring."""
+        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+
+    @property
+    def variables(self) -> list[tuple[str, str]]:
+        """Names and types of the path variables."""
+        return [(name, kind or "string") for name, kind in re.findall(r"{(\w+):?(\w*)}", self.path)]
+
+
+class Service:
+    """The endpoints of one service of render-ws."""
+
+    def __init__(self, name: str, description: str) -> None:
+        self.name = name
+        self.description = description
+        self.endpoints: list[Endpoint] = []
+
+    def _declare(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Query] | None = None,
+        takes: str | None = None,
+        gives: str | None = None,
+        name_status: int = 400,
+        raw: bool = False,
+    ) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+        def declare(handler: Callable[..., Answer]) -> Callable[..., Answer]:
+            raw_body = raw or takes not in (None, JSON)
+            endpoint = Endpoint(method, path, handler, query or {}, takes, gives, name_status, raw_body)
+            self.endpoints.append(endpoint)
+            return handler
+
+        return declare
+
+    def get(self, path: str, gives: str = JSON, **options: Any) -> Callable[..., Any]:
+        """Declare a GET."""
+        return self._declare("GET", path, gives=gives, **options)
+
+    def put(self, path: str, takes: str | None = JSON, **options: Any) -> Callable[..., Any]:
+        """Declare a PUT."""
+        return self._declare("PUT", path, takes=takes, **options)
+
+    def post(self, path: str, takes: str | None = JSON, **options: Any) -> Callable[..., Any]:
+        """Declare a POST."""
+        return self._declare("POST", path, takes=takes, **options)
+
+    def delete(self, path: str, **options: Any) -> Callable[..., Any]:
+        """Declare a DELETE."""
+        return self._declare("DELETE", path, **options)
+
+
+def _refuse_constant(token: str) -> NoReturn:
+    raise ValueError(f"Non-standard token '{token}'")
+
+
+def decode(content: bytes) -> Any:
+    """Decode a JSON body; nothing at all is None.
+
+    Raises
+    ------
+    Refusal
+        400 if it is not JSON, which a bare ``NaN`` is not.
+    """
+    if not content.strip():
+        return None
+    try:
+        # lenient readers take these tokens; inside of strings they are harmless
+        if b"NaN" in content or b"Infinity" in content:
+            return json.loads(content, parse_constant=_refuse_constant)
+        return _json.loads(content)
+    except (ValueError, RecursionError) as problem:
+        raise Refusal(400, f"Cannot read the body as JSON: {problem}") from None

@@ -1,0 +1,482 @@
+"""MatchService: match collections and the point matches in them."""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from renderapi import _json
+from renderapi.server.endpoint import (
+    COLLECTION,
+    CREATED,
+    OK,
+    OWNER,
+    Answer,
+    Context,
+    Service,
+    flag,
+    json_bytes,
+    json_of,
+    strings,
+)
+from renderapi.server.match_documents import PairRow, canvas_matches, merged, utf16_key, written
+from renderapi.server.refusals import CollectionKey, Refusal, collection_missing, not_built
+from renderapi.server.values import as_list, as_text, fields
+
+service = Service("MatchService", "Point matches")
+
+_MERGE = {"mergeCollection": strings}
+_DETAILS = {"excludeMatchDetails": flag, **_MERGE}
+_ORDER = "p_group, q_group, p_id, q_id"
+_key = itemgetter(slice(0, 4))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Pairs of a collection: conditions of which at most one holds for a pair, and values by name."""
+
+    conditions: tuple[str, ...]
+    values: dict[str, str]
+
+
+def of_p_group(group: str) -> Selection:
+    """Select pairs whose p is in a group."""
+    return Selection(("p_group = :g",), {"g": group})
+
+
+def within(group: str) -> Selection:
+    """Select pairs inside of a group."""
+    return Selection(("p_group = :g AND q_group = :g",), {"g": group})
+
+
+def outside(group: str) -> Selection:
+    """Select pairs of a group with other groups."""
+    return Selection(("p_group = :g AND q_group != :g", "q_group = :g AND p_group != :g"), {"g": group})
+
+
+def between_groups(one: str, other: str) -> Selection:
+    """Select pairs of two groups, whichever of them is p."""
+    p, q = sorted((one, other), key=utf16_key)
+    return Selection(("p_group = :p AND q_group = :q",), {"p": p, "q": q})
+
+
+def between_objects(one: tuple[str, str], other: tuple[str, str]) -> Selection:
+    """Select the pair of two objects, given by group and id, whichever of them is p."""
+    p, q = sorted((one, other), key=lambda canvas: (utf16_key(canvas[0]), utf16_key(canvas[1])))
+    return Selection(
+        ("p_group = :pg AND q_group = :qg AND p_id = :p AND q_id = :q",),
+        {"pg": p[0], "p": p[1], "qg": q[0], "q": q[1]},
+    )
+
+
+def of_object(group: str, ident: str) -> Selection:
+    """Select the pairs of an object."""
+    return Selection(
+        ("p_group = :g AND p_id = :i", "q_group = :g AND q_id = :i AND NOT (p_group = :g AND p_id = :i)"),
+        {"g": group, "i": ident},
+    )
+
+
+def object_with_group(group: str, ident: str, other: str) -> Selection:
+    """Select the pairs of an object with the members of a group."""
+    return Selection(
+        (
+            "p_group = :g AND p_id = :i AND q_group = :o",
+            "q_group = :g AND q_id = :i AND p_group = :o AND NOT (p_group = :g AND p_id = :i AND q_group = :o)",
+        ),
+        {"g": group, "i": ident, "o": other},
+    )
+
+
+def find_collection(connection: sqlite3.Connection, key: CollectionKey) -> int:
+    """Give the row of a collection, refuse (404) if there is none."""
+    found = connection.execute(
+        "SELECT id FROM collection WHERE owner = ? AND name = ?", (key.owner, key.name)
+    ).fetchone()
+    if found is None:
+        raise collection_missing(key)
+    return int(found[0])
+
+
+def _selected(server: Context, row: int, selection: Selection, columns: str) -> Iterator[tuple[Any, ...]]:
+    streams = [
+        (
+            pair
+            for batch in server.store.rows(
+                f"SELECT {_ORDER}, {columns} FROM pair WHERE collection = :collection AND {condition} "  # noqa: S608
+                f"ORDER BY {_ORDER}",
+                {"collection": row, **selection.values},
+                100,
+            )
+            for pair in batch
+        )
+        for condition in selection.conditions
+    ]
+    return heapq.merge(*streams, key=_key)
+
+
+def matches_answer(
+    server: Context,
+    collection: CollectionKey,
+    selection: Selection,
+    merge: list[str] = [],  # noqa: B006
+    exclude_details: bool = False,
+) -> Answer:
+    """Answer the selected pairs of one collection, or of several merged into one.
+
+    The answer is sent while it is read, so everything that can be refused is looked for before.
+    """
+    names = dict.fromkeys([collection.name, *merge])
+    keys = [CollectionKey(collection.owner, name).checked() for name in names]
+    with server.store.read() as connection:
+        rows = [find_collection(connection, key) for key in keys]
+    if len(rows) > 1:
+        _check_mergeable(server, rows, selection, exclude_details)
+    columns = "summary, NULL" if exclude_details else "summary, matches"
+    streams = [_selected(server, row, selection, columns) for row in rows]
+    pairs = heapq.merge(*streams, key=_key)
+    return json_bytes(_written_list(_one_per_pair(pairs) if len(rows) > 1 else _alone(pairs)))
+
+
+def _check_mergeable(server: Context, rows: list[int], selection: Selection, exclude_details: bool) -> None:
+    columns = "1" if exclude_details else "matches IS NULL"
+    streams = [_selected(server, row, selection, columns) for row in rows]
+    for key, group in groupby(heapq.merge(*streams, key=_key), _key):
+        same = list(group)
+        if len(same) > 1 and any(pair[4] for pair in same):
+            raise Refusal(500, f"matches of {key[2]} and {key[3]} without their details cannot be merged")
+
+
+def _alone(pairs: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
+    for pair in pairs:
+        yield written(pair[4], pair[5])
+
+
+def _one_per_pair(pairs: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
+    for _, group in groupby(pairs, _key):
+        documents = [written(pair[4], pair[5]) for pair in group]
+        if len(documents) == 1:
+            yield documents[0]
+        else:
+            yield _json.dumps(merged(list(map(_json.loads, documents))))
+
+
+def _written_list(documents: Iterator[bytes], size: int = 1 << 18) -> Iterator[bytes]:
+    parts = [b"["]
+    length = 0
+    separator = b""
+    for document in documents:
+        parts += (separator, document)
+        separator = b",\n"
+        length += len(document)
+        if length > size:
+            yield b"".join(parts)
+            parts, length = [], 0
+    parts.append(b"]")
+    yield b"".join(parts)
+
+
+@service.get("/matchCollectionOwners")
+def match_collection_owners(server: Context) -> Answer:
+    """List the owners of match collections."""
+    with server.store.read() as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT owner FROM collection WHERE owner IS NOT NULL ORDER BY owner"
+        )
+        return json_of([owner for (owner,) in rows])
+
+
+@service.get(OWNER + "/matchCollections")
+def match_collections(server: Context, owner: str) -> Answer:
+    """List the match collections of an owner and how many pairs each has."""
+    with server.store.read() as connection:
+        rows = connection.execute(
+            "SELECT name, (SELECT count(*) FROM pair WHERE collection = collection.id) FROM collection "
+            "WHERE owner = ? ORDER BY name",
+            (owner,),
+        )
+        return json_of(
+            [{"collectionId": {"owner": owner, "name": name}, "pairCount": count} for name, count in rows]
+        )
+
+
+def _groups(
+    server: Context, collection: CollectionKey, columns: tuple[str, ...], condition: str = "1"
+) -> Answer:
+    groups: set[str] = set()
+    with server.store.read() as connection:
+        row = find_collection(connection, collection)
+        for column in columns:
+            rows = connection.execute(
+                f"SELECT DISTINCT {column} FROM pair WHERE collection = ? AND {condition}",  # noqa: S608
+                (row,),
+            )
+            groups.update(group for (group,) in rows)
+    return json_of(sorted(groups))
+
+
+@service.get(COLLECTION + "/pGroupIds")
+def p_group_ids(server: Context, collection: CollectionKey) -> Answer:
+    """List the groups that are p in some pair."""
+    return _groups(server, collection, ("p_group",))
+
+
+@service.get(COLLECTION + "/qGroupIds")
+def q_group_ids(server: Context, collection: CollectionKey) -> Answer:
+    """List the groups that are q in some pair."""
+    return _groups(server, collection, ("q_group",))
+
+
+@service.get(COLLECTION + "/groupIds")
+def group_ids(server: Context, collection: CollectionKey) -> Answer:
+    """List the groups of all pairs."""
+    return _groups(server, collection, ("p_group", "q_group"))
+
+
+@service.get(COLLECTION + "/multiConsensusPGroupIds")
+def multi_consensus_p_group_ids(server: Context, collection: CollectionKey) -> Answer:
+    """List the groups that are p in some pair with consensus sets."""
+    return _groups(server, collection, ("p_group",), "consensus")
+
+
+@service.get(COLLECTION + "/multiConsensusGroupIds")
+def multi_consensus_group_ids(server: Context, collection: CollectionKey) -> Answer:
+    """List the groups of all pairs with consensus sets."""
+    return _groups(server, collection, ("p_group", "q_group"), "consensus")
+
+
+@service.get(COLLECTION + "/pGroup/{pGroupId}/matches", query=_DETAILS)
+def p_group_matches(
+    server: Context,
+    collection: CollectionKey,
+    pGroupId: str,
+    excludeMatchDetails: bool,
+    mergeCollection: list[str],
+) -> Answer:
+    """Give the matches whose p is in a group."""
+    return matches_answer(server, collection, of_p_group(pGroupId), mergeCollection, excludeMatchDetails)
+
+
+@service.get(COLLECTION + "/pGroup/{pGroupId}/matchCounts")
+def p_group_match_counts(server: Context, collection: CollectionKey, pGroupId: str) -> Answer:
+    """Give the numbers of matches whose p is in a group."""
+    return matches_answer(server, collection, of_p_group(pGroupId), exclude_details=True)
+
+
+@service.get(COLLECTION + "/group/{groupId}/matchesWithinGroup", query=_DETAILS)
+def matches_within_group(
+    server: Context,
+    collection: CollectionKey,
+    groupId: str,
+    excludeMatchDetails: bool,
+    mergeCollection: list[str],
+) -> Answer:
+    """Give the matches inside of a group."""
+    return matches_answer(server, collection, within(groupId), mergeCollection, excludeMatchDetails)
+
+
+@service.get(COLLECTION + "/group/{groupId}/matchesOutsideGroup", query=_DETAILS)
+def matches_outside_group(
+    server: Context,
+    collection: CollectionKey,
+    groupId: str,
+    excludeMatchDetails: bool,
+    mergeCollection: list[str],
+) -> Answer:
+    """Give the matches of a group with other groups."""
+    return matches_answer(server, collection, outside(groupId), mergeCollection, excludeMatchDetails)
+
+
+@service.get(COLLECTION + "/group/{pGroupId}/matchesWith/{qGroupId}", query=_DETAILS)
+def matches_between_groups(
+    server: Context,
+    collection: CollectionKey,
+    pGroupId: str,
+    qGroupId: str,
+    excludeMatchDetails: bool,
+    mergeCollection: list[str],
+) -> Answer:
+    """Give the matches of two groups."""
+    return matches_answer(
+        server, collection, between_groups(pGroupId, qGroupId), mergeCollection, excludeMatchDetails
+    )
+
+
+@service.get(COLLECTION + "/group/{pGroupId}/id/{pId}/matchesWith/{qGroupId}/id/{qId}", query=_MERGE)
+def matches_between_objects(
+    server: Context,
+    collection: CollectionKey,
+    pGroupId: str,
+    pId: str,
+    qGroupId: str,
+    qId: str,
+    mergeCollection: list[str],
+) -> Answer:
+    """Give the matches of two objects, as a list of none or one."""
+    return matches_answer(
+        server, collection, between_objects((pGroupId, pId), (qGroupId, qId)), mergeCollection
+    )
+
+
+@service.get(COLLECTION + "/group/{pGroupId}/id/{pId}/matchesWith/{qGroupId}", query=_DETAILS)
+def matches_of_object_with_group(
+    server: Context,
+    collection: CollectionKey,
+    pGroupId: str,
+    pId: str,
+    qGroupId: str,
+    excludeMatchDetails: bool,
+    mergeCollection: list[str],
+) -> Answer:
+    """Give the matches of an object with the members of a group."""
+    selection = object_with_group(pGroupId, pId, qGroupId)
+    return matches_answer(server, collection, selection, mergeCollection, excludeMatchDetails)
+
+
+@service.get(COLLECTION + "/group/{groupId}/id/{id}", query=_MERGE)
+def matches_of_object(
+    server: Context,
+    collection: CollectionKey,
+    groupId: str,
+    id: str,
+    mergeCollection: list[str],  # noqa: A002
+) -> Answer:
+    """Give the matches of an object."""
+    return matches_answer(server, collection, of_object(groupId, id), mergeCollection)
+
+
+def _delete(server: Context, collection: CollectionKey, selection: Selection) -> Answer:
+    """Delete pairs; the collection stays even if it is empty then."""
+    with server.store.write() as connection:
+        row = find_collection(connection, collection)
+        for condition in selection.conditions:
+            connection.execute(
+                f"DELETE FROM pair WHERE collection = :collection AND {condition}",  # noqa: S608
+                {"collection": row, **selection.values},
+            )
+    return OK
+
+
+@service.delete(COLLECTION + "/pGroup/{pGroupId}/matches")
+def delete_p_group_matches(server: Context, collection: CollectionKey, pGroupId: str) -> Answer:
+    """Delete the matches whose p is in a group."""
+    return _delete(server, collection, of_p_group(pGroupId))
+
+
+@service.delete(COLLECTION + "/group/{groupId}/matchesOutsideGroup")
+def delete_matches_outside_group(server: Context, collection: CollectionKey, groupId: str) -> Answer:
+    """Delete the matches of a group with other groups."""
+    return _delete(server, collection, outside(groupId))
+
+
+@service.delete(COLLECTION + "/group/{pGroupId}/matchesWith/{qGroupId}")
+def delete_matches_between_groups(
+    server: Context, collection: CollectionKey, pGroupId: str, qGroupId: str
+) -> Answer:
+    """Delete the matches of two groups."""
+    return _delete(server, collection, between_groups(pGroupId, qGroupId))
+
+
+@service.delete(COLLECTION + "/group/{pGroupId}/id/{pId}/matchesWith/{qGroupId}/id/{qId}")
+def delete_matches_between_objects(
+    server: Context, collection: CollectionKey, pGroupId: str, pId: str, qGroupId: str, qId: str
+) -> Answer:
+    """Delete the matches of two objects."""
+    return _delete(server, collection, between_objects((pGroupId, pId), (qGroupId, qId)))
+
+
+@service.delete(COLLECTION + "/group/{groupId}/id/{id}")
+def delete_matches_of_object(server: Context, collection: CollectionKey, groupId: str, id: str) -> Answer:  # noqa: A002
+    """Delete the matches of an object."""
+    return _delete(server, collection, of_object(groupId, id))
+
+
+@service.put(COLLECTION + "/matches")
+def save_matches(server: Context, collection: CollectionKey, body: Any) -> Answer:
+    """Store matches, replacing those of the same pairs; the first ones create the collection."""
+    pairs = as_list(body, "matches", lambda pair, _: PairRow.of(canvas_matches(pair)))
+    if pairs is None:
+        raise Refusal(400, "no matches provided")
+    if not pairs:
+        return CREATED
+    with server.store.write() as connection:
+        connection.execute(
+            "INSERT INTO collection (owner, name) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (collection.owner, collection.name),
+        )
+        row = find_collection(connection, collection)
+        connection.executemany(
+            "INSERT INTO pair (collection, p_group, q_group, p_id, q_id, consensus, summary, matches) "
+            f"VALUES ({row:d}, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (collection, p_group, q_group, p_id, q_id) "
+            "DO UPDATE SET consensus = excluded.consensus, summary = excluded.summary, matches = excluded.matches",
+            [pair.values() for pair in pairs],
+        )
+    return CREATED
+
+
+@service.put(COLLECTION + "/pGroup/{pGroupId}/matchCounts", takes=None)
+def update_match_counts(server: Context, collection: CollectionKey, pGroupId: str) -> Answer:
+    """Make the numbers of matches of a group right; here they always are, so it is only looked for."""
+    with server.store.read() as connection:
+        row = find_collection(connection, collection)
+        found = connection.execute(
+            "SELECT 1 FROM pair WHERE collection = ? AND p_group = ? LIMIT 1", (row, pGroupId)
+        ).fetchone()
+    if found is None:
+        raise Refusal(500, f"no matches have pGroupId '{pGroupId}'")
+    return CREATED
+
+
+@service.delete(COLLECTION)
+def delete_collection(server: Context, collection: CollectionKey) -> Answer:
+    """Delete a match collection."""
+    with server.store.write() as connection:
+        server.store.drop(connection, "collection", find_collection(connection, collection))
+    server.store.remove_dropped("collection")
+    return OK
+
+
+@service.put(COLLECTION + "/collectionId")
+def rename_collection(server: Context, collection: CollectionKey, body: Any) -> Answer:
+    """Rename a match collection, also to another owner."""
+    named = fields(body, "collectionId", {"owner": as_text, "name": as_text})
+    if named is None or len(named) < 2:
+        raise Refusal(400, "owner and name of the new match collection id must be provided")
+    target = CollectionKey(**named).short_enough()
+    with server.store.write() as connection:
+        try:
+            row = find_collection(connection, collection)
+        except Refusal:
+            raise Refusal(404, f"{collection} does not exist") from None
+        taken = connection.execute(
+            "SELECT 1 FROM collection WHERE owner = ? AND name = ?", (target.owner, target.name)
+        ).fetchone()
+        if taken is not None:
+            raise Refusal(400, f"{target} already exists")
+        connection.execute(
+            "UPDATE collection SET owner = ?, name = ? WHERE id = ?", (target.owner, target.name, row)
+        )
+    return OK
+
+
+@service.post(OWNER + "/matchTrial")
+def run_match_trial(server: Context, owner: str, body: Any) -> Answer:
+    """Derive the matches of two tiles and keep them as a trial."""
+    raise not_built("match trials")
+
+
+@service.get(OWNER + "/matchTrial/{trialId}")
+def match_trial(server: Context, owner: str, trialId: str) -> Answer:
+    """Give a match trial."""
+    raise not_built("match trials")
+
+
+@service.delete(OWNER + "/matchTrial/{trialId}")
+def delete_match_trial(server: Context, owner: str, trialId: str) -> Answer:
+    """Delete a match trial."""
+    raise not_built("match trials")

@@ -1,0 +1,81 @@
+"""The API description at ``/render-ws/swagger.json``, made from the declared endpoints (Swagger 2.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from renderapi import _json
+from renderapi._version import __version__
+from renderapi.server.endpoint import JSON, Endpoint, Service
+from renderapi.server.metadata import STATES
+
+_PATH_TYPES: dict[str, dict[str, Any]] = {
+    "string": {"type": "string"},
+    "double": {"type": "number", "format": "double"},
+    "int": {"type": "integer", "format": "int32"},
+    "state": {"type": "string", "enum": list(STATES)},
+}
+_QUERY_FORMATS = {"number": "double", "integer": "int32"}
+
+
+def swagger(base: str, services: Iterable[Service]) -> bytes:
+    """Describe the endpoints of services.
+
+    Parameters
+    ----------
+    base : str
+        Path that all endpoints begin with.
+    services : iterable of Service
+        What is served.
+
+    Returns
+    -------
+    bytes
+        A Swagger 2.0 document as JSON.
+    """
+    paths: dict[str, dict[str, Any]] = {}
+    tags = []
+    for service in services:
+        tags.append({"name": service.name, "description": service.description})
+        for endpoint in service.endpoints:
+            path = endpoint.path
+            for name, kind in endpoint.variables:
+                path = path.replace(f"{{{name}:{kind}}}", f"{{{name}}}")
+            paths.setdefault(path, {})[endpoint.method.lower()] = _operation(service, endpoint)
+    return _json.dumps(
+        {
+            "swagger": "2.0",
+            "info": {"title": "render-ws (embedded server of renderapi)", "version": __version__},
+            "basePath": base,
+            "tags": tags,
+            "paths": paths,
+        }
+    )
+
+
+def _operation(service: Service, endpoint: Endpoint) -> dict[str, Any]:
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, **_PATH_TYPES[kind]}
+        for name, kind in endpoint.variables
+    ]
+    for name, rule in endpoint.query.items():
+        kind: dict[str, Any] = {"type": rule.word}
+        if rule.word in _QUERY_FORMATS:
+            kind["format"] = _QUERY_FORMATS[rule.word]
+        if rule.many:
+            kind = {"type": "array", "items": kind, "collectionFormat": "multi"}
+        parameters.append({"name": name, "in": "query", "required": False, **kind})
+    operation: dict[str, Any] = {"tags": [service.name], "summary": endpoint.summary}
+    if endpoint.takes is not None:
+        parameters.append({"name": "body", "in": "body", "required": True, "schema": {}})
+        operation["consumes"] = [endpoint.takes]
+    if endpoint.gives is not None:
+        operation["produces"] = [endpoint.gives]
+    operation["parameters"] = parameters
+    operation["responses"] = {
+        "default": {"description": "plain text tells what is wrong unless it succeeded"}
+    }
+    if endpoint.gives == JSON:
+        operation["responses"]["200"] = {"description": "success", "schema": {}}
+    return operation

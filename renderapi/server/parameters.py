@@ -1,0 +1,305 @@
+"""Render parameters: the document that tells a renderer what to draw."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from renderapi import _json
+from renderapi.server import metadata
+from renderapi.server.boxes import derive_boxes
+from renderapi.server.documents import DEFAULT_MESH_CELL_SIZE, Document, channel
+from renderapi.server.endpoint import Answer, Context, Query, boolean, double, json_bytes, string
+from renderapi.server.layers import box_query, layer_bounds
+from renderapi.server.refusals import Refusal, StackKey, tile_missing
+from renderapi.server.resolving import labels_of, resolved_answers, resolved_tile
+from renderapi.server.tile_rows import TileQuery, tile_document
+from renderapi.server.values import as_int, double_text, parse_double
+
+# what every render-parameters and image endpoint takes
+RENDER_QUERY: dict[str, Query] = {
+    "scale": double,
+    "minIntensity": double,
+    "maxIntensity": double,
+    "channels": string,
+    "filter": boolean,
+    "filterListName": string,
+    "binaryMask": boolean,
+    "excludeMask": boolean,
+    "convertToGray": boolean,
+    "fillWithNoise": boolean,
+}
+
+
+def check_channels(channels: str) -> None:
+    """Refuse (400) a list of channels that is not a name or ``NAME__weight__NAME__weight``."""
+    parts = channels.split("__")
+    if len(parts) == 1:
+        return
+    weights: dict[str, float] = {}
+    for name, text in zip(parts[::2], [*parts[1::2], ""] if len(parts) % 2 else parts[1::2]):
+        try:
+            weight = parse_double(text)
+        except ValueError as problem:
+            raise Refusal(400, str(problem)) from None
+        if sum(weights.values()) + weight > 1.0:
+            current = ", ".join(f"{known}={double_text(value)}" for known, value in weights.items())
+            raise Refusal(
+                400,
+                f"Channel {name} weight {double_text(weight)} is too large.  The sum of all weights must be "
+                f"less than or equal to 1.0.  Current weights are: {{{current}}}",
+            )
+        weights[name] = weight
+
+
+def render_parameters(
+    server: Context,
+    box: tuple[float, float, int, int],
+    scale: float,
+    query: dict[str, Any],
+    tiles: Sequence[bytes],
+    version: Document,
+    skip_interpolation: bool = False,
+) -> Answer:
+    """Write render parameters.
+
+    Parameters
+    ----------
+    box : tuple
+        x, y, width and height at full scale.
+    scale : float
+        Scale that the path asks for; a scale in the query wins.
+    query : dict
+        Values of `RENDER_QUERY`.
+    tiles : sequence of bytes
+        Resolved tile specs.
+    version : dict
+        Current version of the stack: its default channel and mipmap path builder.
+    skip_interpolation : bool
+        Whether sources are shown pixel by pixel.
+    """
+    filters = None
+    name = query.get("filterListName")
+    if name is not None:
+        filters = server.filter_lists.get(name)
+        if filters is None:
+            raise Refusal(400, f"filter list '{name}' is not one of the lists of this server")
+    channels = query.get("channels")
+    if channels is None:
+        channels = version.get("defaultChannel")
+    elif channels:
+        check_channels(channels)
+    x, y, width, height = box
+    wanted = query.get("scale")
+    document = {
+        "meshCellSize": DEFAULT_MESH_CELL_SIZE,
+        "minMeshCellSize": 0.0,
+        "x": float(x),
+        "y": float(y),
+        "width": width,
+        "height": height,
+        "scale": scale if wanted is None else wanted,
+        "areaOffset": False,
+        "minIntensity": query.get("minIntensity"),
+        "maxIntensity": query.get("maxIntensity"),
+        "convertToGray": bool(query.get("convertToGray")),
+        "quality": 0.85,
+        "numberOfThreads": 1,
+        "skipInterpolation": skip_interpolation,
+        "binaryMask": bool(query.get("binaryMask")),
+        "excludeMask": bool(query.get("excludeMask")),
+        "doFilter": bool(query.get("filter")),
+        "addWarpFieldDebugOverlay": False,
+        "fillWithNoise": bool(query.get("fillWithNoise")),
+        "channels": channels,
+        "mipmapPathBuilder": version.get("mipmapPathBuilder"),
+        "filterSpecs": filters,
+    }
+    head = _json.dumps({key: value for key, value in document.items() if value is not None})
+    tail = _json.dumps({"minBoundsMeshCellSize": DEFAULT_MESH_CELL_SIZE})
+    return json_bytes(b"".join([head[:-1], b',"tileSpecs":[', b",".join(tiles), b"],", tail[1:]]))
+
+
+def layer_parameters(server: Context, key: StackKey, z: float, query: dict[str, Any]) -> Answer:
+    """Write the render parameters of a whole layer."""
+    with server.store.read() as connection:
+        stack = metadata.get(connection, key)
+        bounds = layer_bounds(connection, key, z)
+        tiles = resolved_answers(connection, stack.row, TileQuery(stack.row, z=z).documents(connection))
+    box = (
+        bounds["minX"],
+        bounds["minY"],
+        as_int(bounds["maxX"] - bounds["minX"]),
+        as_int(bounds["maxY"] - bounds["minY"]),
+    )
+    return render_parameters(server, box, 1.0, query, tiles, stack.version)
+
+
+def box_parameters(
+    server: Context,
+    key: StackKey,
+    z: float,
+    box: tuple[float, float, int, int],
+    scale: float,
+    query: dict[str, Any],
+    group: str | None = None,
+) -> Answer:
+    """Write the render parameters of a box of a layer, perhaps of one group of its tiles."""
+    with server.store.read() as connection:
+        row = metadata.content_row(connection, key)
+        version = metadata.get(connection, key).version
+        rows = box_query(connection, row, z, box, group).documents(connection)
+        tiles = resolved_answers(connection, row, rows)
+    return render_parameters(server, box, scale, query, tiles, version)
+
+
+def get_tile(connection: sqlite3.Connection, key: StackKey, tile_id: str) -> Document:
+    """Give a tile resolved and flattened, refuse (404) if there is none."""
+    row = metadata.content_row(connection, key)
+    tile = tile_document(connection, row, tile_id)
+    if tile is None:
+        raise tile_missing(key, tile_id)
+    return resolved_tile(connection, row, tile)
+
+
+def cut_by_labels(
+    transforms: list[Document], exclude_all: bool, keep_through: set[str], cut_from: set[str]
+) -> list[Document]:
+    """Cut a flat list of transforms by labels.
+
+    Parameters
+    ----------
+    exclude_all : bool
+        Leave nothing.
+    keep_through : set of str
+        Keep everything up to the last transform that has one of these labels.
+    cut_from : set of str
+        Then remove the first transform that has one of these labels, and all after it.
+    """
+    if exclude_all:
+        return []
+    kept = transforms
+    last = [place for place, spec in enumerate(kept) if keep_through.intersection(labels_of(spec))]
+    if last:
+        kept = kept[: last[-1] + 1]
+    first = [place for place, spec in enumerate(kept) if cut_from.intersection(labels_of(spec))]
+    if first:
+        kept = kept[: first[0]]
+    return kept
+
+
+def normalized_for_matching(transforms: list[Document]) -> list[Document]:
+    """Leave the transforms before which point matches are given.
+
+    Through the last one labelled ``lens``; without that label, all but the last and at most two.
+    """
+    lens = [place for place, spec in enumerate(transforms) if "lens" in labels_of(spec)]
+    return transforms[: lens[-1] + 1] if lens else transforms[:-1][:2]
+
+
+def set_transforms(tile: Document, transforms: list[Document]) -> None:
+    """Give a tile other transforms, and the bounding box that follows from them."""
+    tile["transforms"] = {"type": "list", "specList": transforms}
+    derive_boxes([tile], {})
+
+
+def tile_parameters(
+    server: Context,
+    key: StackKey,
+    tile_id: str,
+    query: dict[str, Any],
+    *,
+    x: int | None = None,
+    y: int | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    normalize: bool | None = None,
+    keep_through: Sequence[str] = (),
+    cut_from: Sequence[str] = (),
+    exclude_all: bool | None = None,
+) -> Answer:
+    """Write the render parameters of one tile.
+
+    Labels decide which transforms are left out as soon as ``exclude_all`` is given, even as false, or any label
+    is; ``normalize`` then only moves the box to the origin.
+    """
+    with server.store.read() as connection:
+        tile = get_tile(connection, key, tile_id)
+        version = metadata.get(connection, key).version
+    specs = tile["transforms"]["specList"]
+    if exclude_all is not None or keep_through or cut_from:
+        set_transforms(tile, cut_by_labels(specs, bool(exclude_all), set(keep_through), set(cut_from)))
+    elif normalize:
+        set_transforms(tile, normalized_for_matching(specs))
+    box = (
+        (0.0 if normalize else tile["minX"]) + (x or 0),
+        (0.0 if normalize else tile["minY"]) + (y or 0),
+        as_int(tile["maxX"] - tile["minX"]) if width is None else width,
+        as_int(tile["maxY"] - tile["minY"]) if height is None else height,
+    )
+    return render_parameters(server, box, 1.0, query, [_json.dumps(tile)], version)
+
+
+def neighbor_parameters(
+    server: Context,
+    key: StackKey,
+    tile_id: str,
+    query: dict[str, Any],
+    width_factor: float = 0.3,
+    height_factor: float = 0.3,
+) -> Answer:
+    """Write the render parameters of a tile and what lies around it, by parts of its width and height."""
+    with server.store.read() as connection:
+        tile = get_tile(connection, key, tile_id)
+        width, height = _size(tile)
+        box = (
+            tile["minX"] - width * width_factor,
+            tile["minY"] - height * height_factor,
+            width + as_int(2 * width * width_factor),
+            height + as_int(2 * height * height_factor),
+        )
+        return box_parameters(server, key, tile.get("z", 0.0), box, 1.0, query)
+
+
+def first_image(tile: Document) -> tuple[str, Document]:
+    """Give level and document of the first mipmap of a tile, of its first channel if it has channels."""
+    channels = tile.get("channels")
+    levels = channels[0]["mipmapLevels"] if channels else tile["mipmapLevels"]
+    if not levels:
+        raise Refusal(400, f"tile '{tile.get('tileId')}' does not contain any mipmapLevel elements")
+    return next(iter(levels.items()))
+
+
+def source_parameters(
+    server: Context, key: StackKey, tile_id: str, scale: float, query: dict[str, Any], part: str
+) -> Answer:
+    """Write the render parameters of the bare image (``part="image"``) or mask (``"mask"``) of a tile."""
+    with server.store.read() as connection:
+        row = metadata.content_row(connection, key)
+        found = tile_document(connection, row, tile_id)
+    if found is None:
+        raise tile_missing(key, tile_id)
+    tile = _json.loads(found.document)
+    level, image = first_image(tile)
+    names = {
+        f"{part}Url": "imageUrl",
+        f"{part}LoaderType": "imageLoaderType",
+        f"{part}SliceNumber": "imageSliceNumber",
+    }
+    shown = {new: image[old] for old, new in names.items() if old in image}
+    anonymous = {
+        "mipmapLevels": {},
+        "channels": [channel({"mipmapLevels": {level: shown}})],
+        "transforms": {"type": "list", "specList": []},
+        "meshCellSize": DEFAULT_MESH_CELL_SIZE,
+    }
+    box = (0.0, 0.0, *_size(tile))
+    return render_parameters(server, box, scale, query, [_json.dumps(anonymous)], {}, skip_interpolation=True)
+
+
+def _size(tile: Document) -> tuple[int, int]:
+    try:
+        return as_int(float(tile["width"])), as_int(float(tile["height"]))
+    except KeyError as missing:
+        raise Refusal(500, f"tile '{tile.get('tileId')}' has no {missing.args[0]}") from None

@@ -1,0 +1,339 @@
+"""Running the application: on a socket until it is stopped, or in the background of a program."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+from waitress import wasyncore
+from waitress.server import create_server
+from waitress.task import ThreadedTaskDispatcher
+
+from renderapi.errors import RenderError
+from renderapi.server.app import MAX_BODY, create_app
+from renderapi.server.store import Store
+
+if TYPE_CHECKING:
+    from renderapi.render import Render
+
+THREADS = 8
+# bodies and answers up to this size stay in memory on their way, larger ones go through a file
+_BUFFER = 64 << 20
+
+logger = logging.getLogger("renderapi.server")
+
+
+class ListenError(RenderError, OSError):
+    """The server cannot listen at that address."""
+
+
+class _Workers(ThreadedTaskDispatcher):
+    """Worker threads that can be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.workers: list[threading.Thread] = []
+
+    def start_new_thread(self, target: Any, thread_no: int) -> None:
+        worker = threading.Thread(
+            target=target, name=f"renderapi-server-{thread_no}", args=(thread_no,), daemon=True
+        )
+        self.workers.append(worker)
+        worker.start()
+
+    def join(self) -> None:
+        """Wait until every worker has finished the request that it is at, and is gone."""
+        self.set_thread_count(0)
+        for worker in self.workers:
+            worker.join()
+        while self.queue:
+            self.queue.popleft().cancel()
+
+
+class Listener:
+    """An application on a socket.
+
+    Parameters
+    ----------
+    app : WSGI application
+        What answers.
+    host : str
+        Address to listen at; ``localhost`` is 127.0.0.1.
+    port : int
+        Port to listen at, 0 for a free one.
+    max_body : int
+        Largest body of a request, in bytes.
+
+    Attributes
+    ----------
+    url : str
+        Address of the application, with the port that was found.
+    """
+
+    def __init__(self, app: Flask, host: str = "127.0.0.1", port: int = 0, max_body: int = MAX_BODY) -> None:
+        if host == "localhost":
+            host = "127.0.0.1"
+        self._workers = _Workers()
+        self._map: dict[int, Any] = {}
+        self._stopping = threading.Event()
+        try:
+            self._socket = _bind(host, port)
+            self._server = create_server(
+                app,
+                map=self._map,
+                _dispatcher=self._workers,
+                sockets=[self._socket],
+                ident="renderapi",
+                max_request_body_size=max_body,
+                inbuf_overflow=_BUFFER,
+                outbuf_overflow=_BUFFER,
+                recv_bytes=1 << 18,
+                connection_limit=1000,
+                channel_timeout=600,
+                log_socket_errors=False,
+                clear_untrusted_proxy_headers=True,
+                asyncore_use_poll=hasattr(__import__("select"), "poll"),
+            )
+        except OSError as problem:
+            raise ListenError(f"cannot listen at {host} port {port}: {problem}") from problem
+        self._workers.set_thread_count(THREADS)
+        self.host, self.port = self._socket.getsockname()[:2]
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        self.url = f"http://{shown}:{self.port}/render-ws"
+
+    def run(self) -> None:
+        """Answer requests until `stop` is called or a signal is raised; then close everything."""
+        try:
+            while not self._stopping.is_set():
+                wasyncore.loop(
+                    timeout=1.0, use_poll=self._server.adj.asyncore_use_poll, map=self._map, count=1
+                )
+        finally:
+            self._workers.join()
+            # what the last requests answered is still sent
+            for channel in list(self._server.active_channels.values()):
+                if channel.total_outbufs_len and channel.connected:
+                    channel.socket.settimeout(1.0)
+                    channel.handle_write()
+            wasyncore.close_all(self._map)
+
+    def stop(self) -> None:
+        """Let `run` return; may be called from any thread."""
+        self._stopping.set()
+        self._server.pull_trigger()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class BackgroundServer:
+    """A render-ws that runs beside a program; use it in a ``with`` statement, or call `shutdown`.
+
+    Attributes
+    ----------
+    url : str
+        Address for `renderapi.connect`.
+    store : Store
+        Its database.
+    app : flask.Flask
+        Its application.
+    """
+
+    def __init__(self, store: Store, app: Flask, listener: Listener | None) -> None:
+        self.store = store
+        self.app = app
+        self._listener = listener
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._stopped = False
+        self.url = "http://render-ws.memory/render-ws" if listener is None else listener.url
+        if listener is not None:
+            self._thread = threading.Thread(target=listener.run, name="renderapi-server", daemon=True)
+            self._thread.start()
+
+    def connect(self, owner: str | None = None, project: str | None = None, **settings: Any) -> Render:
+        """Connect to this server.
+
+        Parameters
+        ----------
+        owner, project : str, optional
+            Default owner and project of the connection.
+        **settings
+            Further settings of `renderapi.connect`.
+
+        Returns
+        -------
+        renderapi.render.Render
+            A connection.
+        """
+        from renderapi.render import connect
+
+        return connect(url=self.url, owner=owner, project=project, **settings)
+
+    def shutdown(self) -> None:
+        """Finish the requests under way, then close sockets, threads and database; safe to call again."""
+        with self._lock:
+            if self._stopped:
+                return
+            self._stopped = True
+            if self._listener is not None and self._thread is not None:
+                self._listener.stop()
+                self._thread.join()
+            self.store.close()
+
+    def __enter__(self) -> BackgroundServer:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.shutdown()
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._stopped else "running"
+        return f"<BackgroundServer {self.url} over {self.store.folder or 'memory'}, {state}>"
+
+
+def serve_background(
+    path: str | Path | None = None,
+    port: int = 0,
+    *,
+    host: str = "127.0.0.1",
+    transport: str = "socket",
+    durable: bool = False,
+    image_roots: Iterable[str | Path] = (),
+    max_body: int = MAX_BODY,
+    **options: Any,
+) -> BackgroundServer:
+    """Start a render-ws in the background of this program.
+
+    Parameters
+    ----------
+    path : str or path, optional
+        Folder that keeps the data; by default they are in memory and gone with the server.
+    port : int
+        Port to listen at; 0, the default, takes a free one.
+    host : str
+        Address to listen at; the default can only be reached from this machine.
+    transport : {"socket", "memory"}
+        ``"memory"`` opens no socket: connections made with `BackgroundServer.connect` call the application
+        directly.
+    durable : bool
+        Wait for the disk at every write; see `renderapi.server.Store`.
+    image_roots : iterable of path
+        Folders whose files may be opened when a tile spec names them.
+    max_body : int
+        Largest body of a request, in bytes.
+    **options
+        Further options of `create_app`.
+
+    Returns
+    -------
+    BackgroundServer
+        Listening already; a context manager that shuts it down at the end.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be used.
+    ListenError
+        If the address cannot be used.
+    """
+    if transport not in ("socket", "memory"):
+        raise ValueError(f"transport is {transport!r}, not 'socket' or 'memory'")
+    store = Store(path, durable)
+    try:
+        app = create_app(store, image_roots=image_roots, max_body=max_body, **options)
+        listener = None
+        if transport == "socket":
+            _warn_if_open(host)
+            listener = Listener(app, host, port, max_body)
+        return BackgroundServer(store, app, listener)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _warn_if_open(host: str) -> None:
+    if not is_loopback(host):
+        print(
+            f"Warning: listening at {host}, so every machine that reaches this one can read, change and "
+            "delete the data: the server asks nobody for a password.",
+            file=sys.stderr,
+        )
+
+
+def serve(
+    data: str | Path,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    *,
+    durable: bool = False,
+    image_roots: Iterable[str | Path] = (),
+    max_body: int = MAX_BODY,
+    **options: Any,
+) -> None:
+    """Run a render-ws until it is interrupted (Ctrl-C or SIGTERM).
+
+    Parameters
+    ----------
+    data : str or path
+        Folder that keeps the data; made if it is not there.
+    host : str
+        Address to listen at; the default can only be reached from this machine.
+    port : int
+        Port to listen at, 0 for a free one.
+    durable, image_roots, max_body, **options
+        As for `serve_background`.
+    """
+    with Store(data, durable) as store:
+        app = create_app(store, image_roots=image_roots, max_body=max_body, **options)
+        _warn_if_open(host)
+        listener = Listener(app, host, port, max_body)
+        print(f"render-ws at {listener.url}, data in {Path(data).resolve()}", flush=True)
+        before = _stop_on_sigterm(listener)
+        try:
+            listener.run()
+        except KeyboardInterrupt:
+            logger.info("interrupted")
+        finally:
+            if before is not None:
+                signal.signal(signal.SIGTERM, before)
+
+
+def _stop_on_sigterm(listener: Listener) -> Any:
+    if threading.current_thread() is not threading.main_thread():
+        return None
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        listener.stop()
+
+    return signal.signal(signal.SIGTERM, stop)

@@ -1,0 +1,287 @@
+"""The SQLite database under the embedded server.
+
+Tiles, transforms and matches are kept as the JSON bytes that will be answered, beside the columns that
+queries need. One connection writes, under a lock, in short transactions; every thread reads through a
+connection of its own, and with the write-ahead log neither waits for the other.
+
+Tables
+------
+stack
+    One row per stack: its name, state and metadata document. A row without owner is a stack that was
+    deleted and whose tiles are still being removed, a batch at a time, so that nobody waits for it.
+tile, transform, section
+    The contents of stacks; ``section`` is the aggregate that COMPLETE makes. ``tile.refs`` is NULL where
+    the stored transform list is flat, so that resolved answers can copy the stored bytes; otherwise it is
+    the JSON array of the shared transforms that the tile refers to.
+collection, pair
+    Match collections; a pair's points are in ``matches``, everything else in ``summary``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from renderapi.errors import RenderError
+
+FILE_NAME = "render-ws.sqlite3"
+BATCH = 20_000
+
+# each entry brings the schema from the version of its index to the next; released ones never change
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE stack (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        owner TEXT,
+        project TEXT NOT NULL,
+        name TEXT NOT NULL,
+        state TEXT NOT NULL,
+        document BLOB NOT NULL,
+        -- no tile is higher than this: lets a box query start its index range above the box
+        max_height REAL NOT NULL DEFAULT 0,
+        aggregated INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (owner, project, name)
+    );
+    CREATE TABLE tile (
+        id INTEGER PRIMARY KEY,
+        stack INTEGER NOT NULL REFERENCES stack (id),
+        tile_id TEXT NOT NULL,
+        z REAL,
+        min_y REAL NOT NULL,
+        max_y REAL NOT NULL,
+        min_x REAL NOT NULL,
+        max_x REAL NOT NULL,
+        section_id TEXT,
+        group_id TEXT,
+        channels TEXT,
+        refs TEXT,
+        document BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX tile_by_id ON tile (stack, tile_id);
+    CREATE INDEX tile_by_layer ON tile (stack, z, min_y, max_y, min_x, max_x, section_id, tile_id);
+    CREATE INDEX tile_by_section ON tile (stack, section_id, z);
+    CREATE INDEX tile_by_channels ON tile (stack, channels) WHERE channels IS NOT NULL;
+    CREATE TABLE transform (
+        id INTEGER PRIMARY KEY,
+        stack INTEGER NOT NULL REFERENCES stack (id),
+        transform_id TEXT NOT NULL,
+        refs TEXT,
+        document BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX transform_by_id ON transform (stack, transform_id);
+    CREATE TABLE section (
+        stack INTEGER NOT NULL REFERENCES stack (id),
+        section_id TEXT,
+        z REAL,
+        tile_count INTEGER NOT NULL,
+        min_x REAL NOT NULL,
+        max_x REAL NOT NULL,
+        min_y REAL NOT NULL,
+        max_y REAL NOT NULL
+    );
+    CREATE INDEX section_by_id ON section (stack, section_id, z);
+    CREATE TABLE collection (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        owner TEXT,
+        name TEXT NOT NULL,
+        UNIQUE (owner, name)
+    );
+    CREATE TABLE pair (
+        id INTEGER PRIMARY KEY,
+        collection INTEGER NOT NULL REFERENCES collection (id),
+        p_group TEXT NOT NULL,
+        q_group TEXT NOT NULL,
+        p_id TEXT NOT NULL,
+        q_id TEXT NOT NULL,
+        consensus INTEGER NOT NULL,
+        summary BLOB NOT NULL,
+        matches BLOB
+    );
+    CREATE UNIQUE INDEX pair_by_p ON pair (collection, p_group, q_group, p_id, q_id);
+    -- in the order of answers for a fixed q group
+    CREATE INDEX pair_by_q ON pair (collection, q_group, p_group, p_id, q_id);
+    CREATE INDEX pair_by_consensus ON pair (collection, p_group, q_group) WHERE consensus;
+    """,
+)
+
+_CONTENTS = {"stack": ("tile", "transform", "section"), "collection": ("pair",)}
+
+
+class StoreError(RenderError, OSError):
+    """The data folder cannot be used as a store."""
+
+
+class Store:
+    """A database of stacks and match collections.
+
+    Parameters
+    ----------
+    folder : str or path, optional
+        Folder that holds, or will hold, the database. By default it is in memory and gone with the store.
+    durable : bool
+        Wait for the disk at every acknowledged write. Without, what was acknowledged survives the end of
+        the process at any moment, but the last writes may be lost when the machine loses power; the
+        database is intact either way.
+
+    Raises
+    ------
+    StoreError
+        If the folder or its database cannot be opened, or is of a later version.
+    """
+
+    def __init__(self, folder: str | Path | None = None, durable: bool = False) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self.durable = durable
+        self._lock = threading.RLock()
+        self._readers = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._closed = False
+        try:
+            if self.folder is not None:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            self._writer = self._connect()
+        except (OSError, sqlite3.Error) as problem:
+            raise StoreError(f"{folder} cannot be used as a data folder: {problem}") from problem
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            ":memory:" if self.folder is None else self.folder / FILE_NAME,
+            timeout=60,
+            isolation_level=None,
+            # a connection is used by one thread at a time, and closed by the thread that closes the store
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        self._connections.append(connection)
+        if self.folder is not None:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA cache_size = -65536")
+        return connection
+
+    def _prepare(self) -> None:
+        try:
+            with self.write() as connection:
+                (version,) = connection.execute("PRAGMA user_version").fetchone()
+                if version > len(MIGRATIONS):
+                    raise StoreError(
+                        f"{self.folder} was written by a later version of renderapi "
+                        f"(schema {version}, this one knows {len(MIGRATIONS)})"
+                    )
+                for migration in MIGRATIONS[version:]:
+                    # not executescript, which would commit the transaction
+                    for statement in migration.split(";"):
+                        connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        except sqlite3.Error as problem:
+            raise StoreError(f"{self.folder} cannot be used as a data folder: {problem}") from problem
+        for table in _CONTENTS:
+            self.remove_dropped(table)
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Open the one write transaction: committed at the end, undone if anything is raised."""
+        with self._lock:
+            self._check_open()
+            connection = self._writer
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                # a COMMIT that fails (disk full) may have rolled back by itself
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Open a read transaction: all queries in it see one state of the database."""
+        self._check_open()
+        if self.folder is None:
+            # a database in memory belongs to one connection
+            with self._lock:
+                yield self._writer
+            return
+        connection = getattr(self._readers, "connection", None)
+        if connection is None:
+            with self._lock:
+                self._check_open()
+                connection = self._readers.connection = self._connect()
+        if connection.in_transaction:
+            yield connection
+            return
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.execute("COMMIT")
+
+    def rows(self, query: str, values: Any = (), size: int = 1000) -> Iterator[list[Any]]:
+        """Give the rows of a query in batches, for answers that are too long to be held.
+
+        The state of the database is the one at the first batch. Answers from memory are read at once,
+        because a write would change them under way.
+        """
+        with self.read() as connection:
+            if self.folder is None:
+                batches = iter([connection.execute(query, values).fetchall()])
+            else:
+                cursor = connection.execute(query, values)
+                batches = iter(lambda: cursor.fetchmany(size), [])
+                yield from batches
+                return
+        yield from batches
+
+    def drop(self, connection: sqlite3.Connection, table: str, row: int) -> None:
+        """Take a stack or collection out of sight, within a write transaction; see `remove_dropped`."""
+        connection.execute(f"UPDATE {table} SET owner = NULL WHERE id = ?", (row,))  # noqa: S608
+
+    def remove_dropped(self, table: str) -> None:
+        """Remove what `drop` took out of sight, a batch per transaction."""
+        while True:
+            with self.write() as connection:
+                dropped = connection.execute(f"SELECT id FROM {table} WHERE owner IS NULL").fetchone()  # noqa: S608
+                if dropped is None:
+                    return
+                if not self._remove_batch(connection, table, dropped[0]):
+                    connection.execute(f"DELETE FROM {table} WHERE id = ?", dropped)  # noqa: S608
+
+    def _remove_batch(self, connection: sqlite3.Connection, table: str, row: int) -> bool:
+        for contents in _CONTENTS[table]:
+            removed = connection.execute(
+                f"DELETE FROM {contents} WHERE rowid IN "  # noqa: S608
+                f"(SELECT rowid FROM {contents} WHERE {table} = ? LIMIT {BATCH})",
+                (row,),
+            ).rowcount
+            if removed:
+                return True
+        return False
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("the store is closed")
+
+    def close(self) -> None:
+        """Close every connection; waits for a write in progress."""
+        with self._lock:
+            self._closed = True
+            while self._connections:
+                self._connections.pop().close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

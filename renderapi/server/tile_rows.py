@@ -1,0 +1,248 @@
+"""Rows of tiles and shared transforms: selecting and saving them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from renderapi import _json
+from renderapi.server.documents import Document, ResolvedTiles, is_flat, references
+from renderapi.server.refusals import TILE_LIMIT, Refusal, too_broad
+from renderapi.server.values import as_number, double_text
+
+
+class TileRow(NamedTuple):
+    """A stored tile; ``refs`` is None where its transforms are flat."""
+
+    tile_id: str
+    refs: str | None
+    document: bytes
+
+
+class TileQuery:
+    """A selection of tiles of a stack.
+
+    Parameters
+    ----------
+    row : int or None
+        Row of the stack; None selects nothing.
+    z : float, optional
+        Exactly this layer.
+    min_z, max_z : float, optional
+        Layers from and to, inclusive.
+    box : tuple of (float or None), optional
+        minX, minY, maxX, maxY; tiles that touch it count.
+    max_height : float
+        No tile of the stack is higher; only needed with a box.
+    group, section : str, optional
+        Exactly this group id, this section id.
+    ids : list of str, optional
+        Only tiles with these ids.
+    """
+
+    def __init__(
+        self,
+        row: int | None,
+        *,
+        z: float | None = None,
+        min_z: float | None = None,
+        max_z: float | None = None,
+        box: tuple[float | None, ...] = (None, None, None, None),
+        max_height: float = 0.0,
+        group: str | None = None,
+        section: str | None = None,
+        ids: list[str] | None = None,
+    ) -> None:
+        min_x, min_y, max_x, max_y = box
+        conditions = {
+            "z = ?": z,
+            "z >= ?": min_z,
+            "z <= ?": max_z,
+            "section_id = ?": section,
+            "group_id = ?": group,
+            "min_y <= ?": max_y,
+            "max_y >= ?": min_y,
+            "min_x <= ?": max_x,
+            "max_x >= ?": min_x,
+        }
+        chosen = {text: value for text, value in conditions.items() if value is not None}
+        self.description = " and ".join(
+            text.replace("?", value if isinstance(value, str) else double_text(value))
+            for text, value in chosen.items()
+        )
+        if min_y is not None:
+            # implied by max_y >= min_y; begins the range of the index, with a margin for rounding
+            highest = min_y - max_height
+            chosen["min_y >= ?"] = highest - 1e-9 * abs(highest) - 1.0
+        if ids is not None:
+            chosen["tile_id IN (SELECT value FROM json_each(?))"] = _json.dumps(ids).decode()
+            self.description = f"{len(ids)} tile ids"
+        self.where = " AND ".join(["stack = ?", *chosen])
+        self.values = (row, *chosen.values())
+
+    def documents(self, connection: sqlite3.Connection) -> list[TileRow]:
+        """Give the tiles by ascending id; refuse (400) more than render-ws would give."""
+        rows = connection.execute(
+            f"SELECT tile_id, refs, document FROM tile WHERE {self.where} LIMIT {TILE_LIMIT + 1}",  # noqa: S608
+            self.values,
+        ).fetchall()
+        if len(rows) > TILE_LIMIT:
+            raise too_broad(self.description)
+        rows.sort(key=_by_id)
+        return [TileRow._make(row) for row in rows]
+
+    def count(self, connection: sqlite3.Connection) -> int:
+        """Count the tiles."""
+        (number,) = connection.execute(
+            f"SELECT count(*) FROM tile WHERE {self.where}", self.values
+        ).fetchone()  # noqa: S608
+        return int(number)
+
+    def tile_bounds(self, connection: sqlite3.Connection) -> list[Document]:
+        """Give the TileBounds of the tiles."""
+        rows = connection.execute(
+            "SELECT min_x, min_y, max_x, max_y, tile_id, section_id, z FROM tile "  # noqa: S608
+            f"WHERE {self.where}",
+            self.values,
+        )
+        return [tile_bounds_document(*row) for row in rows]
+
+
+def tile_bounds_document(
+    min_x: float,
+    min_y: float,
+    max_x: float,
+    max_y: float,
+    tile_id: str,
+    section_id: str | None,
+    z: float | None,
+) -> Document:
+    """Make a TileBounds."""
+    document: Document = {"minX": min_x, "minY": min_y, "maxX": max_x, "maxY": max_y, "tileId": tile_id}
+    if section_id is not None:
+        document["sectionId"] = section_id
+    if z is not None:
+        document["z"] = z
+    return document
+
+
+def _by_id(row: Sequence[Any]) -> Any:
+    return row[0]
+
+
+def max_height(connection: sqlite3.Connection, row: int) -> float:
+    """Give the height that no tile of a stack exceeds."""
+    (height,) = connection.execute("SELECT max_height FROM stack WHERE id = ?", (row,)).fetchone()
+    return float(height)
+
+
+def tile_document(connection: sqlite3.Connection, row: int, tile_id: str) -> TileRow | None:
+    """Look a tile up by its id."""
+    found = connection.execute(
+        "SELECT tile_id, refs, document FROM tile WHERE stack = ? AND tile_id = ?", (row, tile_id)
+    ).fetchone()
+    return None if found is None else TileRow._make(found)
+
+
+def transform_document(connection: sqlite3.Connection, row: int, transform_id: str) -> bytes | None:
+    """Look a shared transform up by its id."""
+    found = connection.execute(
+        "SELECT document FROM transform WHERE stack = ? AND transform_id = ?", (row, transform_id)
+    ).fetchone()
+    return None if found is None else bytes(found[0])
+
+
+class TileBatch:
+    """Tiles and shared transforms, encoded and ready to be written.
+
+    Encoding needs no database, so that the write transaction is short.
+    """
+
+    def __init__(self, resolved: ResolvedTiles) -> None:
+        self.transforms = [
+            (ident, _refs_of(spec), _json.dumps(spec)) for ident, spec in resolved.transforms.items()
+        ]
+        self.tiles = list(map(_tile_values, resolved.tiles))
+        self.max_height = max((tile[3] - tile[2] for tile in self.tiles), default=0.0)
+
+    def save(self, connection: sqlite3.Connection, row: int) -> None:
+        """Write the batch; what has the same id is replaced as a whole."""
+        connection.executemany(
+            "INSERT INTO transform (stack, transform_id, refs, document) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (stack, transform_id) DO UPDATE SET refs = excluded.refs, document = excluded.document",
+            [(row, *values) for values in self.transforms],
+        )
+        connection.executemany(
+            "INSERT INTO tile (stack, tile_id, z, min_y, max_y, min_x, max_x, section_id, group_id, channels, refs, "
+            f"document) VALUES ({row:d}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (stack, tile_id) DO UPDATE SET z = excluded.z, min_y = excluded.min_y, "
+            "max_y = excluded.max_y, min_x = excluded.min_x, max_x = excluded.max_x, "
+            "section_id = excluded.section_id, group_id = excluded.group_id, channels = excluded.channels, "
+            "refs = excluded.refs, document = excluded.document",
+            self.tiles,
+        )
+        connection.execute(
+            "UPDATE stack SET max_height = ? WHERE id = ? AND max_height < ?",
+            (self.max_height, row, self.max_height),
+        )
+
+
+def _refs_of(spec: Document) -> str | None:
+    found = dict.fromkeys(references(spec))
+    return _json.dumps(list(found)).decode() if found else None
+
+
+def _tile_values(tile: Document) -> tuple[Any, ...]:
+    transforms = tile["transforms"]
+    refs = None
+    if not is_flat(transforms):
+        refs = _json.dumps(list(dict.fromkeys(references(transforms)))).decode()
+    channels = None
+    if tile.get("channels"):
+        names = {channel["name"] for channel in tile["channels"] if "name" in channel}
+        channels = _json.dumps(sorted(names)).decode() if names else None
+    layout = tile.get("layout")
+    return (
+        tile["tileId"],
+        tile.get("z"),
+        tile["minY"],
+        tile["maxY"],
+        tile["minX"],
+        tile["maxX"],
+        None if layout is None else layout.get("sectionId"),
+        tile.get("groupId"),
+        channels,
+        refs,
+        _json.dumps(tile),
+    )
+
+
+def check_boxes(tiles: Iterable[Document], z: float | None) -> None:
+    """Refuse (400) tiles without a bounding box, or of another layer than they are sent to.
+
+    What render-ws would store and never find again, a box or a layer that is no number, is refused too.
+    """
+    empty = True
+    for tile in tiles:
+        empty = False
+        if not ("minX" in tile and "minY" in tile and "maxX" in tile and "maxY" in tile):
+            raise Refusal(
+                400,
+                f"tile with id '{tile['tileId']}' is missing bounding box attributes "
+                "(minX, minY, maxX, and/or maxY)",
+            )
+        for key in ("minX", "minY", "maxX", "maxY", "z"):
+            if type(tile.get(key)) is str:
+                raise Refusal(400, f"tile with id '{tile['tileId']}' has {tile[key]} as {key}")
+        if z is not None and tile.get("z") != z:
+            own = as_number(tile.get("z"), "z")
+            raise Refusal(
+                400,
+                f"all tiles must have a z value of {double_text(z)} but tile with id '{tile['tileId']}' "
+                f"has a z value of {'null' if own is None else double_text(own)}",
+            )
+    if empty:
+        raise Refusal(
+            400, "collection does not have any tiles (maybe they were removed by a prior validation process)"
+        )
