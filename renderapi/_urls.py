@@ -57,11 +57,14 @@ def format_preamble(host: str, port: int | str | None, owner: str, project: str,
     )  # fmt: skip
 
 
+def server_url(host: str | None, port: int | str | None, *segments: object) -> str:
+    """Give the URL of something that belongs to the server as a whole."""
+    return join_url(format_baseurl(required("host", host), port), *segments)
+
+
 def owner_url(host: str | None, port: int | str | None, owner: str | None, *segments: object) -> str:
     """Give the URL of something that belongs to an owner."""
-    return join_url(
-        format_baseurl(required("host", host), port), "owner", required("owner", owner), *segments
-    )
+    return server_url(host, port, "owner", required("owner", owner), *segments)
 
 
 def stack_url(

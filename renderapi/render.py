@@ -34,6 +34,7 @@ from renderapi._urls import (
     join_url,
     owner_url,
     required,
+    server_url,
     split_url,
     stack_url,
 )
@@ -551,7 +552,7 @@ def get_owners(
     RenderError
         If the server refuses.
     """
-    return get_json(session, join_url(format_baseurl(required("host", host), port), "owners", ""))  # type: ignore[no-any-return]
+    return get_json(session, server_url(host, port, "owners", ""))  # type: ignore[no-any-return]
 
 
 @renderaccess
