@@ -1,0 +1,935 @@
+"""Point matches: which points of two tiles show the same thing.
+
+Matches live in collections. Each document holds the matches of one pair of tiles, which are named by group
+and id (by convention section id and tile id)::
+
+    {"pGroupId": "1.0", "pId": "tile_1", "qGroupId": "2.0", "qId": "tile_2",
+     "matches": {"p": [[x, ...], [y, ...]], "q": [[x, ...], [y, ...]], "w": [weight, ...]}}
+
+``p``, ``q`` and ``w`` are parallel: one list per dimension, in pixels at scale 1, and one weight per match.
+The server orders each pair by group and id (as text, not as numbers), so that p and q may come back swapped.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+
+from renderapi._urls import server_url
+from renderapi.errors import RenderWarning, SpecError
+from renderapi.render import format_baseurl, owner_url, renderaccess
+from renderapi.utils import NullHandler, get_json, jbool, put_json, rest_delete
+
+if TYPE_CHECKING:
+    import requests
+
+    from renderapi.render import Render
+
+logger = logging.getLogger(__name__)
+logger.addHandler(NullHandler())
+
+__all__ = [
+    "NullHandler",
+    "add_merge_collections",
+    "copy_match_explicit",
+    "copy_matches_explicit",
+    "delete_collection",
+    "delete_point_matches_between_groups",
+    "delete_point_matches_between_tiles",
+    "format_baseurl",
+    "get_json",
+    "get_match_counts",
+    "get_match_groupIds",
+    "get_match_groupIds_from_only",
+    "get_match_groupIds_to_only",
+    "get_matchcollection_owners",
+    "get_matchcollections",
+    "get_matches_from_group_to_group",
+    "get_matches_from_tile_to_tile",
+    "get_matches_involving_tile",
+    "get_matches_outside_group",
+    "get_matches_with_group",
+    "get_matches_within_group",
+    "import_matches",
+    "logger",
+    "put_json",
+    "rest_delete",
+    "swap_matchpair",
+]
+
+MergeCollections = Iterable[str] | str | None
+_ID_KEYS = ("pGroupId", "qGroupId", "pId", "qId")
+
+
+# ------------------------------------------------------------------------------ documents in memory
+
+
+def copy_match_explicit(match: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a match document, so that changes of the copy do not reach the original.
+
+    Parameters
+    ----------
+    match : dict
+        A match document. Keys that are not named in the documentation of this module are copied too.
+
+    Returns
+    -------
+    dict
+        Its ``p`` and ``q`` are lists of lists (or of arrays, if they were arrays).
+    """
+    copied = {key: deepcopy(value) for key, value in match.items() if key != "matches"}
+    if match.get("matches") is not None:
+        # much faster than deepcopy, which looks at every number
+        copied["matches"] = {
+            key: [_copied(row) for row in value]
+            if key in ("p", "q") and value is not None
+            else _copied(value)
+            for key, value in match["matches"].items()
+        }
+    return copied
+
+
+def _copied(values: Any) -> Any:
+    if isinstance(values, (list, np.ndarray)):
+        return values.copy()
+    return list(values) if isinstance(values, tuple) else deepcopy(values)
+
+
+def copy_matches_explicit(matches: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Copy match documents, so that changes of the copies do not reach the originals.
+
+    Parameters
+    ----------
+    matches : iterable of dict
+        Match documents.
+
+    Returns
+    -------
+    list of dict
+    """
+    return [copy_match_explicit(match) for match in matches]
+
+
+def swap_matchpair(match: Mapping[str, Any], copy: bool = True) -> dict[str, Any]:
+    """Exchange p and q of a match document.
+
+    Parameters
+    ----------
+    match : dict
+        A match document; it stays as it is.
+    copy : bool
+        Whether the points are copied, or shared with `match`.
+
+    Returns
+    -------
+    dict
+        The document seen from the other side. Like the server, this leaves ``consensusSetData`` alone.
+
+    Raises
+    ------
+    KeyError
+        If an id is missing.
+    """
+    swapped = copy_match_explicit(match) if copy else dict(match)
+    swapped.update(pGroupId=match["qGroupId"], qGroupId=match["pGroupId"], pId=match["qId"], qId=match["pId"])
+    points = swapped.get("matches")
+    if points is not None:
+        swapped["matches"] = {**points, "p": points["q"], "q": points["p"]}
+    return swapped
+
+
+# ------------------------------------------------------------------------------ collections
+
+
+def add_merge_collections(request_url: str, mcs: MergeCollections) -> str:
+    """Append the collections that are to be merged to a URL.
+
+    Parameters
+    ----------
+    request_url : str
+        URL, with or without a query.
+    mcs : str or iterable of str, optional
+        One collection, or several; None for none.
+
+    Returns
+    -------
+    str
+    """
+    query = "&".join(f"mergeCollection={quote(name, safe='')}" for name in _collection_names(mcs))
+    if not query:
+        return request_url
+    return f"{request_url}{'&' if '?' in request_url else '?'}{query}"
+
+
+def _collection_names(collections: MergeCollections) -> list[str]:
+    if collections is None:
+        return []
+    return [collections] if isinstance(collections, str) else [str(name) for name in collections]
+
+
+def _read(
+    session: requests.Session | None,
+    url: str,
+    merge: MergeCollections = None,
+    exclude_details: bool | None = None,
+) -> Any:
+    params = None if exclude_details is None else {"excludeMatchDetails": jbool(exclude_details)}
+    return get_json(session, add_merge_collections(url, merge), params=params)
+
+
+@renderaccess
+def get_matchcollection_owners(
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[str]:
+    """List the owners of match collections.
+
+    Parameters
+    ----------
+    host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    url = server_url(host, port, "matchCollectionOwners")
+    owners: list[str] = get_json(session, url)
+    return owners
+
+
+@renderaccess
+def get_matchcollections(
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """List the match collections of an owner.
+
+    Parameters
+    ----------
+    owner : str, optional
+        Owner; one without collections gives an empty list.
+    host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        ``{"collectionId": {"owner": ..., "name": ...}, "pairCount": ...}``
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    collections: list[dict[str, Any]] = get_json(session, owner_url(host, port, owner, "matchCollections"))
+    return collections
+
+
+@renderaccess
+def delete_collection(
+    matchCollection: str,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Delete a match collection with all its matches.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    owner, host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+        Status 200.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    return rest_delete(session, owner_url(host, port, owner, "matchCollection", matchCollection))
+
+
+# ------------------------------------------------------------------------------ groups
+
+
+@renderaccess
+def get_match_groupIds(
+    matchCollection: str,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[str]:
+    """List the groups (sections) of a collection.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    owner, host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    list of str
+        Sorted as text.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    ids: list[str] = get_json(
+        session, owner_url(host, port, owner, "matchCollection", matchCollection, "groupIds")
+    )
+    return ids
+
+
+@renderaccess
+def get_match_groupIds_from_only(
+    matchCollection: str,
+    mergeCollections: MergeCollections = None,
+    render: Render | None = None,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    **kwargs: Any,
+) -> list[str]:
+    """List the groups that are p of a match in a collection.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    mergeCollections : str or iterable of str, optional
+        Sent along; render-ws 4.0 does not look at it here.
+    render, owner, host, port, session
+        Connection.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "matchCollection", matchCollection, "pGroupIds")
+    ids: list[str] = _read(session, url, mergeCollections)
+    return ids
+
+
+@renderaccess
+def get_match_groupIds_to_only(
+    matchCollection: str,
+    mergeCollections: MergeCollections = None,
+    render: Render | None = None,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    **kwargs: Any,
+) -> list[str]:
+    """List the groups that are q of a match in a collection.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    mergeCollections : str or iterable of str, optional
+        Sent along; render-ws 4.0 does not look at it here.
+    render, owner, host, port, session
+        Connection.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "matchCollection", matchCollection, "qGroupIds")
+    ids: list[str] = _read(session, url, mergeCollections)
+    return ids
+
+
+# ------------------------------------------------------------------------------ reading matches
+
+
+@renderaccess
+def get_matches_with_group(
+    matchCollection: str,
+    pgroup: str,
+    mergeCollections: MergeCollections = None,
+    stream: bool = True,
+    render: Render | None = None,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    *,
+    excludeMatchDetails: bool | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Get the matches whose p is in a group (section).
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    pgroup : str
+        The group.
+    mergeCollections : str or iterable of str, optional
+        Collections of the same owner to be merged with it: the points of equal pairs are joined.
+    stream : bool
+        Accepted for old programs, without effect.
+    render, owner, host, port, session
+        Connection.
+    excludeMatchDetails : bool, optional
+        Leave the points out, and give ids and ``matchCount`` only.
+
+    Returns
+    -------
+    list of dict
+        Match documents, ordered by pGroupId, qGroupId, pId, qId; empty if there are none.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "matchCollection", matchCollection, "pGroup", pgroup, "matches", "")
+    matches: list[dict[str, Any]] = _read(session, url, mergeCollections, excludeMatchDetails)
+    return matches
+
+
+@renderaccess
+def get_matches_within_group(
+    matchCollection: str,
+    groupId: str,
+    mergeCollections: MergeCollections = None,
+    stream: bool = True,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    excludeMatchDetails: bool | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Get the matches between tiles of one group (section): those of a montage.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    groupId : str
+        The group.
+    mergeCollections, stream, excludeMatchDetails
+        As for `get_matches_with_group`.
+    owner, host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        Match documents, ordered by pId, qId; empty if there are none.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(
+        host, port, owner, "matchCollection", matchCollection, "group", groupId, "matchesWithinGroup"
+    )
+    matches: list[dict[str, Any]] = _read(session, url, mergeCollections, excludeMatchDetails)
+    return matches
+
+
+@renderaccess
+def get_matches_outside_group(
+    matchCollection: str,
+    groupId: str,
+    mergeCollections: MergeCollections = None,
+    stream: bool = True,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    excludeMatchDetails: bool | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Get the matches between a group (section) and all others.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    groupId : str
+        The group.
+    mergeCollections, stream, excludeMatchDetails
+        As for `get_matches_with_group`.
+    owner, host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        Match documents, ordered by pGroupId, qGroupId, pId, qId; empty if there are none.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(
+        host, port, owner, "matchCollection", matchCollection, "group", groupId, "matchesOutsideGroup"
+    )
+    matches: list[dict[str, Any]] = _read(session, url, mergeCollections, excludeMatchDetails)
+    return matches
+
+
+@renderaccess
+def get_matches_from_group_to_group(
+    matchCollection: str,
+    pgroup: str,
+    qgroup: str,
+    mergeCollections: MergeCollections = None,
+    stream: bool = True,
+    render: Render | None = None,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    *,
+    excludeMatchDetails: bool | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Get the matches between two groups (sections).
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    pgroup, qgroup : str
+        The groups, in any order.
+    mergeCollections, stream, excludeMatchDetails
+        As for `get_matches_with_group`.
+    render, owner, host, port, session
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        Match documents, ordered by pId, qId; empty if there are none. Which group is p, the server decides.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = _between_groups(host, port, owner, matchCollection, pgroup, qgroup)
+    matches: list[dict[str, Any]] = _read(session, url, mergeCollections, excludeMatchDetails)
+    return matches
+
+
+@renderaccess
+def get_matches_from_tile_to_tile(
+    matchCollection: str,
+    pgroup: str,
+    pid: str,
+    qgroup: str,
+    qid: str,
+    mergeCollections: MergeCollections = None,
+    render: Render | None = None,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Get the matches between two tiles.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    pgroup, pid, qgroup, qid : str
+        Group and id of the tiles, in any order.
+    mergeCollections : str or iterable of str, optional
+        As for `get_matches_with_group`.
+    render, owner, host, port, session
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        One match document, or none. Which tile is p is the server's choice.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = _between_tiles(host, port, owner, matchCollection, (pgroup, pid), (qgroup, qid))
+    matches: list[dict[str, Any]] = _read(session, url, mergeCollections)
+    return matches
+
+
+@renderaccess
+def get_matches_involving_tile(
+    matchCollection: str,
+    groupId: str,
+    id: str,
+    mergeCollections: MergeCollections = None,
+    stream: bool = True,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Get the matches between a tile and all others.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    groupId, id : str
+        Group and id of the tile.
+    mergeCollections, stream
+        As for `get_matches_with_group`.
+    owner, host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        Match documents, in which the tile is p or q; empty if there are none.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "matchCollection", matchCollection, "group", groupId, "id", id, "")
+    matches: list[dict[str, Any]] = _read(session, url, mergeCollections)
+    return matches
+
+
+@renderaccess
+def get_match_counts(
+    matchCollection: str,
+    pgroup: str,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Count the matches of each pair whose p is in a group (section).
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    pgroup : str
+        The group.
+    owner, host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        Match documents without points, with ``matchCount``.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "matchCollection", matchCollection, "pGroup", pgroup, "matchCounts")
+    counts: list[dict[str, Any]] = _read(session, url)
+    return counts
+
+
+def _between_groups(
+    host: str | None, port: int | None, owner: str | None, collection: str, pgroup: str, qgroup: str
+) -> str:
+    return owner_url(host, port, owner, "matchCollection", collection, "group", pgroup, "matchesWith", qgroup)
+
+
+def _between_tiles(
+    host: str | None,
+    port: int | None,
+    owner: str | None,
+    collection: str,
+    p: tuple[str, str],
+    q: tuple[str, str],
+) -> str:
+    return owner_url(
+        host, port, owner,
+        "matchCollection", collection, "group", p[0], "id", p[1], "matchesWith", q[0], "id", q[1],
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------ writing matches
+
+
+@renderaccess
+def import_matches(
+    matchCollection: str,
+    data: Iterable[Mapping[str, Any]],
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Store matches. A pair that is there already is replaced; a collection that is not there is made.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection: letters, digits and single underscores.
+    data : iterable of dict
+        Match documents, as at the top of this module; points may be numpy arrays of shape (2, N).
+    owner, host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+        Status 201.
+
+    Raises
+    ------
+    SpecError
+        If a document lacks an id, its ``p``, ``q`` and ``w`` are not parallel, or a number is NaN or infinite
+        (also a `ValueError`); nothing is sent. The message names the pair.
+    RenderError
+        If the server refuses.
+
+    Warns
+    -----
+    RenderWarning
+        If points seem to be given one by one (``[[x, y], ...]``) instead of one list per dimension.
+    """
+    if isinstance(data, (Mapping, str, bytes)) or not isinstance(data, Iterable):
+        raise SpecError(f"matches must be a list of match documents, not a {type(data).__name__}")
+    documents = list(data)
+    doubtful = [index for index, document in enumerate(documents) if not _is_per_dimension(index, document)]
+    if doubtful:
+        warnings.warn(
+            f"the points of {_pair(doubtful[0], documents[doubtful[0]])} seem to be given one by one, "
+            f"[[x, y], ...] (as in {len(doubtful)} of {len(documents)} documents); they are stored like "
+            f"that, but render takes them for one list per dimension, [[x, ...], [y, ...]]",
+            RenderWarning,
+            stacklevel=3,
+        )
+    return put_json(
+        session, owner_url(host, port, owner, "matchCollection", matchCollection, "matches"), documents
+    )
+
+
+def _is_per_dimension(index: int, document: Any) -> bool:
+    """Check a match document; False if it is sound but for points that are given one by one.
+
+    The user guide of render-python writes its example like that, and render-ws stores it.
+    """
+    if not isinstance(document, Mapping):
+        raise SpecError(f"match document {index} is a {type(document).__name__}, not a dict")
+    missing = [key for key in _ID_KEYS if document.get(key) is None]
+    if missing:
+        raise SpecError(f"{_pair(index, document)} lacks {', '.join(missing)}")
+    points = document.get("matches")
+    if points is None:
+        if document.get("matchCount"):
+            raise SpecError(
+                f"{_pair(index, document)} has a matchCount but no matches: was it read with "
+                f"excludeMatchDetails=True? Storing it would remove its points."
+            )
+        return True
+    lacking = [key for key in ("p", "q", "w") if not isinstance(points, Mapping) or points.get(key) is None]
+    if lacking:
+        raise SpecError(f"the matches of {_pair(index, document)} lack {', '.join(lacking)}")
+    try:
+        p, q, w = (np.asarray(points[key], dtype=np.float64) for key in ("p", "q", "w"))
+    except (TypeError, ValueError):
+        raise SpecError(
+            f"the matches of {_pair(index, document)} are no numbers, or the lists in p or in q are not "
+            f"equally long ({_sizes(points)})"
+        ) from None
+    for name, values in (("p", p), ("q", q), ("w", w)):
+        if not np.isfinite(values).all():
+            place = tuple(np.argwhere(~np.isfinite(values))[0])
+            raise SpecError(
+                f"{name}{''.join(f'[{i}]' for i in place)} of {_pair(index, document)} is {values[place]}: "
+                f"render accepts finite numbers only"
+            )
+    if w.ndim == 1 and p.shape == q.shape and (p.ndim == 2 or p.size == 0):
+        if p.shape[-1] == w.size:
+            return True
+        if p.shape[0] == w.size and p.shape[1] in (2, 3):
+            return False
+    raise SpecError(
+        f"p, q and w of {_pair(index, document)} are not parallel ({_sizes(points)}); they must be "
+        f"[[x, ...], [y, ...]], [[x, ...], [y, ...]] and [weight, ...], all equally long"
+    )
+
+
+def _pair(index: int, document: Mapping[str, Any]) -> str:
+    p, q = (f"{document.get(f'{side}GroupId')}/{document.get(f'{side}Id')}" for side in "pq")
+    return f"match document {index} ({p} to {q})"
+
+
+def _sizes(points: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}: {_size(points[key])}" for key in ("p", "q", "w"))
+
+
+def _size(values: Any) -> str:
+    if not isinstance(values, (list, tuple, np.ndarray)) or getattr(values, "shape", None) == ():
+        return f"a {type(values).__name__}"
+    rows = [len(row) for row in values if isinstance(row, (list, tuple, np.ndarray))]
+    return f"{len(values)} lists of {' and '.join(map(str, sorted(set(rows))))}" if rows else str(len(values))
+
+
+@renderaccess
+def delete_point_matches_between_groups(
+    matchCollection: str,
+    pGroupId: str,
+    qGroupId: str,
+    render: Render | None = None,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Delete the matches between two groups (sections).
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    pGroupId, qGroupId : str
+        The groups, in any order; without matches it is no error.
+    render, owner, host, port, session
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+        Status 200.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    return rest_delete(session, _between_groups(host, port, owner, matchCollection, pGroupId, qGroupId))
+
+
+@renderaccess
+def delete_point_matches_between_tiles(
+    matchCollection: str,
+    pgroup: str,
+    pid: str,
+    qgroup: str,
+    qid: str,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Delete the matches between two tiles.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    pgroup, pid, qgroup, qid : str
+        Group and id of the tiles, in any order; without matches it is no error.
+    owner, host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+        Status 200.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = _between_tiles(host, port, owner, matchCollection, (pgroup, pid), (qgroup, qid))
+    return rest_delete(session, url)

@@ -1,0 +1,1052 @@
+"""Stacks: create, describe, open and close, copy, delete; their sections and bounds.
+
+A stack is LOADING while tiles are imported and COMPLETE when it is ready to be used; bounds and section data
+are derived by the server when it becomes COMPLETE.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from renderapi import _json, _transport
+from renderapi._urls import server_url
+from renderapi.errors import BadRequestError, NotFoundError, RenderError
+from renderapi.render import (
+    CONNECTION_KEYWORDS,
+    accepts,
+    format_baseurl,
+    format_number,
+    format_preamble,
+    join_url,
+    renderaccess,
+    stack_url,
+)
+from renderapi.utils import NullHandler, get_json, jbool, post_json, put_json, rest_delete
+
+if TYPE_CHECKING:
+    import requests
+
+    from renderapi.render import Render
+
+logger = logging.getLogger(__name__)
+logger.addHandler(NullHandler())
+
+__all__ = [
+    "NullHandler",
+    "RenderError",
+    "StackVersion",
+    "clone_stack",
+    "create_stack",
+    "delete_section",
+    "delete_stack",
+    "delete_tile",
+    "format_baseurl",
+    "format_preamble",
+    "get_bounds_from_z",
+    "get_full_stack_metadata",
+    "get_json",
+    "get_sectionData_for_stack",
+    "get_sectionId_for_z",
+    "get_section_z_value",
+    "get_stack_bounds",
+    "get_stack_metadata",
+    "get_stack_sectionData",
+    "get_stack_tileIds",
+    "get_tilebounds_for_z",
+    "get_z_value_for_section",
+    "get_z_values_for_stack",
+    "jbool",
+    "likelyUniqueId",
+    "logger",
+    "make_stack_params",
+    "post_json",
+    "put_json",
+    "rename_stack",
+    "rest_delete",
+    "set_stack_metadata",
+    "set_stack_state",
+]
+
+STATES = ("LOADING", "COMPLETE", "OFFLINE", "READ_ONLY")
+
+#: Keys of a StackVersion document.
+_VERSION_KEYS = (
+    "cycleNumber",
+    "cycleStepNumber",
+    "stackResolutionX",
+    "stackResolutionY",
+    "stackResolutionZ",
+    "materializedBoxRootPath",
+    "mipmapPathBuilder",
+    "versionNotes",
+    "createTimestamp",
+    "alignmentQuality",
+    "defaultChannel",
+)
+
+
+class StackVersion:
+    """What its maker says about a stack.
+
+    Parameters
+    ----------
+    cycleNumber, cycleStepNumber : int, optional
+        Place of the stack in a series of reconstructions.
+    stackResolutionX, stackResolutionY, stackResolutionZ : float, optional
+        Size of a voxel, in nm by convention.
+    materializedBoxRootPath : str, optional
+        Folder, as the server sees it, of images that were rendered before.
+    mipmapPathBuilder : dict, optional
+        How file names of mipmaps are made: ``rootPath``, ``numberOfLevels``, ``extension``.
+    versionNotes : str, optional
+        Free text.
+    createTimestamp : str or datetime, optional
+        UTC, as ``2026-01-31T12:00:00.000Z``; a date without time zone is taken for UTC. Default: now.
+    **kwargs
+        ``alignmentQuality`` (float), ``defaultChannel`` (str), and keys of documents that are not listed
+        here.
+
+    Notes
+    -----
+    Every key is an attribute that can be read and set. Keys of a document that are not listed here survive
+    reading and writing, as attributes too.
+    """
+
+    cycleNumber: int | None
+    cycleStepNumber: int | None
+    stackResolutionX: float | None
+    stackResolutionY: float | None
+    stackResolutionZ: float | None
+    materializedBoxRootPath: str | None
+    mipmapPathBuilder: dict[str, Any] | None
+    versionNotes: str | None
+    createTimestamp: str | None
+    alignmentQuality: float | None
+    defaultChannel: str | None
+
+    def __init__(
+        self,
+        cycleNumber: int | None = None,
+        cycleStepNumber: int | None = None,
+        stackResolutionX: float | None = None,
+        stackResolutionY: float | None = None,
+        stackResolutionZ: float | None = None,
+        materializedBoxRootPath: str | None = None,
+        mipmapPathBuilder: dict[str, Any] | None = None,
+        versionNotes: str | None = None,
+        createTimestamp: str | datetime | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.cycleNumber = cycleNumber
+        self.cycleStepNumber = cycleStepNumber
+        self.stackResolutionX = stackResolutionX
+        self.stackResolutionY = stackResolutionY
+        self.stackResolutionZ = stackResolutionZ
+        self.materializedBoxRootPath = materializedBoxRootPath
+        self.mipmapPathBuilder = mipmapPathBuilder
+        self.versionNotes = versionNotes
+        self.createTimestamp = (
+            createTimestamp if isinstance(createTimestamp, str) else _json.timestamp(createTimestamp)
+        )
+        self.alignmentQuality = None
+        self.defaultChannel = None
+        # programs spread connection settings into everything
+        self.__dict__.update({k: v for k, v in kwargs.items() if k not in CONNECTION_KEYWORDS})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the StackVersion document; what is None is left out."""
+        return {k: v for k, v in self.__dict__.items() if v is not None and not k.startswith("_")}
+
+    def from_dict(self, d: Mapping[str, Any] | None) -> None:
+        """Take everything from a StackVersion document; what it lacks becomes None.
+
+        Parameters
+        ----------
+        d : dict or None
+            The document.
+        """
+        self.__dict__.update({**dict.fromkeys(_VERSION_KEYS), **(d or {})})
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StackVersion):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.cycleNumber, self.cycleStepNumber, self.createTimestamp))
+
+    def __repr__(self) -> str:
+        return f"StackVersion({', '.join(f'{k}={v!r}' for k, v in self.to_dict().items())})"
+
+
+def _version_document(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the StackVersion document of the keywords of a call, which hold other keywords too."""
+    return StackVersion(**{key: given[key] for key in _VERSION_KEYS if key in given}).to_dict()
+
+
+def _number(value: Any) -> str:
+    """Write a number for a query; text is believed."""
+    return value if isinstance(value, str) else format_number(value)
+
+
+def _as_list(values: Any) -> list[Any]:
+    if values is None:
+        return []
+    return list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
+
+
+def _z_range(minZ: float | None, maxZ: float | None) -> dict[str, str]:
+    return {name: _number(z) for name, z in (("minZ", minZ), ("maxZ", maxZ)) if z is not None}
+
+
+def make_stack_params(host: str, port: int | str | None, owner: str, project: str, stack: str) -> list[str]:
+    """Give the arguments of a Java client that say which stack it works on.
+
+    Parameters
+    ----------
+    host, port, owner, project, stack
+        The stack.
+
+    Returns
+    -------
+    list of str
+        ``["--baseDataUrl", URL, "--owner", ...]``
+    """
+    return [
+        "--baseDataUrl", format_baseurl(host, port),
+        "--owner", owner,
+        "--project", project,
+        "--stack", stack,
+    ]  # fmt: skip
+
+
+# ------------------------------------------------------------------------------ the life of a stack
+
+
+@renderaccess
+@accepts(*_VERSION_KEYS)
+def create_stack(
+    stack: str,
+    cycleNumber: int | None = None,
+    cycleStepNumber: int | None = None,
+    stackResolutionX: float | None = None,
+    stackResolutionY: float | None = None,
+    stackResolutionZ: float | None = None,
+    force_resolution: bool = True,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Create a stack, or open a new version of one that exists; its tiles stay. It is LOADING then.
+
+    Parameters
+    ----------
+    stack : str
+        Name: letters, digits and single underscores.
+    cycleNumber, cycleStepNumber : int, optional
+        Place in a series of reconstructions.
+    stackResolutionX, stackResolutionY, stackResolutionZ : float, optional
+        Size of a voxel, in nm by convention.
+    force_resolution : bool
+        Take 1.0 for a resolution that is not given, as some programs need one.
+    host, port, owner, project, session, render
+        Connection.
+    **kwargs
+        Everything else that `StackVersion` knows: ``versionNotes``, ``createTimestamp``,
+        ``mipmapPathBuilder``, ``materializedBoxRootPath``, ``alignmentQuality``, ``defaultChannel``.
+
+    Returns
+    -------
+    requests.Response
+        Status 201.
+
+    Raises
+    ------
+    StackStateError
+        If the stack is READ_ONLY.
+    RenderError
+        If the server refuses, for instance the name.
+    """
+    resolutions = [stackResolutionX, stackResolutionY, stackResolutionZ]
+    if force_resolution:
+        resolutions = [1.0 if resolution is None else resolution for resolution in resolutions]
+    version = _version_document(
+        {
+            **kwargs,
+            "cycleNumber": cycleNumber,
+            "cycleStepNumber": cycleStepNumber,
+            **dict(zip(("stackResolutionX", "stackResolutionY", "stackResolutionZ"), resolutions)),
+        }
+    )
+    return post_json(session, stack_url(host, port, owner, project, stack), version)
+
+
+@renderaccess
+@accepts(*_VERSION_KEYS)
+def set_stack_metadata(
+    stack: str,
+    sv: StackVersion | Mapping[str, Any],
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Describe a stack anew. This opens a new version: the stack is LOADING then, its tiles stay.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    sv : StackVersion or dict
+        The description, for instance from `get_stack_metadata`.
+    host, port, owner, project, session, render
+        Connection.
+    **kwargs
+        Any key of `StackVersion`, to be sent instead of what `sv` says; `sv` stays as it is.
+
+    Returns
+    -------
+    requests.Response
+        Status 201.
+
+    Raises
+    ------
+    StackStateError
+        If the stack is READ_ONLY.
+    RenderError
+        If the server refuses.
+    """
+    version = dict(sv) if isinstance(sv, Mapping) else sv.to_dict()
+    version.update({key: kwargs[key] for key in _VERSION_KEYS if kwargs.get(key) is not None})
+    return post_json(session, stack_url(host, port, owner, project, stack), version)
+
+
+@renderaccess
+def set_stack_state(
+    stack: str,
+    state: str = "LOADING",
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Open a stack for changes, close it, or protect it.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    state : {"LOADING", "COMPLETE", "READ_ONLY", "OFFLINE"}
+        LOADING accepts tiles. COMPLETE makes the server derive bounds and section data; it needs tiles.
+        READ_ONLY is reached from COMPLETE, and left to it. **OFFLINE removes all tiles and transforms.**
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+        Status 201.
+
+    Raises
+    ------
+    BadRequestError
+        If there is no such state (also a `ValueError`); nothing is sent.
+    StackStateError
+        If the stack cannot go from its state to that one.
+    RenderError
+        If the server refuses.
+    """
+    if state not in STATES:
+        close = get_close_matches(str(state).upper(), STATES, n=1, cutoff=0.5)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise BadRequestError(f"{state!r} is no state of a stack; there are {', '.join(STATES)}{hint}")
+    return _put_state(session, stack_url(host, port, owner, project, stack), state)
+
+
+def _put_state(session: requests.Session | None, url: str, state: str) -> requests.Response:
+    return put_json(session, join_url(url, "state", state), None)
+
+
+@renderaccess
+@accepts(*_VERSION_KEYS)
+def clone_stack(
+    inputstack: str,
+    outputstack: str,
+    skipTransforms: bool = False,
+    toProject: str | None = None,
+    zs: Iterable[float] | float | None = None,
+    close_stack: bool = True,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Copy a stack, or some sections of it, to a stack of the same owner.
+
+    Parameters
+    ----------
+    inputstack : str
+        Stack to copy.
+    outputstack : str
+        Stack to make; one that is LOADING is added to.
+    skipTransforms : bool
+        Leave the shared transforms out, because the target has them: one that exists there already
+        makes the copy fail.
+    toProject : str, optional
+        Project of the copy; default that of `inputstack`.
+    zs : float or iterable of float, optional
+        Sections to copy, compared exactly. None, or none at all, stands for all.
+    close_stack : bool
+        Set the copy COMPLETE.
+    host, port, owner, project, session, render
+        Connection.
+    **kwargs
+        Any key of `StackVersion`, to describe the copy.
+
+    Returns
+    -------
+    requests.Response
+        Status 201, of the copying.
+
+    Raises
+    ------
+    StackStateError
+        If the target exists and is not LOADING.
+    RenderError
+        If the server refuses.
+    """
+    params = [("z", _number(z)) for z in _as_list(zs)]
+    params.append(("skipTransforms", jbool(skipTransforms)))
+    if toProject is not None:
+        params.append(("toProject", toProject))
+    url = stack_url(host, port, owner, project, inputstack, "cloneTo", outputstack)
+    response = put_json(session, url, _version_document(kwargs), params=params)
+    if close_stack:
+        target_project = project if toProject is None else toProject
+        _put_state(session, stack_url(host, port, owner, target_project, outputstack), "COMPLETE")
+    return response
+
+
+@renderaccess
+def rename_stack(
+    stack: str,
+    to_stack: str,
+    to_project: str | None = None,
+    to_owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Rename a stack, or move it to another project or owner.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    to_stack : str
+        New name: letters, digits and single underscores. render-ws accepts others here, and the stack cannot
+        be reached afterwards.
+    to_project, to_owner : str, optional
+        New project and owner; default the old ones.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+        Status 200.
+
+    Raises
+    ------
+    ConflictError
+        If there is a stack of the new name.
+    StackStateError
+        If the stack is READ_ONLY or OFFLINE.
+    RenderError
+        If the server refuses.
+    """
+    target = {
+        "owner": owner if to_owner is None else to_owner,
+        "project": project if to_project is None else to_project,
+        "stack": to_stack,
+    }
+    return put_json(session, stack_url(host, port, owner, project, stack, "stackId"), target)
+
+
+@renderaccess
+def delete_stack(
+    stack: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Delete a stack with all its tiles and transforms.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack; one that does not exist is no error.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+        Status 200.
+
+    Raises
+    ------
+    StackStateError
+        If the stack is READ_ONLY.
+    RenderError
+        If the server refuses.
+    """
+    return rest_delete(session, stack_url(host, port, owner, project, stack))
+
+
+@renderaccess
+def delete_section(
+    stack: str,
+    z: float,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Delete all tiles of a layer.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack, which must be LOADING.
+    z : float
+        The layer; one without tiles is no error.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+        Status 200.
+
+    Raises
+    ------
+    StackStateError
+        If the stack is not LOADING.
+    RenderError
+        If the server refuses.
+    """
+    return rest_delete(session, stack_url(host, port, owner, project, stack, "z", z))
+
+
+@renderaccess
+def delete_tile(
+    stack: str,
+    tileId: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Delete a tile.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack, which must be LOADING.
+    tileId : str
+        The tile; one that does not exist is no error.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+        Status 200.
+
+    Raises
+    ------
+    StackStateError
+        If the stack is not LOADING.
+    RenderError
+        If the server refuses.
+    """
+    return rest_delete(session, stack_url(host, port, owner, project, stack, "tile", tileId))
+
+
+# ------------------------------------------------------------------------------ what a stack is
+
+
+@renderaccess
+def get_full_stack_metadata(
+    stack: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    """Give everything that the server knows about a stack: its state, version and statistics.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    dict
+        StackMetaData document; ``stats`` is there once the stack was COMPLETE.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    metadata: dict[str, Any] = get_json(session, stack_url(host, port, owner, project, stack))
+    return metadata
+
+
+@renderaccess
+def get_stack_metadata(
+    stack: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> StackVersion:
+    """Give what its maker said about a stack.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    StackVersion
+        To be edited and sent back with `set_stack_metadata`, if need be.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    metadata = get_json(session, stack_url(host, port, owner, project, stack))
+    version = StackVersion()
+    version.from_dict(metadata.get("currentVersion"))
+    return version
+
+
+@renderaccess
+def get_stack_bounds(
+    stack: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> dict[str, float]:
+    """Give the box around all tiles of a stack.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack, which must have been COMPLETE.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    dict
+        ``minX, minY, minZ, maxX, maxY, maxZ``, in the server's order.
+
+    Raises
+    ------
+    StackStateError
+        If the stack is LOADING: it has no bounds yet.
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    bounds: dict[str, float] = get_json(session, stack_url(host, port, owner, project, stack, "bounds"))
+    return bounds
+
+
+@renderaccess
+def get_z_values_for_stack(
+    stack: str,
+    project: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    minZ: float | None = None,
+    maxZ: float | None = None,
+    **kwargs: Any,
+) -> list[float]:
+    """List the z of all layers that hold a tile.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    project, host, port, owner, session, render
+        Connection. Note the order.
+    minZ, maxZ : float, optional
+        First and last z to list.
+
+    Returns
+    -------
+    list of float
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "zValues", "")
+    return [float(z) for z in get_json(session, url, params=_z_range(minZ, maxZ))]
+
+
+@renderaccess
+def get_stack_sectionData(
+    stack: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    minZ: float | None = None,
+    maxZ: float | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """List the sections of a stack with their z, tile count and bounds.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack, which must have been COMPLETE; what is imported later counts when it is again.
+    host, port, owner, project, session, render
+        Connection.
+    minZ, maxZ : float, optional
+        First and last z to list.
+
+    Returns
+    -------
+    list of dict
+        SectionData documents.
+
+    Raises
+    ------
+    StackStateError
+        If the stack never was COMPLETE.
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "sectionData")
+    sections: list[dict[str, Any]] = get_json(session, url, params=_z_range(minZ, maxZ))
+    return sections
+
+
+@renderaccess
+def get_stack_tileIds(
+    stack: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    minZ: float | None = None,
+    maxZ: float | None = None,
+    matchPattern: str | None = None,
+    **kwargs: Any,
+) -> list[str]:
+    """List the ids of the tiles of a stack.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack; for one that does not exist the list is empty.
+    host, port, owner, project, session, render
+        Connection.
+    minZ, maxZ : float, optional
+        First and last z to list.
+    matchPattern : str, optional
+        Regular expression that must match somewhere in the id.
+
+    Returns
+    -------
+    list of str
+        Sorted.
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "tileIds")
+    ids: list[str] = get_json(session, url, params={**_z_range(minZ, maxZ), "matchPattern": matchPattern})
+    return ids
+
+
+# ------------------------------------------------------------------------------ layers and sections
+
+
+@renderaccess
+def get_bounds_from_z(
+    stack: str,
+    z: float,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> dict[str, float]:
+    """Give the box around all tiles of a layer; the stack may be LOADING.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    z : float
+        The layer.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    dict
+        ``minX, minY, minZ, maxX, maxY, maxZ``, in the server's order.
+
+    Raises
+    ------
+    BadRequestError
+        If the layer has no tiles.
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "z", z, "bounds")
+    bounds: dict[str, float] = get_json(session, url)
+    return bounds
+
+
+@renderaccess
+def get_tilebounds_for_z(
+    stack: str,
+    z: float,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """List the boxes of the tiles of a layer.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    z : float
+        The layer; for one without tiles the list is empty.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        TileBounds documents (``tileId, sectionId, z, minX, minY, maxX, maxY``), in no particular order.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "z", z, "tileBounds")
+    boxes: list[dict[str, Any]] = get_json(session, url)
+    return boxes
+
+
+@renderaccess
+def get_sectionId_for_z(
+    stack: str,
+    z: float,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> str:
+    """Give the id of the section that a layer holds; of several, any.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    z : float
+        The layer.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    NotFoundError
+        If the layer has no tile with a section id, or there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "z", z, "tileBounds")
+    for tile in get_json(session, url):
+        section = tile.get("sectionId")
+        if section is not None:
+            return str(section)
+    raise NotFoundError(f"no tile of stack {stack} at z {z} has a section id", method="GET", url=url)
+
+
+@renderaccess
+def get_section_z_value(
+    stack: str,
+    sectionId: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> float:
+    """Give the z of a section.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    sectionId : str
+        The section, as the layout of its tiles names it.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such section, or no such stack.
+    RenderError
+        If the server refuses.
+    """
+    z: float = get_json(session, stack_url(host, port, owner, project, stack, "section", sectionId, "z"))
+    return z
+
+
+@renderaccess
+def likelyUniqueId(
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> str:
+    """Ask the server for an id that it has not given before.
+
+    Parameters
+    ----------
+    host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    str
+        24 hexadecimal digits.
+
+    Raises
+    ------
+    BadAnswerError
+        If the answer is no id.
+    RenderError
+        If the server refuses.
+    """
+    url = server_url(host, port, "likelyUniqueId")
+    response = _transport.send(session, "GET", url)
+    text = response.content[:200].decode("ascii", errors="replace").strip()
+    if not text.isalnum():
+        raise _transport.not_as_asked(response, "an id")
+    return text
+
+
+#: Names of earlier releases that programs still use.
+get_z_value_for_section = get_section_z_value
+get_sectionData_for_stack = get_stack_sectionData
