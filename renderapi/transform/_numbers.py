@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
 
@@ -142,6 +143,67 @@ def _exact(field: str) -> Fraction:
 def parse_floats32(fields: Sequence[str]) -> list[float]:
     """Read several numbers as ``Float.parseFloat``."""
     return [parse_float32(field) for field in fields]
+
+
+def parse_rows(texts: Sequence[str], count: int, single: bool = False) -> NDArray[np.float64]:
+    """Read many texts of the same number of numbers at once.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        The texts.
+    count : int
+        Number of numbers in each.
+    single : bool
+        Read them as float32.
+
+    Returns
+    -------
+    (len(texts), count) array
+
+    Raises
+    ------
+    SpecError
+        If one of them cannot be read, or has another number of numbers.
+    """
+    rows = None
+    # digits, signs, points, exponents and blanks only: then a JSON parser reads what Java reads, or nothing
+    if not "".join(texts).encode(errors="replace").translate(None, b"0123456789+-.eE "):
+        rows = _plain_rows(texts, count)
+    if rows is None:
+        fields = [split_fields(text) for text in texts]
+        if any(len(row) != count for row in fields):
+            raise SpecError(f"{count} numbers are needed")
+        read = parse_float32 if single else parse_double
+        return np.array([[read(field) for field in row] for row in fields]).reshape(-1, count)
+    if not single:
+        return rows
+    with np.errstate(over="ignore"):
+        narrowed = rows.astype(np.float32).astype(np.float64)
+    # doubles that may be the middle of two float32 values are decided on the text
+    halves = rows.view(np.int64) & 0x1FFFFFFF == 0x10000000
+    doubtful = halves | ((np.abs(rows) < 2.0**-125) & (rows != 0)) | (np.abs(rows) >= _FLOAT32_MAX)
+    for row, column in zip(*np.nonzero(doubtful)):
+        narrowed[row, column] = parse_float32(split_fields(texts[row])[column])
+    return narrowed
+
+
+def _plain_rows(texts: Sequence[str], count: int) -> NDArray[np.float64] | None:
+    if _fast_loads is not None:
+        try:
+            nested = _fast_loads(f"[[{'],['.join(texts).replace(' ', ',')}]]")
+            rows = np.array(nested, dtype=np.float64)
+        except (ValueError, TypeError):
+            return None
+    else:
+        parts = [text.split(" ") for text in texts]
+        if any(len(part) != count for part in parts):
+            return None
+        try:
+            rows = np.array([list(map(float, part)) for part in parts])
+        except ValueError:
+            return None
+    return rows if rows.shape == (len(texts), count) else None
 
 
 def format_doubles(values: list[float]) -> str:

@@ -37,6 +37,11 @@ LEAF_CLASSES: dict[str, type[Transform]] = {
     )
 }
 
+# what a render server finds under these names; TrakEM2's plugin classes are not installed there
+SERVER_CLASSES: dict[Any, type[Transform]] = {
+    name: cls for name, cls in LEAF_CLASSES.items() if cls not in (NonLinearTransform, LensCorrection)
+}
+
 
 def load_leaf_json(d: dict[str, Any]) -> Transform:
     """Make the transform of a leaf document.

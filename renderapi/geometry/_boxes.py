@@ -1,0 +1,236 @@
+"""Bounding boxes of tiles by sampling their borders, as render derives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderapi.geometry._chain import (
+    AFFINE_KINDS,
+    BadNumbersError,
+    Chains,
+    TileSpecError,
+    apply_step,
+    has_numbers,
+    read_numbers,
+)
+
+Array = NDArray[np.float64]
+
+DEFAULT_MESH_CELL_SIZE = 64.0
+_INT_MIN, _INT_MAX = -(2.0**31), 2.0**31 - 1
+_DOUBLE_MAX = np.finfo(np.float64).max
+# samples that are mapped at once: a few arrays of so many doubles stay in the cache
+_BLOCK = 16384
+# a tile with more would fill the memory; the largest mosaics have some 10^5 pixels a side
+_MOST_SAMPLES = 10_000_000
+
+
+def bounding_boxes(
+    tilespecs: Sequence[Any], shared_transforms: Any = None, *, nested_references: bool = True
+) -> Array:
+    """Give the bounding boxes of tiles in world coordinates, exactly as render derives them.
+
+    The four edges of a tile are sampled about every ``meshCellSize`` pixels and mapped through its transforms.
+    Minima are truncated toward zero; maxima are the minima plus the extent rounded up
+    (``TileSpec.deriveBoundingBox`` of render, with its default of sloppy sampling).
+
+    Parameters
+    ----------
+    tilespecs : sequence
+        TileSpec documents, or objects with ``tileId``, ``width``, ``height``, ``tforms`` and, if they like,
+        ``meshCellSize``.
+    shared_transforms : mapping or iterable, optional
+        Shared transforms, as documents or objects: a mapping from id, or a collection.
+    nested_references : bool
+        Follow references inside shared transforms too. A server does so when it reads a tile, but refuses such
+        tiles when they are stored.
+
+    Returns
+    -------
+    (N, 4) float64 array
+        minX, minY, maxX, maxY of each tile, integral numbers of pixels.
+
+    Raises
+    ------
+    TileSpecError
+        A SpecError with ``tileId`` and ``reason``: if width or height is missing, a transform class is not known to
+        render, a data string cannot be read, or a shared transform is missing.
+    """
+    tiles = list(tilespecs)
+    chains = Chains(shared_transforms, nested_references)
+    groups: dict[Any, tuple[list[int], list[Any]]] = {}
+    for index, tile in enumerate(tiles):
+        document: Any = tile
+        if not isinstance(tile, dict):
+            # a tile that was read and not touched need not make its transforms for this
+            read = getattr(tile, "_document", None)
+            document = (read() if read is not None else None) or tile
+        size = _size(document)
+        chain = chains.of_tile(document)
+        key = (size, chain.steps)
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = ([], [])
+        group[0].append(index)
+        group[1].append(chain.numbers)
+    boxes = np.empty((len(tiles), 4))
+    for (size, steps), (rows, numbers) in groups.items():
+        try:
+            boxes[rows] = _group_boxes(size, steps, numbers)
+        except BadNumbersError as error:
+            raise TileSpecError.of(tiles[rows[error.index]], error) from error
+        except _TooManySamplesError as error:
+            raise TileSpecError.of(tiles[rows[0]], error) from error
+    return boxes
+
+
+def derive_bounding_boxes(
+    tilespecs: Sequence[Any], shared_transforms: Any = None, *, nested_references: bool = True
+) -> Array:
+    """Set minX, minY, maxX and maxY of tiles to what `bounding_boxes` gives.
+
+    Parameters
+    ----------
+    tilespecs : sequence
+        TileSpec documents, whose keys are set, or objects, whose attributes are.
+    shared_transforms, nested_references
+        As for `bounding_boxes`.
+
+    Returns
+    -------
+    (N, 4) float64 array
+        The boxes.
+
+    Raises
+    ------
+    TileSpecError
+        As `bounding_boxes`; then no tile is changed.
+    """
+    tiles = list(tilespecs)
+    boxes = bounding_boxes(tiles, shared_transforms, nested_references=nested_references)
+    for tile, (min_x, min_y, max_x, max_y) in zip(tiles, boxes.tolist()):
+        if isinstance(tile, MutableMapping):
+            tile["minX"], tile["minY"], tile["maxX"], tile["maxY"] = min_x, min_y, max_x, max_y
+        else:
+            tile.minX, tile.minY, tile.maxX, tile.maxY = min_x, min_y, max_x, max_y
+    return boxes
+
+
+def _size(tile: Any) -> tuple[float, float, float]:
+    # width, height and mesh cell size
+    if isinstance(tile, Mapping):
+        width, height, cell = tile.get("width"), tile.get("height"), tile.get("meshCellSize")
+    else:
+        width, height = getattr(tile, "width", None), getattr(tile, "height", None)
+        cell = getattr(tile, "meshCellSize", None)
+    if type(width) is float and type(height) is float and (cell is None or type(cell) is float):
+        return width, height, DEFAULT_MESH_CELL_SIZE if cell is None else cell
+    if width is None or height is None:
+        raise TileSpecError.of(tile, "width and height must be set to create a bounding box")
+    try:
+        return float(width), float(height), DEFAULT_MESH_CELL_SIZE if cell is None else float(cell)
+    except (TypeError, ValueError) as error:
+        raise TileSpecError.of(tile, f"width, height and meshCellSize must be numbers: {error}") from error
+
+
+class _TooManySamplesError(ValueError):
+    pass
+
+
+def _sample_count(extent: float, cell: float) -> int:
+    # Math.round, then a cast to int: half up, not a number is 0, saturating
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        count = np.floor(np.float64(extent) / np.float64(cell) + 0.5)
+    return max(2, int(min(count, _INT_MAX))) if count == count else 2  # noqa: PLR0124
+
+
+def border_samples(width: float, height: float, cell: float, ends: bool = False) -> Array:
+    """Give the points of the border of a tile that render samples.
+
+    Parameters
+    ----------
+    width, height : float
+        Size of the tile in pixels.
+    cell : float
+        Mesh cell size: about the distance between samples.
+    ends : bool
+        Only the first and last of each edge.
+
+    Returns
+    -------
+    (S, 2) array
+        Top, bottom, left and right edge. Bottom and right are at height and width, but end, as the others,
+        one pixel short of the corner.
+    """
+    nx, ny = _sample_count(width, cell), _sample_count(height, cell)
+    if not ends and nx + ny > _MOST_SAMPLES:
+        raise _TooManySamplesError(f"a mesh cell size of {cell} makes {2 * (nx + ny)} samples of its border")
+    x = np.array([0.0, nx - 1.0] if ends else np.arange(nx)) * ((width - 1) / (nx - 1))
+    y = np.array([0.0, ny - 1.0] if ends else np.arange(ny)) * ((height - 1) / (ny - 1))
+    return np.concatenate(
+        [
+            np.column_stack([x, np.zeros_like(x)]),
+            np.column_stack([x, np.full_like(x, height)]),
+            np.column_stack([np.zeros_like(y), y]),
+            np.column_stack([np.full_like(y, width), y]),
+        ]
+    )
+
+
+def _group_boxes(size: tuple[float, float, float], steps: tuple[Any, ...], numbers: list[Any]) -> Array:
+    # boxes of tiles that have the same size and the same steps
+    columns = iter(range(len(numbers[0])))
+    own: list[Array | None] = []
+    for step in steps:
+        if has_numbers(step):
+            column = next(columns)
+            own.append(read_numbers(step, [given[column] for given in numbers]))
+        else:
+            own.append(None)
+    if len(steps) == 1 and steps[0] in AFFINE_KINDS:
+        # along an edge one coordinate is constant, and rounding keeps order: the extremes are at the ends
+        low, high = _extremes(border_samples(*size, ends=True), steps, own, len(numbers))
+        odd = ~(np.isfinite(low) & np.isfinite(high)).all(axis=1)
+        if odd.any():
+            again = _extremes(border_samples(*size), steps, [own[0][odd]], int(odd.sum()))  # type: ignore[index]
+            low[odd], high[odd] = again
+    else:
+        low, high = _extremes(border_samples(*size), steps, own, len(numbers))
+    return _integral(low, high)
+
+
+def _extremes(
+    samples: Array, steps: Sequence[Any], own: Sequence[Array | None], count: int
+) -> tuple[Array, Array]:
+    # smallest and largest mapped coordinates, (count, 2) each; NaN is passed over
+    x, y = np.ascontiguousarray(samples.T)[:, None, :]
+    with np.errstate(all="ignore"):
+        first = 0
+        while first < len(steps) and own[first] is None:
+            x, y = apply_step(steps[first], None, x, y)
+            first += 1
+        low, high = np.empty((count, 2)), np.empty((count, 2))
+        rows = max(1, _BLOCK // len(samples))
+        for start in range(0, count, rows):
+            part = slice(start, start + rows)
+            px, py = x, y
+            for step, numbers in zip(steps[first:], own[first:]):
+                px, py = apply_step(step, None if numbers is None else numbers[part], px, py)
+            for axis, values in enumerate((px, py)):
+                low[part, axis] = np.fmin.reduce(values, axis=1)
+                high[part, axis] = np.fmax.reduce(values, axis=1)
+    return low, high
+
+
+def _integral(low: Array, high: Array) -> Array:
+    # comparisons start from the largest doubles, so infinities and NaN leave those
+    low = np.fmin(low, _DOUBLE_MAX)
+    high = np.fmax(high, -_DOUBLE_MAX)
+    with np.errstate(over="ignore"):
+        extent = np.ceil(high - low)
+    corner = np.clip(np.trunc(low), _INT_MIN, _INT_MAX) + 0.0
+    return np.concatenate([corner, corner + np.clip(extent, _INT_MIN, _INT_MAX)], axis=1)
