@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from renderapi import _transport
 from renderapi._environment import ENVIRONMENT, environment_setting
 from renderapi._transport import SETTING_NAMES
+from renderapi._urls import as_port
 from renderapi.errors import RenderWarning
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ CONNECTION_KEYWORDS = (
         "web_only",
     }
 )
+_FROM_ENVIRONMENT = ("host", "port", "owner", "project", "client_scripts")
 
 
 class Connection:
@@ -100,7 +102,7 @@ def access(f: Decorated, complete: Callable[..., Any]) -> Decorated:
                 return f(*args, **kwargs)  # raises the TypeError that Python has for it
             for name, value in zip(names[connection_index:], args[connection_index:]):
                 if name in kwargs:
-                    raise TypeError(f"{f.__name__}() got multiple values for argument {name!r}")
+                    raise TypeError(f"{wrapper.__name__}() got multiple values for argument {name!r}")
                 kwargs[name] = value
             args = args[:connection_index]
         render = kwargs.get("render")
@@ -139,6 +141,8 @@ class _Call:
             if name in parameters or (takes_any and name != "errors")
         )
         self.wants_session = "session" in self.accepts
+        #: connection settings among its parameters: without a connection they come from the environment
+        self.settings = tuple(name for name in _FROM_ENVIRONMENT if name in parameters)
         #: keywords that the function knows; None where it is not ours to judge
         self.known: frozenset[str] | None = None
         if takes_any and f.__module__.partition(".")[0] == __name__.partition(".")[0]:
@@ -146,16 +150,16 @@ class _Call:
 
 
 def _call_with_connection(call: _Call, render: Connection | None, kwargs: dict[str, Any]) -> None:
-    accepts = call.accepts
     if render is None:
-        for name in ("host", "port", "owner", "project", "client_scripts"):
-            if name in accepts and kwargs.get(name) is None and name in call.positional:
-                kwargs[name] = environment_setting(name)
+        for name in call.settings:
+            if kwargs.get(name) is None:
+                value = environment_setting(name)
+                kwargs[name] = as_port(value) if name == "port" else value
         if call.wants_session and kwargs.get("session") is None:
             kwargs["session"] = _transport.default_session()
         return
     for name, value in render._call_defaults().items():
-        if name in accepts and kwargs.get(name) is None:
+        if name in call.accepts and kwargs.get(name) is None:
             kwargs[name] = value
     if call.wants_session:
         kwargs["session"] = render.session_for(kwargs.get("session"))
@@ -187,15 +191,23 @@ def warn_unknown(
     only_misspelt : bool
         Stay silent about keywords that resemble none of the known ones.
     """
-    from difflib import get_close_matches
-
-    for name in set(names) - known:
-        close = get_close_matches(name, known, n=1, cutoff=0.75)
-        if only_misspelt and not close:
+    for name in names:
+        if name in known:
             continue
-        hint = f"; did you mean {close[0]}?" if close else ""
+        closest = _closest(name, known)
+        if only_misspelt and closest is None:
+            continue
+        hint = f"; did you mean {closest}?" if closest else ""
         warnings.warn(
             f"{f.__name__}() does not know the keyword {name!r}, which is ignored{hint}",
             RenderWarning,
             stacklevel=3,
         )
+
+
+@functools.lru_cache(maxsize=256)  # the comparison takes as long as a request
+def _closest(name: str, known: frozenset[str]) -> str | None:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, sorted(known), n=1, cutoff=0.75)
+    return close[0] if close else None

@@ -29,19 +29,25 @@ def environment_setting(name: str) -> str | None:
 
 def ask_for(missing: list[str]) -> dict[str, str]:
     """Ask the person at the keyboard, or raise one error that lists everything that is missing."""
-    if not _somebody_is_there():
-        lines = [f"  {name}=  or  {' / '.join(ENVIRONMENT[name])}" for name in missing]
-        raise ConnectionSettingsError(
-            "cannot connect to a render server: settings are missing (keyword or environment variable)\n"
-            + "\n".join(lines)
-            + "\nFor a server of your own without installation see: renderapi serve --help"
-        )
-    return {name: input(f"render {name}: ").strip() for name in missing}
+    if _somebody_is_there():
+        try:
+            return {name: input(f"render {name}: ").strip() for name in missing}
+        except (EOFError, NotImplementedError):
+            pass  # the terminal was closed, or the notebook runs by itself
+    lines = [f"  {name}=  or  {' / '.join(ENVIRONMENT[name])}" for name in missing]
+    raise ConnectionSettingsError(
+        "cannot connect to a render server: settings are missing (keyword or environment variable)\n"
+        + "\n".join(lines)
+        + "\nFor a server of your own without installation see: renderapi serve --help"
+    )
 
 
 def _somebody_is_there() -> bool:
-    if sys.stdin is not None and sys.stdin.isatty():
-        return True
+    try:
+        if sys.stdin.isatty():
+            return True
+    except (AttributeError, ValueError):
+        pass  # no standard input, or a closed one
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None

@@ -10,10 +10,12 @@ server answers a bare ``NaN`` with an error that does not say which of 5,000 til
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
 from datetime import date, datetime, timezone
+from enum import Enum
 from os import PathLike, fspath
 from types import ModuleType
 from typing import Any
@@ -35,15 +37,19 @@ except ImportError:
 
 _ORJSON_OPTIONS = 0
 if _orjson is not None:
-    _ORJSON_OPTIONS = _orjson.OPT_SERIALIZE_NUMPY | _orjson.OPT_PASSTHROUGH_DATETIME
+    # what orjson would write in a way of its own goes through encode_unknown, as without orjson
+    _ORJSON_OPTIONS = (
+        _orjson.OPT_SERIALIZE_NUMPY | _orjson.OPT_PASSTHROUGH_DATETIME | _orjson.OPT_PASSTHROUGH_DATACLASS
+    )
 
 
 def encode_unknown(obj: Any) -> Any:
     """Give what an object that JSON does not know is written as.
 
-    numpy scalars and arrays become numbers and lists, sets become sorted lists, paths text, dates render's
-    timestamp; otherwise ``obj.to_dict()``, ``dict(obj)`` and the attributes of the object are tried in
-    that order.
+    numpy scalars and arrays become numbers and lists (numbers of less than 64 bit in the shortest text that
+    reads back as the same number of their type), sets sorted lists, other sequences lists, paths text,
+    enumerations their value, dates render's timestamp; otherwise ``obj.to_dict()``, ``dict(obj)`` and the
+    attributes of the object are tried in that order.
 
     Raises
     ------
@@ -51,27 +57,57 @@ def encode_unknown(obj: Any) -> Any:
         If none of them is possible.
     """
     if isinstance(obj, np.generic):
-        return obj.item()
+        return _encode_scalar(obj)
     if isinstance(obj, np.ndarray):
+        if obj.dtype.kind == "f" and obj.itemsize < 8:
+            obj = obj.astype(np.float32).astype(str).astype(np.float64)
         return obj.tolist()
     to_dict = getattr(obj, "to_dict", None)
     if callable(to_dict) and not isinstance(obj, type):
         return to_dict()
+    if isinstance(obj, float):
+        return float(obj)
     if isinstance(obj, (set, frozenset)):
-        return sorted(obj)
+        return _sorted(obj)
     if isinstance(obj, datetime):
         return timestamp(obj)
     if isinstance(obj, date):
         return obj.isoformat()
     if isinstance(obj, PathLike):
         return fspath(obj)
-    if not isinstance(obj, (str, bytes, bytearray, memoryview, type, ModuleType)) and not callable(obj):
-        try:
-            return dict(obj)
-        except (TypeError, ValueError):
-            if hasattr(obj, "__dict__"):
-                return vars(obj)
-    raise TypeError(f"a {type(obj).__name__} cannot be written as JSON: {obj!r:.200}")
+    if isinstance(obj, Enum):
+        return obj.value
+    if isinstance(obj, (str, bytes, bytearray, memoryview, type, ModuleType, Iterator)) or callable(obj):
+        raise _not_json(obj)
+    if isinstance(obj, (Sequence, Set, ValuesView)):
+        return list(obj)
+    if dataclasses.is_dataclass(obj):
+        return {field.name: getattr(obj, field.name) for field in dataclasses.fields(obj)}
+    try:
+        return dict(obj)
+    except (TypeError, ValueError):
+        if hasattr(obj, "__dict__"):
+            return vars(obj)
+    raise _not_json(obj)
+
+
+def _encode_scalar(number: np.generic) -> Any:
+    if isinstance(number, np.floating):
+        return float(str(np.float32(number))) if number.itemsize < 8 else float(number)
+    if isinstance(number, np.datetime64):
+        return number.astype("datetime64[us]").item().isoformat()
+    return number.item()
+
+
+def _sorted(values: Set[Any]) -> list[Any]:
+    try:
+        return sorted(values)
+    except TypeError:  # of several types
+        return sorted(values, key=lambda value: (type(value).__name__, value))
+
+
+def _not_json(obj: Any) -> TypeError:
+    return TypeError(f"a {type(obj).__name__} cannot be written as JSON: {obj!r:.200}")
 
 
 def _encode_fast(obj: Any) -> Any:
@@ -85,7 +121,10 @@ def _encode_fast(obj: Any) -> Any:
 
 
 def timestamp(moment: datetime | None = None) -> str:
-    """Give a moment (default: now) as render writes it: UTC with milliseconds and a ``Z``."""
+    """Give a moment (default: now) as render writes it: UTC with milliseconds and a ``Z``.
+
+    A moment without a time zone is taken for UTC.
+    """
     moment = moment or datetime.now(timezone.utc)
     if moment.tzinfo is not None:
         moment = moment.astimezone(timezone.utc)
@@ -127,11 +166,12 @@ def dumps(obj: Any) -> bytes:
 
 def dumps_text(obj: Any, allow_nan: bool = False, **options: Any) -> str:
     """Write a document with the standard library, with any option of `json.dumps`."""
-    options.setdefault("default", encode_unknown)
+    if "cls" not in options:  # an encoder class has its own idea of unknown objects
+        options.setdefault("default", encode_unknown)
     try:
         return json.dumps(obj, allow_nan=allow_nan, **options)
-    except ValueError:
-        if not allow_nan:
+    except ValueError as error:
+        if "float" in str(error):
             _refuse_nonfinite(obj)
         raise
 
@@ -139,10 +179,12 @@ def dumps_text(obj: Any, allow_nan: bool = False, **options: Any) -> str:
 def loads(content: bytes | bytearray | memoryview | str) -> Any:
     """Read JSON; the tokens ``NaN`` and ``Infinity`` of lenient writers become floats.
 
+    Whole numbers over 64 bit, which no Java server writes, are exact only without orjson.
+
     Raises
     ------
     ValueError
-        If it is not JSON (a `json.JSONDecodeError`).
+        If it is not JSON (a `json.JSONDecodeError`), or nested too deeply to be read.
     """
     if _orjson is not None:
         try:
@@ -151,32 +193,39 @@ def loads(content: bytes | bytearray | memoryview | str) -> Any:
             pass  # NaN, or numbers that orjson refuses: let the standard library decide
     if isinstance(content, memoryview):
         content = bytes(content)
-    return json.loads(content)
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def split_list(content: bytes) -> list[bytes] | None:
     """Cut a JSON array into the bytes of its elements, or give None where that is not possible."""
-    return _split(content, list)
+    parts = _split(content, list)
+    return None if parts is None else list(map(bytes, parts))
 
 
-def split_map(content: bytes) -> dict[str, bytes] | None:
-    """Cut a JSON object into the bytes of its values, or give None where that is not possible."""
-    return _split(content, dict)
+def split_map(content: bytes) -> dict[str, Any] | None:
+    """Cut a JSON object into its values, or give None where that is not possible.
+
+    Returns
+    -------
+    dict or None
+        The values are views into `content`, which `split_map` and `bytes` take.
+    """
+    parts: dict[str, Any] | None = _split(content, dict)
+    return parts
 
 
-def _split(content: bytes, container: type) -> Any:
+def _split(content: Any, container: type) -> Any:
     if _msgspec is None:
         return None
     raw = _msgspec.Raw
     wanted = list[raw] if container is list else dict[str, raw]  # type: ignore[valid-type]
     try:
-        parts = _msgspec.json.decode(content, type=wanted)
+        return _msgspec.json.decode(content, type=wanted)
     except (_msgspec.DecodeError, UnicodeDecodeError):
         return None  # not that container, or not strict JSON: the caller decodes it as a whole
-    # copies, because a Raw keeps the whole answer in memory
-    if container is list:
-        return list(map(bytes, parts))
-    return dict(zip(parts, map(bytes, parts.values())))
 
 
 def _refuse_nonfinite(obj: Any) -> None:
@@ -204,8 +253,10 @@ def _walk(obj: Any, path: str, tile_id: str | None) -> Iterator[tuple[str, float
         for index, value in enumerate(obj):
             yield from _walk(value, f"{path}[{index}]", tile_id)
     elif isinstance(obj, np.ndarray):
-        if obj.dtype.kind in "fc" and not np.isfinite(obj).all():
-            index = tuple(int(i) for i in np.argwhere(~np.isfinite(obj))[0])
-            yield path + "".join(f"[{i}]" for i in index), float(obj[index]), tile_id
+        if obj.dtype.kind == "f":
+            for place in np.argwhere(~np.isfinite(obj)):
+                yield path + "".join(f"[{i}]" for i in place), float(obj[tuple(place)]), tile_id
+        elif obj.dtype.kind == "O":
+            yield from _walk(obj.tolist(), path, tile_id)
     else:
         yield from _walk(encode_unknown(obj), path, tile_id)

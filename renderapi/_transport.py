@@ -1,281 +1,67 @@
-"""HTTP: the only module that talks through `requests`.
+"""HTTP: requests sent, statuses turned into errors, bodies decoded. It knows no endpoint.
 
-It knows sessions, retries, timeouts, statuses and bodies, and no endpoint. What a request is allowed to do
-(how long it may take, how often it is repeated, with which credentials) belongs to the *session* that sends
-it, so that functions that are handed a session need nothing else:
-
-* `RenderSession` is made from `Settings`, with pooled, retrying adapters;
-* `SessionView` lays settings over a session that the caller made, which stays as it is.
+Only this module and ``_sessions`` below it talk through `requests`.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import os
 import re
-import threading
-import warnings
-import weakref
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ReadTimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    ResponseError,
+    SSLError,
+)
 from urllib3.util import Retry
 
 from renderapi import _json, errors
+from renderapi._sessions import (
+    DEFAULT_TIMEOUT,
+    READING_METHODS,
+    SETTING_NAMES,
+    RenderSession,
+    SessionPool,
+    SessionView,
+    Settings,
+    Timeout,
+    default_session,
+    redacted,
+)
 
-logger = logging.getLogger(__name__)
+__all__ = [
+    "SETTING_NAMES",
+    "RenderSession",
+    "SessionPool",
+    "SessionView",
+    "Settings",
+    "Timeout",
+    "decode_json",
+    "default_session",
+    "not_as_asked",
+    "redacted",
+    "send",
+]
 
-Timeout = float | tuple[float | None, float | None] | None
-
-#: Seconds to wait for a connection and between two pieces of an answer. Rendering a large box or cloning
-#: a stack takes minutes before the first byte comes.
-DEFAULT_TIMEOUT: tuple[float, float] = (10.0, 600.0)
-DEFAULT_RETRIES = 5
-DEFAULT_POOL = 16
-_RETRIED_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-_RETRIED_STATUSES = frozenset({502, 503, 504})
 _SHOWN_TEXT = 2000
+_SHOWN_URL = 500
 
 
-class RetryPolicy(Retry):
-    """Repeat what may be repeated without harm: never a POST, never what took too long already.
-
-    Connection failures and the statuses 502, 503 and 504 of GET, PUT and DELETE are repeated after a
-    growing, jittered pause. PUT and DELETE of render-ws replace and remove by id, so that a repetition has
-    no further effect; creating and cloning a stack are not of that kind.
-    """
-
-    @classmethod
-    def of(cls, retries: int) -> RetryPolicy:
-        """Give the policy that repeats a request at most `retries` times."""
-        return cls(
-            total=retries,
-            redirect=5,
-            other=0,
-            status_forcelist=_RETRIED_STATUSES,
-            allowed_methods=_RETRIED_METHODS,
-            backoff_factor=0.5,
-            backoff_jitter=0.5,
-            backoff_max=60,
-            respect_retry_after_header=True,
-            raise_on_status=False,
-        )
-
-    def increment(
-        self, method: str | None = None, url: str | None = None, *args: Any, **kwargs: Any
-    ) -> RetryPolicy:
-        """Count one attempt, or raise its error where no other may follow."""
-        error = kwargs.get("error") or (args[1] if len(args) > 1 else None)
-        if error is not None:
-            repeatable = method is None or method.upper() in _RETRIED_METHODS
-            if not repeatable or isinstance(error, ReadTimeoutError):
-                raise error
-        policy = super().increment(method, url, *args, **kwargs)
-        logger.info("repeating %s %s: %s", method, redacted(url or ""), error or "server busy")
-        return policy
+def _without_password(text: str) -> str:
+    return re.sub(r"://[^/?#\s]*@", "://***@", text)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How requests are made; None stands for the default.
-
-    Attributes
-    ----------
-    timeout : float or (float, float), optional
-        Seconds to wait for the connection and for the answer; default `DEFAULT_TIMEOUT`.
-    retries : int or urllib3.util.Retry, optional
-        How often a failed GET, PUT or DELETE is repeated; default `DEFAULT_RETRIES`.
-    verify : bool or str, optional
-        TLS verification, or the path of a bundle of certificates; default True.
-    auth : object, optional
-        As for `requests`: ``(user, password)`` or an authentication object.
-    headers : dict, optional
-        Sent with every request.
-    pool : int, optional
-        Connections kept open per host and thread; default `DEFAULT_POOL`.
-    """
-
-    timeout: Timeout = None
-    retries: int | Retry | None = None
-    verify: bool | str | None = None
-    auth: Any = field(default=None, repr=False)
-    headers: dict[str, str] | None = field(default=None, repr=False)
-    pool: int | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what would fail later, or hang for ever."""
-        timeouts = self.timeout if isinstance(self.timeout, tuple) else (self.timeout,)
-        if len(timeouts) > 2 or any(t is not None and not (_is_number(t) and t > 0) for t in timeouts):
-            raise errors.ConnectionSettingsError(
-                f"timeout is {self.timeout!r}; it must be seconds > 0, or a tuple (connect, read) of such"
-            )
-        if self.retries is not None and not isinstance(self.retries, Retry):
-            if not (isinstance(self.retries, int) and self.retries >= 0):
-                raise errors.ConnectionSettingsError(f"retries is {self.retries!r}; it must be a count >= 0")
-        if self.pool is not None and not (isinstance(self.pool, int) and self.pool > 0):
-            raise errors.ConnectionSettingsError(f"pool is {self.pool!r}; it must be a count > 0")
-
-    def effective_timeout(self) -> tuple[float, float]:
-        """Give the pair (connect, read) in seconds; what is not set is the default, never endless."""
-        given = self.timeout if isinstance(self.timeout, tuple) else (self.timeout, self.timeout)
-        connect, read = (given + (None, None))[:2]
-        return connect or DEFAULT_TIMEOUT[0], read or DEFAULT_TIMEOUT[1]
-
-    def retry_policy(self) -> Retry:
-        """Give the policy for the adapters."""
-        if isinstance(self.retries, Retry):
-            return self.retries
-        return RetryPolicy.of(DEFAULT_RETRIES if self.retries is None else self.retries)
-
-    def changed(self, **changes: Any) -> Settings:
-        """Give a copy with other values."""
-        return replace(self, **changes)
-
-    def is_default(self) -> bool:
-        """Tell whether nothing was set."""
-        return self == Settings()
-
-
-#: Keywords of a connection that `Settings` takes.
-SETTING_NAMES = tuple(f.name for f in fields(Settings))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-class RenderSession(requests.Session):
-    """A `requests.Session` with the timeouts, retries and credentials of some `Settings`."""
-
-    __attrs__ = [*requests.Session.__attrs__, "settings"]
-
-    def __init__(self, settings: Settings | None = None) -> None:
-        super().__init__()
-        self.settings = settings or Settings()
-        pool = self.settings.pool or DEFAULT_POOL
-        for prefix in ("http://", "https://"):
-            self.mount(
-                prefix,
-                HTTPAdapter(pool_connections=4, pool_maxsize=pool, max_retries=self.settings.retry_policy()),
-            )
-        if self.settings.auth is not None:
-            self.auth = self.settings.auth
-        if self.settings.headers:
-            self.headers.update(self.settings.headers)
-        if self.settings.verify is not None:
-            self.verify = self.settings.verify
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a request; one without a timeout gets that of the settings."""
-        if kwargs.get("timeout") is None:
-            kwargs["timeout"] = self.settings.effective_timeout()
-        return super().send(request, **kwargs)
-
-
-class SessionView(requests.Session):
-    """A caller's session, as it is, with the caller's settings filled into each request.
-
-    Everything not set by `settings` (adapters, cookies, authentication, hooks ...) is the session's own,
-    also what is changed on it later.
-    """
-
-    def __init__(self, session: requests.Session, settings: Settings) -> None:
-        # no super().__init__(): every attribute that is not here is looked up in the caller's session
-        self.session = session
-        self.settings = settings
-        if settings.retries is not None or settings.pool is not None:
-            warnings.warn(
-                "retries= and pool= do not apply to a session of your own: mount a "
-                "requests.adapters.HTTPAdapter(max_retries=..., pool_maxsize=...) on it",
-                errors.RenderWarning,
-                stacklevel=4,
-            )
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "session":  # not there yet while unpickling
-            raise AttributeError(name)
-        return getattr(self.session, name)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return dict(self.__dict__)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
-    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
-        """Send a request through the caller's session."""
-        settings = self.settings
-        if len(args) < 7 and kwargs.get("timeout") is None:
-            kwargs["timeout"] = settings.effective_timeout()
-        if settings.auth is not None and kwargs.get("auth") is None:
-            kwargs["auth"] = settings.auth
-        if settings.headers:
-            kwargs["headers"] = {**settings.headers, **(kwargs.get("headers") or {})}
-        if settings.verify is not None and kwargs.get("verify") is None:
-            kwargs["verify"] = settings.verify
-        return self.session.request(method, url, *args, **kwargs)
-
-    def close(self) -> None:
-        """Leave the caller's session open: it is theirs to close."""
-
-
-class SessionPool:
-    """One `RenderSession` per thread and process, made when first asked for.
-
-    A session is not promised to be safe between threads, nor are its sockets between processes.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._reset()
-
-    def _reset(self) -> None:
-        self._local = threading.local()
-        self._made: weakref.WeakSet[RenderSession] = weakref.WeakSet()
-        self._pid = os.getpid()
-
-    def get(self) -> RenderSession:
-        """Give the session of the running thread."""
-        if self._pid != os.getpid():  # after a fork: never share the parent's sockets
-            self._reset()
-        session: RenderSession | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = RenderSession(self.settings)
-            self._made.add(session)
-        return session
-
-    def close(self) -> None:
-        """Close the connections of every thread; the next request opens new ones."""
-        for session in list(self._made):
-            session.close()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"settings": self.settings}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.settings = state["settings"]
-        self._reset()
-
-
-_default_pool = SessionPool(Settings())
-
-
-def default_session() -> RenderSession:
-    """Give the session of the running thread for calls that name no connection."""
-    return _default_pool.get()
-
-
-def redacted(url: str) -> str:
-    """Give a URL without the user and password that it may hold."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+def _shown(url: str) -> str:
+    url = redacted(url)
+    return url if len(url) <= _SHOWN_URL else f"{url[:_SHOWN_URL]} ..."
 
 
 def send(
@@ -321,20 +107,26 @@ def send(
     headers = dict(headers or {})
     if document is not None:
         options["data"] = document if isinstance(document, bytes) else _json.dumps(document)
-    if method in ("PUT", "POST"):
-        # render-ws answers 415 to a body without it; requests follows a redirect of these with a GET,
-        # which would drop the body without a word
-        headers.setdefault("Content-Type", "application/json")
+    if method in ("PUT", "POST") and not _names_content_type(headers, options):
+        headers["Content-Type"] = "application/json"  # render-ws answers 415 without
+    if method not in READING_METHODS:
+        # requests follows a redirect of these with a GET: nothing would be done, without a word
         options.setdefault("allow_redirects", False)
     if not isinstance(session, (RenderSession, SessionView)):
         options.setdefault("timeout", DEFAULT_TIMEOUT)
     try:
         response = session.request(method, url, params=params, headers=headers, **options)
-    except requests.RequestException as error:
-        raise _unanswered(error, method, url) from error
+    except (requests.RequestException, HTTPError, ValueError) as error:
+        # what repeats a password is left out of the traceback
+        shown_cause = error if str(error) == _without_password(str(error)) else None
+        raise _unanswered(error, method, url) from shown_cause
     if response.status_code < 300:
         return response
     raise _refused(response, method, url)
+
+
+def _names_content_type(headers: dict[str, str], options: dict[str, Any]) -> bool:
+    return "files" in options or any(name.lower() == "content-type" for name in headers)
 
 
 def decode_json(response: requests.Response) -> Any:
@@ -359,64 +151,79 @@ def not_as_asked(response: requests.Response, wanted: str, why: str = "") -> err
     hint = ""
     if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
         hint = " It is a web page: is a proxy or a log-in page in front of the server, or the path wrong?"
-    elif isinstance(why, str) and wanted == "JSON" and text[:1] in "[{":
+    elif wanted == "JSON" and text.startswith(("[", "{")):
         hint = " It begins like JSON: was it cut off on the way?"
     return errors.BadAnswerError(
-        f"{method} {redacted(url)} answered {response.status_code} with {len(response.content)} bytes of "
-        f"{content_type}, which are not {wanted}{f' ({why})' if why else ''}.{hint} "
+        f"{method} {_shown(url)} answered {response.status_code} with {len(response.content)} bytes of "
+        f"{content_type[:100]}, which are not {wanted}{f' ({why[:200]})' if why else ''}.{hint} "
         f"It begins with: {text[:200]!r}",
         **_details(response, method, url, text),
     )
 
 
-def _unanswered(error: requests.RequestException, method: str, url: str) -> Exception:
-    shown = redacted(url)
-    details: dict[str, Any] = {"method": method, "url": shown}
-    host = urlsplit(url).netloc.rpartition("@")[2]
-    reason = _innermost(error)
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return errors.ServerConnectTimeoutError(
-            f"{method} {shown}: no connection to {host} in time. Is the host right, and reachable from "
-            f"here? ({reason})",
-            **details,
+def _unanswered(error: Exception, method: str, url: str) -> Exception:
+    """Make the error for a request that got no answer, or none that can be read."""
+    response = getattr(error, "response", None)
+    if isinstance(error, requests.HTTPError) and response is not None:
+        return _refused(response, method, url)  # a session of the caller's that raises by itself
+    cause = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
+    attempts = getattr(cause, "attempts", None)
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason or cause
+    kind, message = _kind_of_failure(error, cause)
+    # the wrappings of urllib3 repeat the URL and object addresses
+    reason = re.sub(r"<[\w.]+ object at 0x[0-9a-f]+>: |[\w.]+\(host='[^']*', port=\d+\): ", "", str(cause))
+    reason = _without_password(reason)[:300] + (f"; {attempts} attempts" if (attempts or 1) > 1 else "")
+    shown = _shown(url)
+    host = shown.partition("://")[2].partition("/")[0].rpartition("@")[2]
+    return kind(
+        f"{method} {shown}: {message.format(host=host)} ({reason})",
+        method=method,
+        url=shown,
+        attempts=attempts,
+    )
+
+
+def _kind_of_failure(error: Exception, cause: Exception) -> tuple[Callable[..., Exception], str]:
+    if isinstance(error, requests.ConnectTimeout) or (
+        isinstance(cause, ConnectTimeoutError) and not isinstance(cause, NewConnectionError)
+    ):
+        return errors.ServerConnectTimeoutError, (
+            "no connection to {host} in time. Is the host right, and reachable from here?"
         )
-    if isinstance(error, requests.exceptions.Timeout):
-        return errors.ServerTimeoutError(
-            f"{method} {shown}: connected, but no answer in time. Ask for less at a time, or give more time "
-            f"with connect(timeout=(10, seconds)). Whether the server did the work is unknown. ({reason})",
-            **details,
+    if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
+        return errors.ServerTimeoutError, (
+            "connected, but no answer in time. Ask for less at a time, or give more time with "
+            "connect(timeout=(10, seconds)). Whether the server did the work is unknown."
         )
-    if isinstance(error, requests.exceptions.SSLError):
-        return errors.ServerCertificateError(
-            f"{method} {shown}: no trusted connection to {host}. For a certificate of your own give its "
-            f"file with connect(verify='ca.pem'). ({reason})",
-            **details,
-        )
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return errors.ServerUnreachableError(
-            f"{method} {shown}: no connection to {host}. Is the server running, and host and port right? "
-            f"({reason})",
-            **details,
+    if isinstance(error, requests.exceptions.SSLError) or isinstance(cause, SSLError):
+        return errors.ServerCertificateError, (
+            "no trusted connection to {host}. For a certificate of your own give its file with "
+            "connect(verify='ca.pem')."
         )
     if isinstance(
         error, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
     ):
-        return errors.BadAnswerError(
-            f"{method} {shown}: the answer broke off or is garbled ({reason})", **details
+        return errors.BadAnswerError, "the answer broke off or is garbled"
+    if isinstance(error, requests.TooManyRedirects):
+        return errors.BadAnswerError, "redirected in circles. Is a log-in page in front of the server?"
+    if isinstance(cause, ResponseError):
+        return errors.ServerError, "the server keeps failing"
+    if isinstance(cause, ProtocolError):
+        return errors.ServerUnreachableError, (
+            "the connection to {host} broke off before an answer. Whether the server did the work is unknown."
         )
-    return error
-
-
-def _innermost(error: BaseException) -> str:
-    """Give the reason below the wrappings of urllib3, which repeat the URL and object addresses."""
-    inner = error.args[0] if error.args else error
-    inner = getattr(inner, "reason", None) or inner
-    text = re.sub(r"<[\w.]+ object at 0x[0-9a-f]+>: |[\w.]+\(host='[^']*', port=\d+\): ", "", str(inner))
-    return text[:300]
+    if isinstance(error, requests.ConnectionError) or isinstance(cause, HTTPError):
+        return errors.ServerUnreachableError, (
+            "no connection to {host}. Is the server running, and host and port right?"
+        )
+    return errors.ServerUnreachableError, (
+        "this address, or one that the server redirects to, cannot be used. Are host and port right?"
+    )
 
 
 #: What the text of an error answer says, more exactly than its status.
-_KNOWN_TEXTS: list[tuple[str, type[errors.RenderError] | None, str]] = [
+_KNOWN_TEXTS: list[tuple[str, type[errors.RenderError], str]] = [
     (
         r"Java heap space|OutOfMemory|GC overhead|NegativeArraySize",
         errors.ServerOutOfMemoryError,
@@ -457,21 +264,21 @@ def _refused(response: requests.Response, method: str, url: str) -> errors.Rende
     status = response.status_code
     text = _text(response)
     details = _details(response, method, url, text)
-    if status < 400:
-        target = response.headers.get("Location", "")
+    target = response.headers.get("Location")
+    if status < 400 and target:
         return errors.BadRequestError(
-            f"{method} {redacted(url)} was redirected to {redacted(target)!r}. Nothing was done: "
-            f"a body does not survive a redirect. Connect to that address instead.",
+            f"{method} {_shown(url)} was redirected to {_shown(target)!r}. Nothing was done, because only a "
+            "GET survives a redirect. Connect to that address instead.",
             **details,
         )
     kind, hint = _kind_of(status, text)
     shown = text.strip()
     if re.match(r"<(!doctype|html)", shown, re.IGNORECASE):
         title = re.search(r"<title>(.*?)</title>", shown, re.IGNORECASE | re.DOTALL)
-        shown = f"a web page{f' titled {title[1].strip()!r}' if title else ''}"
+        shown = f"a web page{f' titled {title[1].strip()[:200]!r}' if title else ''}"
     if len(shown) > 500:
         shown = shown[:500] + " ..."
-    message = f"{method} {redacted(url)} answered {status}: {shown or response.reason or 'no text'}"
+    message = f"{method} {_shown(url)} answered {status}: {shown or response.reason or 'no text'}"
     if details.get("attempts", 1) > 1:
         message += f" (after {details['attempts']} attempts)"
     return kind(f"{message}\n{hint}" if hint else message, **details)
@@ -490,7 +297,7 @@ def _kind_of(status: int, text: str) -> tuple[type[errors.RenderError], str]:
     if status == 413:
         return errors.BadRequestError, "The request is too large: send it in smaller batches."
     for pattern, kind, hint in _KNOWN_TEXTS:
-        if kind is not None and re.search(pattern, text):
+        if re.search(pattern, text):
             return kind, hint
     return (errors.ServerError, "") if status >= 500 else (errors.BadRequestError, "")
 
@@ -499,10 +306,10 @@ def _details(response: requests.Response, method: str, url: str, text: str) -> d
     retries = getattr(response.raw, "retries", None)
     return {
         "method": method,
-        "url": redacted(url),
+        "url": _shown(url),
         "status_code": response.status_code,
         "server_text": text,
-        "attempts": len(retries.history) + 1 if retries is not None else 1,
+        "attempts": len(retries.history) + 1 if isinstance(retries, Retry) else 1,
     }
 
 
@@ -512,7 +319,8 @@ def _request_line(response: requests.Response) -> tuple[str, str]:
 
 
 def _text(response: requests.Response) -> str:
-    # never response.text: without a declared charset requests guesses it from the whole body, minutes for an image
+    # never response.text: where no charset is declared requests guesses it from the whole body, which takes
+    # minutes for an image
     try:
         content = response.content[:_SHOWN_TEXT]
     except requests.RequestException as error:

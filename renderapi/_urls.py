@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
-from typing import Any
+from typing import Any, SupportsIndex
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from renderapi._environment import ENVIRONMENT
+from renderapi._sessions import redacted
 from renderapi.errors import ConnectionSettingsError
 
 
@@ -27,7 +29,7 @@ def format_baseurl(host: str, port: int | str | None) -> str:
     str
         For instance ``http://localhost:8080/render-ws/v1``.
     """
-    scheme, separator, rest = host.rstrip("/").rpartition("://")
+    scheme, separator, rest = host.strip().rstrip("/").rpartition("://")
     authority, slash, prefix = rest.partition("/")
     if port not in (None, ""):
         authority = f"{authority}:{port}"
@@ -89,6 +91,9 @@ def join_url(base: str, *segments: object) -> str:
 
 def _segment(value: object) -> str:
     if isinstance(value, str):
+        if value in (".", ".."):
+            # quoted or not, HTTP takes these for steps in the path: the request would go elsewhere
+            raise ValueError(f"{value!r} cannot be a name on a render server")
         return quote(value, safe=",")
     if isinstance(value, tuple):
         return ",".join(_segment(part) for part in value)
@@ -105,11 +110,11 @@ def format_number(value: object) -> str:
     """
     if isinstance(value, str):
         return quote(value, safe="")
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, (bool, bytes)):
         raise ValueError(f"a number is needed here, not {value!r}")
+    if isinstance(value, SupportsIndex):
+        return str(operator.index(value))
     try:
-        if float(value) == value and hasattr(value, "__index__"):  # type: ignore[arg-type]
-            return str(int(value))
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise ValueError(f"a number is needed here, not {value!r}") from None
@@ -129,18 +134,21 @@ def required(name: str, value: Any) -> Any:
 
 def split_url(url: str) -> tuple[str, int | None]:
     """Take the URL of a render server apart: host with scheme and path prefix, and port."""
-    if "://" not in url:
-        url = f"http://{url}"
-    parts = urlsplit(url)
-    path = re.sub(r"(/render-ws)?(/v1)?/*$", "", parts.path)
+    full = url if "://" in url else f"http://{url}"
     try:
-        port = parts.port
+        parts = urlsplit(full)
+        host, port = parts.hostname, parts.port
     except ValueError:
-        port = -1
-    if not parts.hostname or port == -1:
-        raise ConnectionSettingsError(f"url is {url!r}; it should look like https://host/render-ws")
-    netloc = parts.netloc.removesuffix(f":{port}") if port is not None else parts.netloc
-    return urlunsplit((parts.scheme, netloc, path, "", "")), port
+        host = port = None
+    if not host or parts.scheme not in ("http", "https"):
+        raise ConnectionSettingsError(f"url is {redacted(url)!r}; it should look like https://host/render-ws")
+    path = re.sub(r"(/render-ws)?(/v1)?/*$", "", parts.path)
+    return urlunsplit((parts.scheme, re.sub(r":\d*$", "", parts.netloc), path, "", "")), port
+
+
+def without_credentials(host: str) -> str:
+    """Give a host without the user and password that it may begin with."""
+    return redacted(host).replace("***@", "", 1)
 
 
 def as_port(port: Any) -> int | None:
@@ -149,8 +157,9 @@ def as_port(port: Any) -> int | None:
         return None
     try:
         number = int(port)
-    except (TypeError, ValueError):
-        number = -1
-    if not 0 < number < 65536:
+        whole = isinstance(port, str) or number == port
+    except (TypeError, ValueError, OverflowError):
+        number, whole = 0, False
+    if not whole or not 0 < number < 65536:
         raise ConnectionSettingsError(f"port is {port!r}; it must be a whole number from 1 to 65535")
     return number

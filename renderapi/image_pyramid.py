@@ -152,9 +152,12 @@ class ImagePyramid(TransformedDict):
 
     def __keytransform__(self, key: Any) -> str:
         try:
-            return str(int(key))
-        except (TypeError, ValueError):
-            raise KeyError(f"a mipmap level is a whole number, not {key!r}") from None
+            level = int(key)
+        except (TypeError, ValueError, OverflowError):
+            level = None
+        if level is None or (level != key and not isinstance(key, str)):
+            raise KeyError(f"a mipmap level is a whole number, not {key!r}")
+        return str(level)
 
     def __contains__(self, key: object) -> bool:
         try:

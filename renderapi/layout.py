@@ -79,9 +79,7 @@ class Layout:
     def to_dict(self) -> dict[str, Any]:
         """Give the LayoutData document; what is None is left out."""
         values = self.__dict__
-        document = {
-            key: value for name, key in _KEYS.items() if (value := values.get(name)) is not None
-        }
+        document = {key: value for name, key in _KEYS.items() if (value := values.get(name)) is not None}
         if "_extra" in values:
             document.update(self._extra)
         return document
@@ -111,5 +109,7 @@ class Layout:
         return hash((self.sectionId, self.imageRow, self.imageCol))
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in _KEYS if getattr(self, name) is not None)
+        values = ", ".join(
+            f"{name}={value!r}" for name in _KEYS if (value := self.__dict__.get(name)) is not None
+        )
         return f"Layout({values})"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,7 +25,7 @@ from renderapi._access import (
     warn_unknown,
 )
 from renderapi._environment import ENVIRONMENT, ask_for, environment_setting
-from renderapi._transport import SETTING_NAMES, SessionPool, SessionView, Settings
+from renderapi._transport import SETTING_NAMES, RenderSession, SessionPool, SessionView, Settings
 from renderapi._urls import (
     as_port,
     format_baseurl,
@@ -37,8 +37,9 @@ from renderapi._urls import (
     server_url,
     split_url,
     stack_url,
+    without_credentials,
 )
-from renderapi.errors import ClientScriptError, ConnectionSettingsError
+from renderapi.errors import BadAnswerError, ClientScriptError, ConnectionSettingsError
 from renderapi.utils import NullHandler, defaultifNone, fitargspec, get_json
 
 if TYPE_CHECKING:
@@ -128,13 +129,18 @@ class Render(Connection):
         self._sessions = SessionPool(self._settings)
 
     def _with_settings(self, session: requests.Session) -> requests.Session:
-        if self._settings.is_default() or isinstance(session, (SessionView, _transport.RenderSession)):
+        ours = isinstance(session, (SessionView, RenderSession)) and session.settings == self._settings
+        if ours or self._settings.is_default():
             return session
         return SessionView(session, self._settings)
 
     @property
     def session(self) -> requests.Session:
-        """The session of the running thread, or the caller's own."""
+        """The session of the running thread, or the caller's own.
+
+        What is changed on the session of a thread counts for that thread only: settings for all of them
+        are given to `connect` or `options`.
+        """
         return self._own_session if self._own_session is not None else self._sessions.get()
 
     @session.setter
@@ -175,6 +181,8 @@ class Render(Connection):
         dict
             Ready to be spread into any function of the package, and into `connect`.
         """
+        if self._errors != "raise":
+            kwargs.setdefault("errors", self._errors)
         return {
             "host": defaultifNone(host, self.DEFAULT_HOST),
             "port": defaultifNone(port, self.DEFAULT_PORT),
@@ -293,7 +301,7 @@ class Render(Connection):
     def to_dict(self) -> dict[str, Any]:
         """Give the settings as plain values, without session and credentials: for JSON and comparison."""
         return {
-            "host": self.DEFAULT_HOST,
+            "host": without_credentials(self.DEFAULT_HOST) if self.DEFAULT_HOST else self.DEFAULT_HOST,
             "port": self.DEFAULT_PORT,
             "owner": self.DEFAULT_OWNER,
             "project": self.DEFAULT_PROJECT,
@@ -309,9 +317,8 @@ class Render(Connection):
         return hash(tuple(self.to_dict().values()))
 
     def __repr__(self) -> str:
-        host = _transport.redacted(self.DEFAULT_HOST) if self.DEFAULT_HOST else self.DEFAULT_HOST
-        values = {**self.to_dict(), "host": host}
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in values.items() if v is not None)})"
+        values = (f"{name}={value!r}" for name, value in self.to_dict().items() if value is not None)
+        return f"{type(self).__name__}({', '.join(values)})"
 
 
 class RenderClient(Render):
@@ -651,6 +658,12 @@ def get_stacks_by_owner_project(
 
 def _stack_ids(
     host: str | None, port: int | None, owner: str | None, session: requests.Session | None
-) -> Iterator[dict[str, str]]:
-    for metadata in get_json(session, owner_url(host, port, owner, "stacks", "")):
-        yield metadata["stackId"]
+) -> list[dict[str, str]]:
+    url = owner_url(host, port, owner, "stacks", "")
+    answer = get_json(session, url)
+    try:
+        return [{"project": m["stackId"]["project"], "stack": m["stackId"]["stack"]} for m in answer]
+    except (KeyError, TypeError) as error:
+        raise BadAnswerError(
+            f"GET {_transport.redacted(url)} did not answer with a list of stack metadata", url=url
+        ) from error

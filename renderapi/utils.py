@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi import _json, _transport
-from renderapi.errors import ConversionError, RenderError, RenderWarning
+from renderapi.errors import ConversionError, RenderError, RenderWarning, SpecError
 
 if TYPE_CHECKING:
     import requests
@@ -86,14 +86,16 @@ def renderdumps(obj: Any, *args: Any, **kwargs: Any) -> str:
     if not args and not kwargs:
         try:
             return _json.dumps(obj).decode()
-        except RenderError:
-            kwargs = {"separators": (",", ":")}
+        except SpecError:
+            kwargs = {"separators": (",", ":"), "ensure_ascii": False}
+    if kwargs.get("allow_nan") is False:
+        return _json.dumps_text(obj, *args, **kwargs)
     if "cls" not in kwargs:
         kwargs.setdefault("default", _json.encode_unknown)
-    if kwargs.get("allow_nan") is False:
-        return _json.dumps_text(obj, **kwargs)
-    _warn_nonfinite(obj)
-    return json.dumps(obj, *args, **kwargs)
+    text = json.dumps(obj, *args, **kwargs)
+    if "NaN" in text or "Infinity" in text:
+        _warn_nonfinite(obj)
+    return text
 
 
 def renderdump(obj: Any, *args: Any, **kwargs: Any) -> None:
@@ -112,7 +114,7 @@ def renderdump(obj: Any, *args: Any, **kwargs: Any) -> None:
         fp = kwargs.pop("fp")
     else:
         raise TypeError("renderdump needs the open file to write to as second argument (fp)")
-    fp.write(renderdumps(obj, *args, **kwargs))  # type: ignore[attr-defined]
+    fp.write(renderdumps(obj, *args, **kwargs))
 
 
 def renderdump_temp(obj: Any, *args: Any, **kwargs: Any) -> str:
@@ -130,7 +132,10 @@ def renderdump_temp(obj: Any, *args: Any, **kwargs: Any) -> str:
     str
         Path of the file; its name ends in ``.json``.
     """
-    content = renderdumps(obj, *args, **kwargs).encode() if args or kwargs else _json.dumps(obj)
+    if args or kwargs:
+        content = renderdumps(obj, *args, **{"allow_nan": False, **kwargs}).encode()
+    else:
+        content = _json.dumps(obj)
     with tempfile.NamedTemporaryFile(suffix=".json", delete=False) as file:
         try:
             file.write(content)
@@ -195,9 +200,8 @@ def fitargspec(
         return tuple(oldargs), dict(oldkwargs)
     required = sum(p.default is p.empty for p in positional)
     if len(oldargs) > len(positional):
-        raise TypeError(
-            f"{getattr(f, '__name__', f)}() takes {len(positional)} positional arguments, {len(oldargs)} given"
-        )
+        name = getattr(f, "__name__", f)
+        raise TypeError(f"{name}() takes {len(positional)} positional arguments, {len(oldargs)} given")
     kwargs = dict(oldkwargs)
     for parameter, value in zip(positional[required:], oldargs[required:]):
         if parameter.name in kwargs:

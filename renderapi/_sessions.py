@@ -1,0 +1,356 @@
+"""Sessions: how often and how long a request is tried, with which credentials.
+
+What a request is allowed to do belongs to the *session* that sends it, so that functions that are handed a
+session need nothing else:
+
+* `RenderSession` is made from `Settings`, with pooled, retrying adapters;
+* `SessionView` lays settings over a session that the caller made, which stays as it is;
+* `SessionPool` keeps one `RenderSession` for each thread.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+import os
+import re
+import threading
+import warnings
+import weakref
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import check_header_validity
+from urllib3.exceptions import InvalidHeader, MaxRetryError, ReadTimeoutError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Retry
+
+from renderapi import errors
+
+logger = logging.getLogger(__name__)
+
+Timeout = float | tuple[float | None, float | None] | None
+
+#: Seconds to wait for a connection and between two pieces of an answer. Rendering a large box or cloning
+#: a stack takes minutes before the first byte comes.
+DEFAULT_TIMEOUT: tuple[float, float] = (10.0, 600.0)
+DEFAULT_RETRIES = 5
+DEFAULT_POOL = 16
+READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_RETRIED_METHODS = READING_METHODS | {"PUT", "DELETE"}
+_RETRIED_STATUSES = frozenset({502, 503, 504})
+
+
+class _GaveUpError(MaxRetryError):
+    """What urllib3 raises when no attempt is left, with their number."""
+
+    attempts = 1
+
+
+class RetryPolicy(Retry):
+    """Repeat what may be repeated without harm: never a POST, never what took too long already.
+
+    Connection failures and the statuses 502, 503 and 504 of GET, PUT and DELETE are repeated after a
+    growing, jittered pause, or the one that the server asks for with ``Retry-After``, but no longer than
+    ``backoff_max``. PUT and DELETE of render-ws replace and remove by id, so that a repetition has
+    no further effect; creating and cloning a stack are not of that kind.
+    """
+
+    @classmethod
+    def of(cls, retries: int) -> RetryPolicy:
+        """Give the policy that repeats a request at most `retries` times."""
+        return cls(
+            total=retries,
+            redirect=5,
+            other=0,
+            status_forcelist=_RETRIED_STATUSES,
+            allowed_methods=_RETRIED_METHODS,
+            backoff_factor=0.5,
+            backoff_jitter=0.5,
+            backoff_max=60,
+            respect_retry_after_header=True,
+            raise_on_status=False,
+        )
+
+    def increment(
+        self, method: str | None = None, url: str | None = None, *args: Any, **kwargs: Any
+    ) -> RetryPolicy:
+        """Count one attempt, or raise its error where no other may follow."""
+        error = kwargs.get("error") or (args[1] if len(args) > 1 else None)
+        if isinstance(error, ReadTimeoutError):
+            raise error
+        try:
+            if error is not None and not (method is None or method.upper() in _RETRIED_METHODS):
+                # wrapped as urllib3 does it: a bare error of a connection goes past requests
+                raise MaxRetryError(kwargs.get("_pool"), url or "", error) from error  # type: ignore[arg-type]
+            policy = super().increment(method, url, *args, **kwargs)
+        except MaxRetryError as last:
+            gave_up = _GaveUpError(last.pool, last.url or "", last.reason)
+            gave_up.attempts = len(self.history) + 1
+            raise gave_up from last.reason
+        logger.info("repeating %s %s: %s", method, redacted(url or ""), error or "server busy")
+        return policy
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """Give the pause that the server asks for, if it makes sense."""
+        try:
+            seconds = super().get_retry_after(response)
+        except (InvalidHeader, ValueError, OverflowError):
+            return None
+        return None if seconds is None else min(seconds, self.backoff_max)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How requests are made; None stands for the default.
+
+    Attributes
+    ----------
+    timeout : float or (float, float), optional
+        Seconds to wait for the connection and for the answer; default `DEFAULT_TIMEOUT`.
+    retries : int or urllib3.util.Retry, optional
+        How often a failed GET, PUT or DELETE is repeated; default `DEFAULT_RETRIES`.
+    verify : bool or str, optional
+        TLS verification, or the path of a bundle of certificates; default True.
+    auth : object, optional
+        As for `requests`: ``(user, password)`` or an authentication object.
+    headers : dict, optional
+        Sent with every request.
+    pool : int, optional
+        Connections kept open per host and thread; default `DEFAULT_POOL`.
+    """
+
+    timeout: Timeout = None
+    retries: int | Retry | None = None
+    verify: bool | str | None = None
+    auth: Any = field(default=None, repr=False)
+    headers: dict[str, str] | None = field(default=None, repr=False)
+    pool: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would fail later, or hang for ever."""
+        timeouts = self.timeout if isinstance(self.timeout, tuple) else (self.timeout,)
+        if len(timeouts) > 2 or any(t is not None and not _is_duration(t) for t in timeouts):
+            raise errors.ConnectionSettingsError(
+                f"timeout is {self.timeout!r}; it must be seconds > 0, or a tuple (connect, read) of such"
+            )
+        if not (self.retries is None or isinstance(self.retries, Retry) or _is_count(self.retries)):
+            raise errors.ConnectionSettingsError(f"retries is {self.retries!r}; it must be a count >= 0")
+        if not (self.pool is None or (_is_count(self.pool) and self.pool > 0)):
+            raise errors.ConnectionSettingsError(f"pool is {self.pool!r}; it must be a count > 0")
+        for name, value in (self.headers or {}).items():
+            try:
+                check_header_validity((name, value))
+            except requests.exceptions.InvalidHeader:  # its text shows the value, which may be secret
+                raise errors.ConnectionSettingsError(
+                    f"header {name!r} is not a text without line breaks and leading blanks"
+                ) from None
+
+    def effective_timeout(self) -> tuple[float, float]:
+        """Give the pair (connect, read) in seconds; what is not set is the default, never endless."""
+        given = self.timeout if isinstance(self.timeout, tuple) else (self.timeout, self.timeout)
+        connect, read = (given + (None, None))[:2]
+        return connect or DEFAULT_TIMEOUT[0], read or DEFAULT_TIMEOUT[1]
+
+    def retry_policy(self) -> Retry:
+        """Give the policy for the adapters."""
+        if isinstance(self.retries, Retry):
+            return self.retries
+        # int: urllib3 takes False for something else than 0
+        return RetryPolicy.of(DEFAULT_RETRIES if self.retries is None else int(self.retries))
+
+    def credentials(self) -> Any:
+        """Give `auth` as requests can send it: a user or password beyond Latin-1 in UTF-8 (RFC 7617)."""
+        if isinstance(self.auth, (tuple, list)):
+            return tuple(part.encode() if isinstance(part, str) else part for part in self.auth)
+        return self.auth
+
+    def changed(self, **changes: Any) -> Settings:
+        """Give a copy with other values."""
+        return replace(self, **changes)
+
+    def is_default(self) -> bool:
+        """Tell whether nothing was set."""
+        return self == Settings()
+
+
+#: Keywords of a connection that `Settings` takes.
+SETTING_NAMES = tuple(f.name for f in fields(Settings))
+
+
+def _is_duration(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value > 0
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+class RenderSession(requests.Session):
+    """A `requests.Session` with the timeouts, retries and credentials of some `Settings`."""
+
+    __attrs__ = [*requests.Session.__attrs__, "settings"]
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__()
+        self._pid = os.getpid()
+        self.settings = settings or Settings()
+        pool = self.settings.pool or DEFAULT_POOL
+        for prefix in ("http://", "https://"):
+            self.mount(
+                prefix,
+                HTTPAdapter(pool_connections=4, pool_maxsize=pool, max_retries=self.settings.retry_policy()),
+            )
+        if self.settings.auth is not None:
+            self.auth = self.settings.credentials()
+        if self.settings.headers:
+            self.headers.update(self.settings.headers)
+        if self.settings.verify is not None:
+            self.verify = self.settings.verify
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a request; one without a timeout gets that of the settings."""
+        if self._pid != os.getpid():  # after a fork: never share the parent's sockets
+            self._pid = os.getpid()
+            self.close()
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = self.settings.effective_timeout()
+        return super().send(request, **kwargs)
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Fill in what the environment says; ``REQUESTS_CA_BUNDLE`` yields to a `verify` of this session."""
+        if verify is None and self.verify is not True:
+            verify = self.verify
+        return super().merge_environment_settings(url, proxies, stream, verify, cert)
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)  # type: ignore[misc]
+        self._pid = os.getpid()
+
+
+class SessionView(requests.Session):
+    """A caller's session, as it is, with the caller's settings filled into each request.
+
+    Everything not set by `settings` (adapters, cookies, authentication, hooks ...) is the session's own,
+    also what is changed on it later, or through this view.
+    """
+
+    session: requests.Session
+    settings: Settings
+
+    def __init__(self, session: requests.Session, settings: Settings) -> None:
+        # no super().__init__(): every attribute that is not here is looked up in the caller's session
+        self.__dict__.update(session=session, settings=settings)
+        if settings.retries is not None or settings.pool is not None:
+            warnings.warn(
+                "retries= and pool= do not apply to a session of your own: mount a "
+                "requests.adapters.HTTPAdapter(max_retries=..., pool_maxsize=...) on it",
+                errors.RenderWarning,
+                stacklevel=4,
+            )
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "session":  # not there yet while unpickling
+            raise AttributeError(name)
+        return getattr(self.session, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.session, name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request through the caller's session."""
+        settings = self.settings
+        kwargs.update(zip(_REQUEST_PARAMETERS, args))
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = settings.effective_timeout()
+        if settings.auth is not None and kwargs.get("auth") is None:
+            kwargs["auth"] = settings.credentials()
+        if settings.headers:
+            kwargs["headers"] = {**settings.headers, **(kwargs.get("headers") or {})}
+        if settings.verify is not None and kwargs.get("verify") is None:
+            kwargs["verify"] = settings.verify
+        return self.session.request(method, url, **kwargs)
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Prepare a request as the caller's session does."""
+        return self.session.prepare_request(request)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a prepared request through the caller's session."""
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = self.settings.effective_timeout()
+        return self.session.send(request, **kwargs)
+
+    def close(self) -> None:
+        """Leave the caller's session open: it is theirs to close."""
+
+
+#: Parameters of `requests.Session.request` after method and url, for those who give them by position.
+_REQUEST_PARAMETERS = tuple(inspect.signature(requests.Session.request).parameters)[3:]
+
+
+class SessionPool:
+    """One `RenderSession` per thread and process, made when first asked for.
+
+    A session is not promised to be safe between threads, nor are its sockets between processes.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._reset()
+
+    def _reset(self) -> None:
+        self._local = threading.local()
+        self._made: weakref.WeakSet[RenderSession] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    def get(self) -> RenderSession:
+        """Give the session of the running thread."""
+        if self._pid != os.getpid():  # after a fork: never share the parent's sockets
+            self._reset()
+        session: RenderSession | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = RenderSession(self.settings)
+            with self._lock:
+                self._made.add(session)
+        return session
+
+    def close(self) -> None:
+        """Close the connections of every thread; the next request opens new ones."""
+        if self._pid != os.getpid():  # a parent's connections are not ours to close
+            return
+        with self._lock:
+            sessions = list(self._made)
+        for session in sessions:
+            session.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"settings": self.settings}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.settings = state["settings"]
+        self._reset()
+
+
+_default_pool = SessionPool(Settings())
+
+
+def default_session() -> RenderSession:
+    """Give the session of the running thread for calls that name no connection."""
+    return _default_pool.get()
+
+
+def redacted(url: str) -> str:
+    """Give a URL without the user and password that it may hold."""
+    return re.sub(r"^([a-zA-Z][\w+.-]*://)?[^/?#]*@", r"\1***@", url)
