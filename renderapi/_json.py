@@ -147,11 +147,12 @@ def dumps(obj: Any) -> bytes:
         If something cannot be written as JSON.
     """
     if _orjson is not None:
-        if isinstance(obj, list) and obj:
-            join = getattr(type(obj[0]), "_join_json", None)
-            joined: bytes | None = join(obj) if join is not None else None
-            if joined is not None:
-                return joined
+        if type(obj) is list and obj and (write_list := getattr(type(obj[0]), "_list_json", None)):
+            try:
+                return write_list(obj)  # type: ignore[no-any-return]
+            except SpecError:
+                _refuse_nonfinite(obj)  # which knows the place in the whole list
+                raise
         try:
             content: bytes = _orjson.dumps(obj, _encode_fast, _ORJSON_OPTIONS)
         except TypeError:
@@ -223,6 +224,8 @@ def _split(content: Any, container: type) -> Any:
     raw = _msgspec.Raw
     wanted = list[raw] if container is list else dict[str, raw]  # type: ignore[valid-type]
     try:
+        if isinstance(content, bytes) and not content.isascii():
+            content.decode()  # msgspec does not look into the texts that it cuts out
         return _msgspec.json.decode(content, type=wanted)
     except (_msgspec.DecodeError, UnicodeDecodeError):
         return None  # not that container, or not strict JSON: the caller decodes it as a whole

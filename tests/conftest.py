@@ -1,0 +1,48 @@
+"""What every test runs under: no settings of the machine, no network but this machine's own."""
+
+import ipaddress
+import os
+import socket
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    """Take away the connection settings, proxies and credentials of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith(("RENDER_", "DEFAULT_RENDER_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", os.devnull)
+
+
+def _is_here(host):
+    if host in (None, "", "localhost", b"localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loopback_only():
+    """Refuse connections to other machines, and to look up their names."""
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self, address):
+        if isinstance(address, tuple) and not _is_here(address[0]):
+            raise OSError(f"tests do not connect to {address}")
+        return connect(self, address)
+
+    def guarded_look_up(host, *args, **kwargs):
+        if not _is_here(host):
+            raise socket.gaierror(socket.EAI_NONAME, f"tests do not look up {host}")
+        return look_up(host, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(socket, "getaddrinfo", guarded_look_up)
+        yield
