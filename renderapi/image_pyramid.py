@@ -177,7 +177,12 @@ class ImagePyramid(TransformedDict):
 
     def to_dict(self) -> dict[str, Any]:
         """Give the ``mipmapLevels`` document."""
-        return {level: dict(self.store[level]) for level in self}
+        store = self.store
+        result = {}
+        for level in self if len(store) > 1 else store:
+            mipmap = store[level]
+            result[level] = mipmap.to_dict() if isinstance(mipmap, MipMap) else dict(mipmap)
+        return result
 
     @classmethod
     def from_dict(cls, d: Mapping[str, Any] | None) -> ImagePyramid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,9 @@ __all__ = [
     "put_json",
     "put_tilespecs",
 ]
+
+
+_HAS_ID = re.compile(rb'"tileId"')
 
 
 class ResolvedTiles:
@@ -95,16 +99,17 @@ class ResolvedTiles:
             If it is not the JSON of a collection.
         """
         resolved = cls()
-        parts = _json.split_map(content)
-        tiles = _json.split_map(parts["tileIdToSpecMap"]) if parts and "tileIdToSpecMap" in parts else None
-        if parts is None or tiles is None or not all(b'"tileId"' in raw for raw in tiles.values()):
+        parts = _json.split_maps(content) or {}
+        tiles = list(parts.get("tileIdToSpecMap", {}).values())
+        if not tiles or not all(map(_HAS_ID.search, tiles)):
             document = _json.loads(content)
             if not isinstance(document, dict):
                 raise SpecError(f"a collection of tiles is a JSON object, not a {type(document).__name__}")
             resolved.from_dict(document)
             return resolved
-        resolved.tilespecs = from_raw_parts(tiles.values())
-        resolved.transforms = _read_shared(_json.loads(parts.get("transformIdToSpecMap", b"{}")))
+        resolved.tilespecs = from_raw_parts(tiles)
+        transforms = parts.get("transformIdToSpecMap", {})
+        resolved.transforms = _read_shared({key: _json.loads(raw) for key, raw in transforms.items()})
         return resolved
 
     def to_dict(self, bounds: bool = False) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -65,6 +67,8 @@ _SCALARS = {
     "meshCellSize": "meshCellSize",
 }
 _BOUNDS = ("minX", "minY", "maxX", "maxY")
+_WRITTEN_AT_ONCE = 64
+_BOUND_KEY = re.compile(rb'"m(?:in|ax)[XY]"')
 #: Attributes that a tile that was read builds when they are first touched.
 _BUILT = frozenset({"layout", "ip", "tforms", "channels", "labels", "inputfilters", "imageUrl", "maskUrl"})
 #: Keywords of old programs that were never stored.
@@ -186,8 +190,10 @@ class TileSpec:
                     stacklevel=3,
                 )
 
+    _raw: bytes | tuple[bytes, int, int]
+    _doc: dict[str, Any]
     # A tile that was read holds its document in one of two attributes until it is needed:
-    #   _raw  bytes, or (head, bounds, tail) where the bounds stand together and can be left out;
+    #   _raw  bytes; or (bytes, start, end) where the bounds stand together and can be left out;
     #   _doc  the decoded document, once anything was touched. It is never changed.
     # An attribute that was touched or set is in __dict__ and wins over the document.
 
@@ -214,7 +220,7 @@ class TileSpec:
         document: dict[str, Any] | None = values.get("_doc")
         if document is None and "_raw" in values:
             raw = values["_raw"]
-            document = values["_doc"] = _json.loads(raw if isinstance(raw, bytes) else b"".join(raw))
+            document = values["_doc"] = _json.loads(raw if isinstance(raw, bytes) else raw[0])
             del values["_raw"]
         return document
 
@@ -255,21 +261,39 @@ class TileSpec:
         if len(values) == 1 and type(self).to_dict is TileSpec.to_dict:
             raw = values.get("_raw")
             if type(raw) is tuple:
-                return raw[0] + raw[2]  # type: ignore[no-any-return]
+                content, start, end = raw
+                return content[:start] + content[end:]  # type: ignore[no-any-return]
         return None
 
     @staticmethod
-    def _join_json(tilespecs: list[Any]) -> bytes | None:
-        """Give the JSON list of tiles that were all read and not touched; else None."""
+    def _list_json(tilespecs: list[Any]) -> bytes:
+        """Give the JSON list of tiles and whatever else, as `to_dict` gives each.
+
+        Faster than asking the encoder for one after the other: runs of tiles that were not touched are
+        copied, the others are written some at a time, so that their documents live only for a moment.
+        """
         parts: list[bytes] = []
+        documents: list[Any] = []
         for tilespec in tilespecs:
-            values = tilespec.__dict__ if type(tilespec) is TileSpec else ()
-            raw = values.get("_raw") if len(values) == 1 else None  # type: ignore[union-attr]
-            if type(raw) is not tuple:
-                return None
-            parts += (raw[0], raw[2], b",")
-        parts[-1] = b"]"
-        return b"[" + b"".join(parts)
+            if type(tilespec) is TileSpec:
+                values = tilespec.__dict__
+                raw = values.get("_raw") if len(values) == 1 else None
+                if type(raw) is not tuple:
+                    documents.append(tilespec.to_dict())
+                else:
+                    if documents:
+                        parts.append(_json.dumps(documents)[1:-1])
+                        documents = []
+                    content, start, end = raw
+                    parts.append(content[:start] + content[end:])
+            else:
+                documents.append(tilespec.to_dict() if hasattr(tilespec, "to_dict") else tilespec)
+            if len(documents) >= _WRITTEN_AT_ONCE:
+                parts.append(_json.dumps(documents)[1:-1])
+                documents = []
+        if documents:
+            parts.append(_json.dumps(documents)[1:-1])
+        return b"[" + b",".join(parts) + b"]"
 
     def to_dict(self, bounds: bool = False) -> dict[str, Any]:
         """Give the TileSpec document.
@@ -290,46 +314,41 @@ class TileSpec:
             result = self._new_document()
         else:
             result = self._changed_document(document)
-        for key in _BOUNDS:
-            result.pop(key, None)
+            for key in _BOUNDS:
+                result.pop(key, None)
         if bounds:
             result.update({key: value for key in _BOUNDS if (value := getattr(self, key)) is not None})
         return result
 
     def _new_document(self) -> dict[str, Any]:
-        # written out, not looped: 10^4 tiles a section go through here
         values = self.__dict__
-        result: dict[str, Any] = {}
-        if (value := values.get("tileId")) is not None:
-            result["tileId"] = value
-        if (value := values.get("z")) is not None:
-            result["z"] = value
-        if (value := values.get("width")) is not None:
-            result["width"] = value
-        if (value := values.get("height")) is not None:
-            result["height"] = value
-        if (value := values.get("minint")) is not None:
-            result["minIntensity"] = value
-        if (value := values.get("maxint")) is not None:
-            result["maxIntensity"] = value
-        if (value := values.get("frameId")) is not None:
-            result["frameId"] = value
-        if (value := values.get("layout")) is not None:
-            result["layout"] = value.to_dict()
-        ip = values.get("ip")
-        result["mipmapLevels"] = {} if ip is None else ip.to_dict()
-        result["transforms"] = {
-            "type": "list",
-            "specList": [tform.to_dict() for tform in values.get("tforms") or ()],
+        get = values.get
+        result: dict[str, Any] = {
+            "tileId": get("tileId"),
+            "z": get("z"),
+            "width": get("width"),
+            "height": get("height"),
+            "minIntensity": get("minint"),
+            "maxIntensity": get("maxint"),
         }
-        if value := values.get("channels"):
-            result["channels"] = [channel.to_dict() for channel in value]
-        if value := values.get("labels"):
-            result["labels"] = list(value)
-        if (value := values.get("groupId")) is not None:
-            result["groupId"] = value
-        if (value := values.get("meshCellSize")) is not None:
-            result["meshCellSize"] = value
+        if "frameId" in values:
+            result["frameId"] = values["frameId"]
+        if None in result.values():
+            result = {key: value for key, value in result.items() if value is not None}
+        if (layout := get("layout")) is not None:
+            result["layout"] = layout.to_dict()
+        ip, tforms = get("ip"), get("tforms")
+        result["mipmapLevels"] = {} if ip is None else ip.to_dict()
+        spec_list = [tform.to_dict() for tform in tforms] if tforms else []
+        result["transforms"] = {"type": "list", "specList": spec_list}
+        if channels := get("channels"):
+            result["channels"] = [channel.to_dict() for channel in channels]
+        if labels := get("labels"):
+            result["labels"] = list(labels)
+        if (group := get("groupId")) is not None:
+            result["groupId"] = group
+        if (size := get("meshCellSize")) is not None:
+            result["meshCellSize"] = size
         return result
 
     def _changed_document(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -370,7 +389,12 @@ class TileSpec:
         """
         for name in {*_SCALARS, *_BOUNDS, *_BUILT, "_raw", "_doc"} & self.__dict__.keys():
             del self.__dict__[name]
-        self.__dict__["_doc"] = _copied({key: value for key, value in d.items() if key != "_id"})
+        document = {key: value for key, value in d.items() if key != "_id"}
+        try:
+            # the fastest copy that the caller cannot change
+            self._raw = _cut(_json.dumps(document))
+        except (TypeError, ValueError):
+            self._doc = copy.deepcopy(document)
 
     @property
     def bbox(self) -> tuple[Any, Any, Any, Any]:
@@ -426,16 +450,6 @@ def _set(document: dict[str, Any], key: str, value: Any, keep_empty: bool) -> No
         document.pop(key, None)
 
 
-def _copied(document: dict[str, Any]) -> dict[str, Any]:
-    """Copy a document that the caller may change later; JSON is the fastest way to do it."""
-    try:
-        return _json.loads(_json.dumps(document))  # type: ignore[no-any-return]
-    except (TypeError, ValueError):
-        import copy
-
-        return copy.deepcopy(document)
-
-
 def _read_transforms(document: Any) -> list[Any]:
     if not document:
         return []
@@ -480,37 +494,33 @@ def _from_document(document: dict[str, Any]) -> TileSpec:
     return tilespec
 
 
+#: The bounds as a server writes them: together and in this order.
+_match_bounds = re.compile(rb'"minX":[^",{}]+,"minY":[^",{}]+,"maxX":[^",{}]+,"maxY":[^",{}]+,').match
+
+
 def from_raw_parts(parts: Iterable[bytes]) -> list[TileSpec]:
     """Make lazy tile specs of the bytes of each."""
     new = TileSpec.__new__
     tilespecs = []
     for raw in parts:
-        tilespec = new(TileSpec)
-        # a server writes the bounds together: then the document without them is the bytes around them
-        head, key, rest = raw.partition(b'"minX":')
-        end = rest.find(b",", rest.find(b'"maxY":')) + 1
-        if key and end and _only_bounds(rest[:end]) and head.count(b"{") - head.count(b"}") == 1:
-            tilespec.__dict__["_raw"] = (head, key + rest[:end], rest[end:])
-        elif raw[:1] == b"{":
-            tilespec.__dict__["_raw"] = raw if _may_hold_bounds(raw) else (raw, b"", b"")
-        else:
+        if raw[:1] != b"{":
             raise SpecError(f"a tile spec is a JSON object, not {raw[:80]!r}")
+        tilespec = new(TileSpec)
+        tilespec._raw = _cut(raw)
         tilespecs.append(tilespec)
     return tilespecs
 
 
-def _only_bounds(content: bytes) -> bool:
-    """Tell whether the text between ``"minX":`` and what follows maxY is nothing but the four bounds."""
-    return (
-        content.count(b'"') == 6
-        and content.count(b",") == 4
-        and b',"minY":' in content
-        and b',"maxX":' in content
-    )
-
-
-def _may_hold_bounds(raw: bytes) -> bool:
-    return b'"minX"' in raw or b'"minY"' in raw or b'"maxX"' in raw or b'"maxY"' in raw
+def _cut(raw: bytes) -> bytes | tuple[bytes, int, int]:
+    """Give the bytes of a tile with the place of its bounds, where they stand together."""
+    start = raw.find(b'"minX":')
+    if start < 0:
+        return raw if _BOUND_KEY.search(raw) else (raw, 0, 0)
+    bounds = _match_bounds(raw, start)
+    # only those of the tile itself, not of some object inside: one brace is open
+    if bounds is None or raw.count(b"{", 0, start) - raw.count(b"}", 0, start) != 1:
+        return raw
+    return raw, start, bounds.end()
 
 
 # ------------------------------------------------------------------------------------------ endpoints

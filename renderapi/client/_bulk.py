@@ -163,9 +163,10 @@ class Import:
         tile_ids, first = self.failures[0]
         lost = sum(len(ids) for ids, _ in self.failures)
         shown = ", ".join(tile_ids[:3]) + (" ..." if len(tile_ids) > 3 else "")
+        batches = f"{len(self.failures)} batch{'es' * (len(self.failures) > 1)}"
         summary = (
-            f"{lost} tile specs in {len(self.failures)} batch{'es' * (len(self.failures) > 1)} were not stored "
-            f"in stack {self.stack} ({self.stored} were). First batch that failed: {shown}. The reason: {first}"
+            f"{lost} tile specs in {batches} were not stored in stack {self.stack} ({self.stored} were). "
+            f"First batch that failed: {shown}. The reason: {first}"
         )
         if isinstance(first, requests.RequestException):
             # a server that cannot be reached is never a RenderError
@@ -217,7 +218,7 @@ def make_loading(stack: str, connection: Connection) -> None:
     state = get_full_stack_metadata(stack, **connection.keywords()).get("state")
     if state == "READ_ONLY":
         raise StackStateError(
-            f"stack {stack} is READ_ONLY: nothing was imported. If it is to change, set it COMPLETE, then LOADING"
+            f"stack {stack} is READ_ONLY: nothing was imported. To change it, set it COMPLETE, then LOADING"
         )
     if state != "LOADING":
         set_stack_state(stack, "LOADING", **connection.keywords())

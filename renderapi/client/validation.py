@@ -152,7 +152,7 @@ def _file_problems(key: str, url: str) -> Iterator[str]:
 
 @dataclass
 class TemTileSpecValidator(TileSpecValidator):
-    """For tiles of transmission electron microscopes: coordinates and sizes within limits, which are included.
+    """For tiles of transmission electron microscopes: coordinates and sizes within (inclusive) limits.
 
     Parameters
     ----------
