@@ -34,8 +34,8 @@ def bounding_boxes(
 ) -> Array:
     """Give the bounding boxes of tiles in world coordinates, exactly as render derives them.
 
-    The four edges of a tile are sampled about every ``meshCellSize`` pixels and mapped through its transforms.
-    Minima are truncated toward zero; maxima are the minima plus the extent rounded up
+    The four edges of a tile are sampled about every ``meshCellSize`` pixels and mapped through its
+    transforms. Minima are truncated toward zero; maxima are the minima plus the extent rounded up
     (``TileSpec.deriveBoundingBox`` of render, with its default of sloppy sampling).
 
     Parameters
@@ -46,8 +46,8 @@ def bounding_boxes(
     shared_transforms : mapping or iterable, optional
         Shared transforms, as documents or objects: a mapping from id, or a collection.
     nested_references : bool
-        Follow references inside shared transforms too. A server does so when it reads a tile, but refuses such
-        tiles when they are stored.
+        Follow references inside shared transforms too. A server does so when it reads a tile, but
+        refuses such tiles when they are stored.
 
     Returns
     -------
@@ -57,8 +57,8 @@ def bounding_boxes(
     Raises
     ------
     TileSpecError
-        A SpecError with ``tileId`` and ``reason``: if width or height is missing, a transform class is not known to
-        render, a data string cannot be read, or a shared transform is missing.
+        A SpecError with ``tileId`` and ``reason``: if width or height is missing, a transform class is
+        not known to render, a data string cannot be read, or a shared transform is missing.
     """
     tiles = list(tilespecs)
     chains = Chains(shared_transforms, nested_references)

@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 
 from renderapi.errors import RenderError, SpecError
 from renderapi.transform import _numbers
-from renderapi.transform.leaf.affine_models import NATIVE_COUNTS, AffineModel, native_matrix
-from renderapi.transform.leaf.polynomial_models import Polynomial2DTransform, apply_polynomial, term_count
+from renderapi.transform._native import AFFINE as _AFFINE
+from renderapi.transform._native import NATIVE_COUNTS, native_matrix
+from renderapi.transform.leaf.affine_models import AffineModel
+from renderapi.transform.leaf.common import term_count
+from renderapi.transform.leaf.polynomial_models import Polynomial2DTransform, apply_polynomial
 from renderapi.transform.leaf.transform import Transform
 from renderapi.transform.leaf.utils import SERVER_CLASSES, load_leaf_json
 from renderapi.transform.transform import InterpolatedTransform, ReferenceTransform, TransformList
 
 Array = NDArray[np.float64]
 
-_AFFINE = str(AffineModel.className)
 _MATRIX = "matrix"
 # kinds of steps: the numbers are a text for the classes, an array for matrices, a list for polynomials
 AFFINE_KINDS = frozenset([_AFFINE, _MATRIX, *NATIVE_COUNTS])
@@ -90,8 +92,8 @@ class Chains:
         Shared transforms: a mapping from id, or a collection of documents with ``id`` or of objects with
         ``transformId``.
     nested_references : bool
-        Follow references inside shared transforms, as a server does when it reads a tile. When it stores tiles
-        it does not, and takes them for missing.
+        Follow references inside shared transforms, as a server does when it reads a tile. When it stores
+        tiles it does not, and takes them for missing.
     """
 
     def __init__(self, shared_transforms: Any = None, nested_references: bool = True) -> None:
@@ -241,7 +243,8 @@ class Chains:
             if isinstance(transform, ReferenceTransform):
                 chain = self._of_shared(transform.refId, path)
             elif isinstance(transform, (TransformList, list, tuple)):
-                chain = self._of_list(getattr(transform, "tforms", transform), path)
+                specs: Any = transform.tforms if isinstance(transform, TransformList) else transform
+                chain = self._of_list(specs, path)
             elif isinstance(transform, InterpolatedTransform):
                 a, b = (self._of_list([part], path) for part in (transform.a, transform.b))
                 chain = self._interpolated(a, b, transform.lambda_)

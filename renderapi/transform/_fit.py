@@ -6,6 +6,7 @@ gives another last bit. Parameters are m00, m01, m10, m11, m02, m12.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,7 +53,7 @@ def translation(p: Array, q: Array, w: Array | None) -> Parameters:
 
 def _rotation(p: Array, q: Array, w: Array | None, scale: bool) -> Parameters:
     pc, qc, x1, y1, x2, y2 = _centred(p, q, w)
-    # mpicbg adds the offset of the centres here; the sums mean the same with and without, in the last bits not
+    # mpicbg adds the offset of the centres here, which changes nothing but the last bits of the sums
     x2, y2 = x2 + (pc[0] - qc[0]), y2 + (pc[1] - qc[1])
     with np.errstate(divide="ignore", invalid="ignore"):
         if w is None:
@@ -111,9 +112,9 @@ def invert(m00: float, m01: float, m02: float, m10: float, m11: float, m12: floa
         If it is singular.
     """
     det = m00 * m11 - m01 * m10
-    if det == 0 or det != det:
+    if det == 0 or math.isnan(det):
         raise NotInvertibleError(
-            f"a transform with the linear part [[{m00}, {m01}], [{m10}, {m11}]] has no inverse: it is singular"
+            f"a transform with the linear part [[{m00}, {m01}], [{m10}, {m11}]] has no inverse"
         )
     return (
         m11 / det,

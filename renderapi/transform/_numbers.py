@@ -1,7 +1,7 @@
-"""Numbers in the data strings of transforms, read and written as Java reads and writes them.
+r"""Numbers in the data strings of transforms, read and written as Java reads and writes them.
 
 Java's ``Double.parseDouble`` and ``Float.parseFloat`` accept what Python's ``float`` refuses (``1f``,
-``0x1p0``) and refuse what it accepts (``1_0``, ``inf``); fields are separated by ``\\s+``, which is ASCII
+``0x1p0``) and refuse what it accepts (``1_0``, ``inf``); fields are separated by ``\s+``, which is ASCII
 white space only, and a leading blank makes an empty first field, which is no number.
 """
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
+from renderapi.utils import decodeBase64
 
 _fast_dumps: Callable[[list[float]], bytes] | None
 _fast_loads: Callable[[str], list[float]] | None
@@ -85,7 +86,16 @@ def _from_hexadecimal(field: str) -> tuple[float, Fraction]:
     return value, exact
 
 
-def parse_doubles(text: str) -> list[float]:
+def require_text(text: object) -> str:
+    """Give a data string, or raise SpecError if it is none."""
+    if not isinstance(text, str):
+        raise SpecError(
+            "no dataString defined" if text is None else f"the dataString {text!r:.100} is no text"
+        )
+    return text
+
+
+def parse_doubles(text: str | None) -> list[float]:
     """Read all numbers of a text that is separated by white space, as doubles.
 
     Raises
@@ -93,6 +103,7 @@ def parse_doubles(text: str) -> list[float]:
     SpecError
         If Java would refuse one of them.
     """
+    text = require_text(text)
     if _fast_loads is not None and "," not in text and "t" not in text:
         # plain JSON numbers are read in one go (the array refuses text, null and nested lists and makes
         # integers doubles); whatever is no JSON number, or is true, goes the slow way
@@ -101,6 +112,23 @@ def parse_doubles(text: str) -> list[float]:
         except (ValueError, TypeError):
             pass
     return [parse_double(field) for field in split_fields(text)] or [parse_double("")]
+
+
+def parse_block(field: str, count: int) -> NDArray[np.float64]:
+    """Read a base64 block of doubles (`renderapi.utils.decodeBase64`).
+
+    Raises
+    ------
+    SpecError
+        If it cannot be decoded, or holds another number of doubles.
+    """
+    try:
+        values = np.asarray(decodeBase64(field), dtype=np.float64)
+    except ValueError as error:
+        raise SpecError(f"a base64 block cannot be decoded: {error}") from error
+    if values.size != count:
+        raise SpecError(f"a base64 block should hold {count} numbers, it holds {values.size}")
+    return values
 
 
 def parse_integer(field: str) -> int:
@@ -118,7 +146,7 @@ def parse_float32(field: str) -> float:
     """
     value = parse_double(field)
     size = abs(value)
-    if value != value or size > _FLOAT32_OVERFLOW:
+    if math.isnan(value) or size > _FLOAT32_OVERFLOW:
         return value * float("inf")
     if size == _FLOAT32_OVERFLOW:
         return math.copysign(_FLOAT32_MAX if abs(_exact(field)) < size else float("inf"), value)
@@ -140,9 +168,10 @@ def _exact(field: str) -> Fraction:
     return Fraction(decimal[1]) if decimal else _from_hexadecimal(field)[1]
 
 
-def parse_floats32(fields: Sequence[str]) -> list[float]:
-    """Read several numbers as ``Float.parseFloat``."""
-    return [parse_float32(field) for field in fields]
+def parse_native(text: str | None, count: int) -> list[float] | None:
+    """Read `count` numbers as ``Float.parseFloat``; None if there is another number of fields."""
+    fields = split_fields(require_text(text))
+    return [parse_float32(field) for field in fields] if len(fields) == count else None
 
 
 def parse_rows(texts: Sequence[str], count: int, single: bool = False) -> NDArray[np.float64]:

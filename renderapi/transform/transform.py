@@ -101,7 +101,7 @@ class TransformList(_Composite):
 
     def __init__(
         self,
-        tforms: list[Any] | None = None,
+        tforms: list[Any] | tuple[Any, ...] | None = None,
         transformId: str | None = None,
         json: dict[str, Any] | None = None,
     ) -> None:
@@ -272,7 +272,8 @@ class InterpolatedTransform(_Composite):
         return self.a, self.b, self.lambda_
 
     def __repr__(self) -> str:
-        return f"InterpolatedTransform(a={self.a!r}, b={self.b!r}, lambda_={self.lambda_!r}{self._annotations()})"
+        parts = f"a={self.a!r}, b={self.b!r}, lambda_={self.lambda_!r}"
+        return f"InterpolatedTransform({parts}{self._annotations()})"
 
 
 class ReferenceTransform(_Composite):

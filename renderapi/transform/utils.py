@@ -50,8 +50,8 @@ def resolve_references(transforms: Iterable[Any], reference_tforms: Any = None) 
     Returns
     -------
     list
-        Leaf and interpolated transforms in the order in which they are applied. Interpolated transforms that hold
-        references are replaced by new ones that do not.
+        Leaf and interpolated transforms in the order in which they are applied. Interpolated transforms
+        that hold references are replaced by new ones that do not.
 
     Raises
     ------

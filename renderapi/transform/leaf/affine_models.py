@@ -7,14 +7,31 @@ points follow. ``M00`` ... ``B1`` are what was given, and count only when `Affin
 from __future__ import annotations
 
 import logging
-import math
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from renderapi.errors import ConversionError, EstimationError, SpecError
 from renderapi.transform import _fit, _numbers
+from renderapi.transform._native import (
+    AFFINE as _AFFINE,
+)
+from renderapi.transform._native import (
+    NATIVE_COUNTS,
+    native_matrix,
+    native_numbers,
+)
+from renderapi.transform._native import (
+    RIGID as _RIGID,
+)
+from renderapi.transform._native import (
+    SIMILARITY as _SIMILARITY,
+)
+from renderapi.transform._native import (
+    TRANSLATION as _TRANSLATION,
+)
 from renderapi.transform.leaf.common import (
     as_points,
     blocks,
@@ -33,27 +50,7 @@ logger.addHandler(NullHandler())
 
 __all__ = ["AffineModel", "RigidModel", "SimilarityModel", "TranslationModel"]
 
-_AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
-_TRANSLATION = "mpicbg.trakem2.transform.TranslationModel2D"
-_RIGID = "mpicbg.trakem2.transform.RigidModel2D"
-_SIMILARITY = "mpicbg.trakem2.transform.SimilarityModel2D"
-# numbers in the data strings of the classes that have a format of their own; Java reads them as float32
-NATIVE_COUNTS = {_TRANSLATION: 2, _RIGID: 3, _SIMILARITY: 4}
-
-_fill_matrix = struct.Struct("9d").pack_into
-
-
-def native_matrix(className: str, numbers: list[float]) -> tuple[float, float, float, float, float, float]:
-    """Give m00, m01, m10, m11, b0, b1 of the float32 numbers of a translation, rigid or similarity model."""
-    if className == _TRANSLATION:
-        return 1.0, 0.0, 0.0, 1.0, numbers[0], numbers[1]
-    if className == _RIGID:
-        if not math.isfinite(numbers[0]):
-            return math.nan, math.nan, math.nan, math.nan, numbers[1], numbers[2]
-        cos, sin = math.cos(numbers[0]), math.sin(numbers[0])
-        return cos, -sin, sin, cos, numbers[1], numbers[2]
-    cos, sin = numbers[0], numbers[1]
-    return cos, -sin, sin, cos, numbers[2], numbers[3]
+_fill_matrix: Callable[..., None] = struct.Struct("9d").pack_into
 
 
 class AffineModel(Transform):
@@ -81,9 +78,10 @@ class AffineModel(Transform):
     M : (3, 3) float64 array
         The transform. It may be edited in place.
     className : str
-        Class that `to_dict` writes. What was read as Translation, Rigid or Similarity is written back in its own
-        class and format as long as that says exactly what `M` says, as AffineModel2D with six numbers otherwise.
-        New and estimated models are AffineModel2D.
+        Class that `to_dict` writes. What was read as Translation, Rigid or Similarity is written back in
+        its own
+        class and format as long as that says exactly what `M` says, as AffineModel2D with six numbers
+        otherwise. New and estimated models are AffineModel2D.
 
     Raises
     ------
@@ -93,7 +91,7 @@ class AffineModel(Transform):
         If a parameter is no number.
     """
 
-    className = _AFFINE
+    className: str = _AFFINE
     M: NDArray[np.float64]
 
     def __init__(
@@ -151,7 +149,8 @@ class AffineModel(Transform):
         Parameters
         ----------
         d : dict
-            Document of an AffineModel2D, TranslationModel2D, RigidModel2D or SimilarityModel2D; it is not changed.
+            Document of an AffineModel2D, TranslationModel2D, RigidModel2D or SimilarityModel2D; it is
+            not changed.
 
         Raises
         ------
@@ -166,63 +165,46 @@ class AffineModel(Transform):
 
         Six numbers ``M00 M10 M01 M11 B0 B1``, or those of the class that the transform was read as.
         """
-        return self._native_text() or self._text()
-
-    @dataString.setter
-    def dataString(self, text: str) -> None:
-        self._parse(text)
-
-    def _text(self) -> str:
+        if self.className in NATIVE_COUNTS:
+            numbers = self._native_numbers()
+            if numbers is not None:
+                return _numbers.format_floats32(numbers)
         (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()
         return _numbers.format_doubles([m00, m10, m01, m11, b0, b1])
 
+    @dataString.setter
+    def dataString(self, text: str | None) -> None:
+        self._parse(text)
+
     def _parse(self, text: Any) -> None:
         self.__dict__.pop("_native", None)
-        if not isinstance(text, str):
-            raise self._refusal("no dataString defined" if text is None else f"{text!r:.100} is no text")
-        count = NATIVE_COUNTS.get(self.className) if self.className != _AFFINE else None  # type: ignore[arg-type]
-        numbers: list[float] = []
         try:
-            if count is not None:
-                fields = _numbers.split_fields(text)
-                if len(fields) == count:
-                    numbers = _numbers.parse_floats32(fields)
-            values = numbers or _numbers.parse_doubles(text)
+            if self.className in NATIVE_COUNTS:
+                numbers = _numbers.parse_native(text, NATIVE_COUNTS[self.className])
+                if numbers is not None:
+                    self.M00, self.M01, self.M10, self.M11, self.B0, self.B1 = native_matrix(
+                        self.className, numbers
+                    )
+                    self.load_M()
+                    self._native = (self.className, self.M.tobytes(), numbers)
+                    return
+            values = _numbers.parse_doubles(text)
         except SpecError as error:
             raise self._refusal(error) from error
-        if numbers:
-            self.M00, self.M01, self.M10, self.M11, self.B0, self.B1 = native_matrix(
-                str(self.className), numbers
-            )
-        elif len(values) == 6:
-            self.M00, self.M10, self.M01, self.M11, self.B0, self.B1 = values
-        else:
-            wanted = "6 numbers are" if count is None else f"{count} numbers (or 6, as old clients wrote) are"
-            raise self._refusal(f"{wanted} needed, {len(values)} found")
+        if len(values) != 6:
+            count = NATIVE_COUNTS.get(self.className)
+            wanted = "6 numbers" if count is None else f"{count} numbers (or 6, as old clients wrote)"
+            raise self._refusal(f"{wanted} are needed, {len(values)} found")
+        self.M00, self.M10, self.M01, self.M11, self.B0, self.B1 = values
         self.load_M()
-        if numbers:
-            self._native = (self.className, self.M.tobytes(), numbers)
 
-    def _native_text(self) -> str | None:
-        # the text in the format of a class with a format of its own, None where that cannot say exactly what M says
-        count = NATIVE_COUNTS.get(self.className) if self.className != _AFFINE else None  # type: ignore[arg-type]
-        if count is None:
-            return None
+    def _native_numbers(self) -> list[float] | None:
+        # the numbers of a class with a format of its own, None where they cannot say exactly what M says
         native = self.__dict__.get("_native")
-        if native is None or native[0] != self.className or native[1] != self.M.tobytes():
-            (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()
-            if self.className == _TRANSLATION:
-                numbers = [b0, b1]
-            elif self.className == _SIMILARITY:
-                numbers = [m00, m10, b0, b1]
-            else:
-                numbers = [float(np.float32(math.atan2(m10, m00))), b0, b1]
-            exact = all(_numbers.is_float32(number) for number in numbers)
-            if not exact or native_matrix(str(self.className), numbers) != (m00, m01, m10, m11, b0, b1):
-                return None
-        else:
-            numbers = native[2]
-        return _numbers.format_floats32(numbers)
+        if native is not None and native[0] == self.className and native[1] == self.M.tobytes():
+            return list(native[2])
+        (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()
+        return native_numbers(self.className, (m00, m01, m10, m11, b0, b1))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the document of the transform.
@@ -234,7 +216,7 @@ class AffineModel(Transform):
             else the document had that this transform was read from.
         """
         className = self.className
-        if className != _AFFINE and className in NATIVE_COUNTS and self._native_text() is None:
+        if className in NATIVE_COUNTS and self._native_numbers() is None:
             className = _AFFINE
         d: dict[str, Any] = {"type": "leaf", "className": className, "dataString": self.dataString}
         if self.transformId is not None:
@@ -274,7 +256,7 @@ class AffineModel(Transform):
         Returns
         -------
         parameters : (6, 1) array
-            M00, M01, B0, M10, M11, B1.
+            M00, M01, M10, M11, B0, B1.
         residuals : (1,) array
             Sum of squared residuals (with `return_all`, like what follows).
         rank : int
@@ -290,14 +272,14 @@ class AffineModel(Transform):
         p, q, w = point_pairs(A, B, weights, 3, "an affine transform")
         m00, m01, m10, m11, b0, b1 = _fit.affine(p, q, w)
         _fit.require_spread(p, w, "an affine transform", line=True)
-        T = np.array([[m00], [m01], [b0], [m10], [m11], [b1]])
+        T = np.array([[m00], [m01], [m10], [m11], [b0], [b1]])
         if not np.isfinite(T).all():
             raise EstimationError("an affine transform cannot be estimated: the numbers are too large")
         if not return_all:
             return T
         design = np.column_stack([p, np.ones(len(p))])
         root = np.ones((len(p), 1)) if w is None else np.sqrt(w)[:, None]
-        residuals = root * (design @ T.reshape(2, 3).T - q)
+        residuals = root * (design @ np.array([[m00, m10], [m01, m11], [b0, b1]]) - q)
         # x and y make the same three columns each, so every singular value counts twice
         singular = np.repeat(np.linalg.svd(root * design, compute_uv=False), 2)
         rank = int((singular > singular[0] * np.finfo(float).eps * 2 * len(p)).sum())
@@ -325,18 +307,21 @@ class AffineModel(Transform):
         EstimationError
             If the points do not determine the transform.
         """
-        parameters = self.fit(A, B, **kwargs)
-        if isinstance(parameters, tuple):
-            parameters = parameters[0]
-        self._set_matrix(np.vstack([np.reshape(parameters, (2, 3)), [0.0, 0.0, 1.0]]))
+        fitted = self.fit(A, B, **kwargs)
+        parameters = np.asarray(fitted[0] if isinstance(fitted, tuple) else fitted, dtype=np.float64)
+        if parameters.size == 6:
+            m00, m01, m10, m11, b0, b1 = parameters.ravel().tolist()
+        else:
+            (m00, m01, b0), (m10, m11, b1) = parameters[:2].tolist()
+        self._set_parameters(m00, m01, m10, m11, b0, b1)
         return self.M if return_params else None
 
-    def _set_matrix(self, M: NDArray[np.float64]) -> None:
+    def _set_parameters(self, *parameters: float) -> None:
         # estimated parameters are double precision, which only the affine class can write
         if self.className in NATIVE_COUNTS:
             self.className = _AFFINE
-        (self.M00, self.M01, self.B0), (self.M10, self.M11, self.B1) = M[:2].tolist()
-        self.M = M
+        self.M00, self.M01, self.M10, self.M11, self.B0, self.B1 = parameters
+        self.load_M()
 
     def concatenate(self, model: AffineModel) -> AffineModel:
         """Give the transform that applies `model` first and this one then.
@@ -564,8 +549,7 @@ class TranslationModel(AffineModel):
         (3, 3) array or None
             `M`, if `return_params`.
         """
-        self._set_matrix(self.fit(src, dst, weights=weights))
-        return self.M if return_params else None
+        return super().estimate(src, dst, return_params, weights=weights)
 
 
 class RigidModel(AffineModel):
@@ -628,26 +612,6 @@ class RigidModel(AffineModel):
             )
         return M
 
-    def estimate(self, A: ArrayLike, B: ArrayLike, return_params: bool = True, **kwargs: Any) -> Any:
-        """Set this transform to the one fitted to point pairs.
-
-        Parameters
-        ----------
-        A, B : (N, 2) array
-            Points, and the points that they should be mapped to.
-        return_params : bool
-            Give the matrix.
-        **kwargs
-            As for `fit` (``weights=``).
-
-        Returns
-        -------
-        (3, 3) array or None
-            `M`, if `return_params`.
-        """
-        self._set_matrix(self.fit(A, B, **kwargs))
-        return self.M if return_params else None
-
 
 class SimilarityModel(RigidModel):
     """Similarity: an affine transform whose fit rotates, scales alike in x and y, and moves.
@@ -669,7 +633,7 @@ class SimilarityModel(RigidModel):
         super().__init__(*args, **kwargs)
 
     @staticmethod
-    def fit(
+    def fit(  # type: ignore[override]
         src: ArrayLike,
         dst: ArrayLike,
         rigid: bool = False,

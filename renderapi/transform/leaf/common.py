@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,6 +119,16 @@ def point_pairs(
             f"{model} cannot be estimated: weights must be positive or zero, and not all zero"
         )
     return p, q, w
+
+
+def polynomial_order(count: int) -> int:
+    """Give the order of a polynomial with `count` coefficients per coordinate, as Java computes it."""
+    return int(math.nextafter(math.sqrt(2 * count + 0.25) - 1.5, math.inf))
+
+
+def term_count(order: int) -> int:
+    """Give the number of terms of a polynomial in x and y: (order + 1)(order + 2) / 2."""
+    return (order + 1) * (order + 2) // 2
 
 
 def blocks(count: int, size: int) -> list[slice]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import ConversionError, EstimationError, RenderError, SpecError
-from renderapi.transform import _numbers
-from renderapi.transform.leaf.common import as_points, blocks, point_pairs
+from renderapi.transform import _numbers, _spline
+from renderapi.transform.leaf.common import as_points, point_pairs
 from renderapi.transform.leaf.transform import Transform
 from renderapi.utils import NullHandler, decodeBase64, encodeBase64
 
@@ -21,34 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
-__all__ = ["RenderError", "ThinPlateSplineTransform"]
-
-# points evaluated at once: kernels of a block and of a few hundred landmarks stay in the cache
-_BLOCK = 512
-
-
-def _kernel(x: Array, y: Array, src: Array) -> Array:
-    """Give r^2 log r between landmarks (2, L) and points x, y (n,), as (L, n)."""
-    dx = x - src[0][:, None]
-    dy = y - src[1][:, None]
-    dx *= dx
-    dy *= dy
-    dx += dy
-    r = np.sqrt(dx, out=dx)
-    near = r <= 1e-8
-    if near.any():
-        r[near] = 1.0  # log 1 = 0
-    log = np.log(r, out=dy)
-    r *= r
-    r *= log
-    return r
-
-
-def _weighted_sums(kernel: Array, weights: Array) -> tuple[Array, Array]:
-    # over the landmarks in their order: numpy adds the rows of an outer axis one after the other
-    return np.add.reduce(kernel * weights[0][:, None], axis=0), np.add.reduce(
-        kernel * weights[1][:, None], axis=0
-    )
+__all__ = ["RenderError", "ThinPlateSplineTransform", "decodeBase64"]
 
 
 class ThinPlateSplineTransform(Transform):
@@ -57,8 +30,8 @@ class ThinPlateSplineTransform(Transform):
     Parameters
     ----------
     dataString : str, optional
-        ``ThinPlateSplineR2LogR``, number of dimensions, number of landmarks, and two base64 blocks: the affine part
-        (or ``null``), then landmarks and weights.
+        ``ThinPlateSplineR2LogR``, number of dimensions, number of landmarks, and two base64 blocks: the
+        affine part (or ``null``), then landmarks and weights.
     json : dict, optional
         Document to read.
     transformId : str, optional
@@ -126,17 +99,15 @@ class ThinPlateSplineTransform(Transform):
         self._parse(self._read(d))
 
     def _parse(self, text: Any) -> None:
-        if not isinstance(text, str):
-            raise self._refusal("no dataString defined" if text is None else f"{text!r:.100} is no text")
         try:
-            fields = _numbers.split_fields(text)
+            fields = _numbers.split_fields(_numbers.require_text(text))
             if len(fields) != 5:
                 raise SpecError(f"5 fields are needed, {len(fields)} found")
             ndims, count = _numbers.parse_integer(fields[1]), _numbers.parse_integer(fields[2])
             if ndims != 2 or count < 1:
                 raise SpecError(f"{count} landmarks of {ndims} dimensions")
-            affine = None if fields[3] == "null" else _block(fields[3], 6, "affine part")
-            values = _block(fields[4], 4 * count, "landmarks and weights")
+            affine = None if fields[3] == "null" else _numbers.parse_block(fields[3], 6)
+            values = _numbers.parse_block(fields[4], 4 * count)
         except SpecError as error:
             raise self._refusal(error) from error
         self.ndims, self.nLm = ndims, count
@@ -150,18 +121,18 @@ class ThinPlateSplineTransform(Transform):
         """Parameters as text, exact to the last bit; None while there are none."""
         if getattr(self, "srcPts", None) is None:
             return None
-        a_mtx, b_vec = getattr(self, "aMtx", None), getattr(self, "bVec", None)
+        linear, translation = self._affine_part()
         affine = "null"
-        if a_mtx is not None or b_vec is not None:
-            a = np.zeros(4) if a_mtx is None else np.ravel(a_mtx)
-            b = np.zeros(2) if b_vec is None else np.ravel(b_vec)
-            affine = encodeBase64(np.concatenate([a, b]))
+        if linear is not None or translation.any():
+            affine = encodeBase64(
+                np.concatenate([np.zeros(4) if linear is None else linear.ravel(), translation])
+            )
         src = np.asarray(self.srcPts, dtype=np.float64)
         block = encodeBase64(np.concatenate([src.T.ravel(), np.ravel(self.dMtxDat)]))
         return f"ThinPlateSplineR2LogR {self.ndims} {self.nLm} {affine} {block}"
 
     @dataString.setter
-    def dataString(self, text: str) -> None:
+    def dataString(self, text: str | None) -> None:
         self._parse(text)
 
     @staticmethod
@@ -192,28 +163,7 @@ class ThinPlateSplineTransform(Transform):
             If there is no such spline.
         """
         p, q, _ = point_pairs(A, B, None, 3 if computeAffine else 1, "a thin plate spline")
-        if not computeAffine:
-            weights = _solve(_kernel(p[:, 0], p[:, 1], p.T), q - p)
-            return np.ascontiguousarray(weights.T), None, None
-        # centred and scaled: at stage coordinates the system cannot be solved as it stands
-        centre = p.mean(axis=0)
-        size = float(np.abs(p - centre).max())
-        if size == 0:
-            raise EstimationError("a thin plate spline cannot be estimated: all landmarks are the same")
-        n = (p - centre) / size
-        count = len(n)
-        system = np.zeros((count + 3, count + 3))
-        system[:count, :count] = _kernel(n[:, 0], n[:, 1], n.T)
-        system[:count, count:] = np.column_stack([n, np.ones(count)])
-        system[count:, :count] = system[:count, count:].T
-        shift = (q - p).mean(axis=0)
-        solution = _solve(system, np.vstack([q - p - shift, np.zeros((3, 2))]))
-        scaled = solution[:count]
-        a_mtx = np.ascontiguousarray(solution[count : count + 2].T) / size
-        # G(size rho) = size^2 (G(rho) + rho^2 log size); the weights add up to nothing over 1, x, y,
-        # so that the second term is a constant
-        b_vec = solution[count + 2] + shift - np.log(size) * ((n * n).sum(axis=1) @ scaled) - a_mtx @ centre
-        return np.ascontiguousarray(scaled.T) / size**2, a_mtx, b_vec
+        return _spline.fit(p, q, computeAffine)
 
     def estimate(self, A: ArrayLike, B: ArrayLike, computeAffine: bool = True) -> None:
         """Set this transform to the spline that maps points exactly.
@@ -241,6 +191,12 @@ class ThinPlateSplineTransform(Transform):
             return None
         return np.asarray(src, dtype=np.float64), np.asarray(weights, dtype=np.float64)
 
+    def _affine_part(self) -> tuple[Array | None, Array]:
+        # linear part or None, and translation; all of it may be missing in a transform made by hand
+        a_mtx, b_vec = getattr(self, "aMtx", None), getattr(self, "bVec", None)
+        linear = None if a_mtx is None else np.asarray(a_mtx, dtype=np.float64)
+        return linear, np.zeros(2) if b_vec is None else np.asarray(b_vec, dtype=np.float64).ravel()
+
     def computeDeformationContribution(self, points: ArrayLike) -> Array:
         """Give the part of the displacement that is not affine.
 
@@ -255,13 +211,8 @@ class ThinPlateSplineTransform(Transform):
             Sums over the landmarks of weight times r^2 log r.
         """
         p = as_points(points)
-        out = np.zeros(p.shape)
         landmarks = self._landmarks()
-        if landmarks is not None:
-            for part in blocks(len(p), _BLOCK):
-                x, y = np.ascontiguousarray(p[part].T)
-                out[part, 0], out[part, 1] = _weighted_sums(_kernel(x, y, landmarks[0]), landmarks[1])
-        return out
+        return np.zeros(p.shape) if landmarks is None else _spline.deformation(p, *landmarks)
 
     def tform(self, points: ArrayLike) -> Array:
         """Map points.
@@ -283,20 +234,12 @@ class ThinPlateSplineTransform(Transform):
         """
         p = as_points(points)
         out = self.computeDeformationContribution(p)
-        a_mtx, b_vec = getattr(self, "aMtx", None), getattr(self, "bVec", None)
-        (a00, a01), (a10, a11) = (
-            ((0.0, 0.0), (0.0, 0.0)) if a_mtx is None else np.asarray(a_mtx, float).tolist()
-        )
-        b0, b1 = (0.0, 0.0) if b_vec is None else np.asarray(b_vec, float).tolist()
-        x, y = p[:, 0], p[:, 1]
-        if a_mtx is None:
-            out[:, 0] += b0 + x
-            out[:, 1] += b1 + y
-            return out
-        for column, (ax, ay, b) in enumerate([(a00, a01, b0), (a10, a11, b1)]):
-            out[:, column] += ax * x
-            out[:, column] += ay * y
-            out[:, column] += b + p[:, column]
+        linear, translation = self._affine_part()
+        for axis in (0, 1):
+            if linear is not None:
+                out[:, axis] += linear[axis, 0] * p[:, 0]
+                out[:, axis] += linear[axis, 1] * p[:, 1]
+            out[:, axis] += translation[axis] + p[:, axis]
         return out
 
     def apply(self, points: ArrayLike) -> Array:
@@ -315,21 +258,10 @@ class ThinPlateSplineTransform(Transform):
 
     def _jacobians(self, p: Array) -> Array:
         # (N, 2, 2) derivatives of the mapped points
-        a_mtx = getattr(self, "aMtx", None)
-        J = np.empty((len(p), 2, 2))
-        J[:] = np.eye(2) + (0.0 if a_mtx is None else np.asarray(a_mtx, float))
+        linear, _ = self._affine_part()
         landmarks = self._landmarks()
-        if landmarks is None:
-            return J
-        src, weights = landmarks
-        for part in blocks(len(p), _BLOCK):
-            dx, dy = (p[part, axis] - src[axis][:, None] for axis in (0, 1))
-            r2 = dx * dx + dy * dy
-            # gradient of r^2 log r is (2 log r + 1) times the difference, and 0 at the landmark
-            slope = np.log(np.where(r2 > 1e-16, r2, 1.0)) + 1.0
-            for axis, difference in enumerate((dx, dy)):
-                J[part, :, axis] += (weights @ (slope * difference)).T
-        return J
+        constant = np.eye(2) if linear is None else np.eye(2) + linear
+        return constant + (np.zeros((len(p), 2, 2)) if landmarks is None else _spline.gradient(p, *landmarks))
 
     def gradient_descent(
         self, pts: ArrayLike, gamma: float = 1.0, precision: float = 0.0001, max_iters: int = 1000
@@ -359,58 +291,55 @@ class ThinPlateSplineTransform(Transform):
         """
         target = as_points(pts)
         guess = self._initial_guess(target)
-        step_size = np.full(len(target), float(gamma))
         residual = target - self.tform(guess)
         distance = np.hypot(*residual.T)
+        factor = np.full(len(target), float(gamma))
         # well below the precision asked for, but not below what coordinates of that size can tell
-        goal = np.minimum(precision, 1e-9) + 8 * np.finfo(float).eps * np.abs(target).max(axis=1, initial=1.0)
+        size = np.maximum(np.abs(target), np.abs(guess)).max(axis=1, initial=1.0)
+        goal = np.minimum(precision, np.maximum(1e-9, 64 * np.finfo(float).eps * size))
         for _ in range(max_iters):
-            open_ = np.flatnonzero(~(distance <= goal) & (step_size > 1e-6))
-            if not len(open_):
+            rows = np.flatnonzero(~(distance <= goal) & (factor > 1e-6))
+            if not len(rows):
                 break
-            J = self._jacobians(guess[open_])
-            det = J[:, 0, 0] * J[:, 1, 1] - J[:, 0, 1] * J[:, 1, 0]
-            rx, ry = residual[open_].T
+            J = self._jacobians(guess[rows])
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                step = np.column_stack(
-                    [(J[:, 1, 1] * rx - J[:, 0, 1] * ry) / det, (J[:, 0, 0] * ry - J[:, 1, 0] * rx) / det]
-                )
-                trial = guess[open_] + step_size[open_, None] * step
-                left = target[open_] - self.tform(trial)
+                det = J[:, 0, 0] * J[:, 1, 1] - J[:, 0, 1] * J[:, 1, 0]
+                rx, ry = residual[rows].T
+                step_x = (J[:, 1, 1] * rx - J[:, 0, 1] * ry) / det
+                step_y = (J[:, 0, 0] * ry - J[:, 1, 0] * rx) / det
+                trial = guess[rows] + factor[rows, None] * np.column_stack([step_x, step_y])
+                left = target[rows] - self.tform(trial)
                 reached = np.hypot(*left.T)
-            better = reached < distance[open_]
-            taken = open_[better]
+            better = reached < distance[rows]
+            taken = rows[better]
             guess[taken], residual[taken], distance[taken] = trial[better], left[better], reached[better]
-            step_size[taken] = np.minimum(1.0, 2 * step_size[taken])
-            step_size[open_[~better]] /= 2
-        bad = ~(distance <= precision)
-        if bad.any():
-            worst = int(np.argmax(np.where(np.isfinite(distance), distance, np.inf)))
-            x, y = target[worst]
+            factor[taken] = np.minimum(1.0, 2 * factor[taken])
+            factor[rows[~better]] /= 2
+        missed = ~(distance <= precision)
+        if missed.any():
+            worst = int(np.argmax(np.where(missed, np.nan_to_num(distance, nan=np.inf), -1.0)))
             raise EstimationError(
-                f"{int(bad.sum())} of {len(target)} points cannot be mapped backwards through the thin plate spline "
-                f"to {precision} px in {max_iters} iterations; the worst, ({x}, {y}), is missed by {distance[worst]} px"
+                f"{int(missed.sum())} of {len(target)} points cannot be mapped backwards through the thin "
+                f"plate spline to {precision} px in {max_iters} iterations; the worst, "
+                f"{tuple(target[worst].tolist())}, is missed by {distance[worst]} px"
             )
         return guess
 
     def _initial_guess(self, target: Array) -> Array:
-        # what the affine part alone would give, where it has an inverse
-        a_mtx, b_vec = getattr(self, "aMtx", None), getattr(self, "bVec", None)
-        linear = np.eye(2) + (0.0 if a_mtx is None else np.asarray(a_mtx, float))
-        shift = np.zeros(2) if b_vec is None else np.asarray(b_vec, float)
+        # the best of: the point itself, the inverse of the affine part, the landmark that is mapped closest
+        linear, translation = self._affine_part()
         candidates = [target.copy()]
-        if abs(np.linalg.det(linear)) > 1e-12 * np.abs(linear).max() ** 2:
-            candidates.append(np.linalg.solve(linear, (target - shift).T).T)
+        if linear is not None:
+            whole = np.eye(2) + linear
+            if abs(np.linalg.det(whole)) > 1e-12 * np.abs(whole).max() ** 2:
+                solved: Array = np.linalg.solve(whole, (target - translation).T).astype(
+                    np.float64, copy=False
+                )
+                candidates.append(solved.T)
         landmarks = self._landmarks()
         if landmarks is not None:
-            # and the landmark that is mapped closest
-            src = landmarks[0].T
-            mapped = self.tform(src)
-            nearest = np.empty(len(target), dtype=np.intp)
-            for part in blocks(len(target), _BLOCK):
-                gap = target[part, None, :] - mapped[None, :, :]
-                nearest[part] = np.argmin((gap * gap).sum(axis=2), axis=1)
-            candidates.append(src[nearest])
+            src = np.ascontiguousarray(landmarks[0].T)
+            candidates.append(src[_spline.nearest(target, self.tform(src))])
         best = candidates[0]
         missed = np.hypot(*(target - self.tform(best)).T)
         for candidate in candidates[1:]:
@@ -524,8 +453,8 @@ class ThinPlateSplineTransform(Transform):
             niter += 1
             if niter > max_iter:
                 raise EstimationError(
-                    f"no thin plate spline within {tol} px after {max_iter} rounds with {len(landmarks)} landmarks: "
-                    f"the worst of {len(src)} points is missed by {missed.max()} px"
+                    f"no thin plate spline within {tol} px after {max_iter} rounds with {len(landmarks)} "
+                    f"landmarks: the worst of {len(src)} points is missed by {missed.max()} px"
                 )
             worst = np.argsort(missed, kind="stable")[::-1][:nworst]
             worst = worst[missed[worst] > tol]
@@ -625,28 +554,3 @@ class ThinPlateSplineTransform(Transform):
         if self._landmarks() is None:
             return ""
         return f"{self.nLm} landmarks, {'no ' if getattr(self, 'aMtx', None) is None else ''}affine part"
-
-
-def _block(field: str, count: int, what: str) -> Array:
-    try:
-        values = np.asarray(decodeBase64(field), dtype=np.float64)
-    except ValueError as error:
-        raise SpecError(f"the block with the {what} cannot be decoded: {error}") from error
-    if values.size != count:
-        raise SpecError(f"the block with the {what} should hold {count} numbers, it holds {values.size}")
-    return values
-
-
-def _solve(system: Array, target: Array) -> Array:
-    try:
-        solution: Array = np.linalg.solve(system, target)
-    except np.linalg.LinAlgError as error:
-        raise EstimationError(
-            "a thin plate spline cannot be estimated: landmarks are the same or all on one line"
-        ) from error
-    error = np.abs(system @ solution - target).max()
-    if not error <= 1e-6 * max(1.0, np.abs(target).max()):
-        raise EstimationError(
-            "a thin plate spline cannot be estimated: landmarks are the same, nearly the same, or all on one line"
-        )
-    return solution

@@ -1,0 +1,114 @@
+"""Thin plate splines with the kernel G(r) = r^2 log r: evaluation, derivatives and fit on arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from renderapi.errors import EstimationError
+from renderapi.transform.leaf.common import blocks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+# points evaluated at once: kernels of a block and of a few hundred landmarks stay in the cache
+_BLOCK = 512
+
+
+def kernel(x: Array, y: Array, src: Array) -> Array:
+    """Give G of the distances between landmarks (2, L) and points x, y (n,), as (L, n)."""
+    dx = x - src[0][:, None]
+    dy = y - src[1][:, None]
+    dx *= dx
+    dy *= dy
+    dx += dy
+    r: Array = np.sqrt(dx, out=dx)
+    near = r <= 1e-8
+    if near.any():
+        r[near] = 1.0  # log 1 = 0
+    log = np.log(r, out=dy)
+    r *= r
+    r *= log
+    return r
+
+
+def deformation(points: Array, src: Array, weights: Array) -> Array:
+    """Give the sums of weights times G, (N, 2), at points (N, 2); landmarks and weights are (2, L)."""
+    out = np.zeros(points.shape)
+    for part in blocks(len(points), _BLOCK):
+        x, y = np.ascontiguousarray(points[part].T)
+        values = kernel(x, y, src)
+        for axis in (0, 1):
+            # over the landmarks in their order: numpy adds the rows of an outer axis one after the other
+            out[part, axis] = np.add.reduce(values * weights[axis][:, None], axis=0)
+    return out
+
+
+def gradient(points: Array, src: Array, weights: Array) -> Array:
+    """Give the derivatives of `deformation`, (N, 2, 2), by coordinate of the result and of the point."""
+    out = np.empty((len(points), 2, 2))
+    for part in blocks(len(points), _BLOCK):
+        dx, dy = (points[part, axis] - src[axis][:, None] for axis in (0, 1))
+        r2 = dx * dx + dy * dy
+        # the gradient of G is (2 log r + 1) times the difference, and 0 at the landmark
+        slope = np.log(np.where(r2 > 1e-16, r2, 1.0)) + 1.0
+        for axis, difference in enumerate((dx, dy)):
+            out[part, :, axis] = (weights @ (slope * difference)).T
+    return out
+
+
+def nearest(points: Array, candidates: Array) -> NDArray[np.intp]:
+    """Give the index of the closest of candidates (K, 2) for each of points (N, 2)."""
+    out = np.empty(len(points), dtype=np.intp)
+    for part in blocks(len(points), _BLOCK):
+        dx, dy = (points[part, axis, None] - candidates[:, axis] for axis in (0, 1))
+        out[part] = np.argmin(dx * dx + dy * dy, axis=1)
+    return out
+
+
+def fit(p: Array, q: Array, affine: bool) -> tuple[Array, Array | None, Array | None]:
+    """Find the spline that maps landmarks p to q, (N, 2) each: weights (2, N), linear part, translation.
+
+    Raises
+    ------
+    EstimationError
+        If there is none.
+    """
+    if not affine:
+        return np.ascontiguousarray(_solve(kernel(p[:, 0], p[:, 1], p.T), q - p).T), None, None
+    # centred and scaled: at stage coordinates the system cannot be solved as it stands
+    centre = p.mean(axis=0)
+    size = float(np.abs(p - centre).max())
+    if size == 0:
+        raise EstimationError("a thin plate spline cannot be estimated: all landmarks are the same")
+    n = (p - centre) / size
+    count = len(n)
+    system = np.zeros((count + 3, count + 3))
+    system[:count, :count] = kernel(n[:, 0], n[:, 1], n.T)
+    system[:count, count:] = np.column_stack([n, np.ones(count)])
+    system[count:, :count] = system[:count, count:].T
+    shift = (q - p).mean(axis=0)
+    solution = _solve(system, np.vstack([q - p - shift, np.zeros((3, 2))]))
+    weights = solution[:count]
+    linear = np.ascontiguousarray(solution[count : count + 2].T) / size
+    # G(size * rho) = size^2 (G(rho) + rho^2 log size); the weights add up to nothing over 1, x and y,
+    # so that the second term makes a constant
+    constant = np.log(size) * ((n * n).sum(axis=1) @ weights)
+    translation = solution[count + 2] + shift - constant - linear @ centre
+    return np.ascontiguousarray(weights.T) / size**2, linear, translation
+
+
+def _solve(system: Array, target: Array) -> Array:
+    try:
+        solution: Array = np.linalg.solve(system, target).astype(np.float64, copy=False)
+        missed = np.abs(system @ solution - target).max()
+    except np.linalg.LinAlgError:
+        missed = np.inf
+    if not missed <= 1e-6 * max(1.0, np.abs(target).max()):
+        raise EstimationError(
+            "a thin plate spline cannot be estimated: landmarks are (nearly) the same, or all on one line"
+        )
+    return solution

@@ -1,0 +1,306 @@
+"""The lens correction of TrakEM2: a polynomial of normalised monomials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from renderapi.errors import EstimationError, SpecError
+from renderapi.transform import _numbers
+from renderapi.transform.leaf.common import as_points, blocks, point_pairs, term_count
+from renderapi.transform.leaf.transform import Transform
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Array = NDArray[np.float64]
+
+__all__ = ["LensCorrection", "NonLinearCoordinateTransform", "NonLinearTransform"]
+
+
+class NonLinearCoordinateTransform(Transform):
+    """Lens correction of TrakEM2: a polynomial of normalised monomials.
+
+    x' and y' are sums over k of ``beta[k] * (term[k] - normMean[k]) / normVar[k]`` for the terms x, y,
+    x^2, xy, y^2, x^3, ..., and of ``beta[-1] * 100``.
+
+    Parameters
+    ----------
+    dataString : str, optional
+        dimension, length, beta (x and y of each term), normMean, normVar, width, height, separated by
+        single blanks.
+    json : dict, optional
+        Document to read.
+    transformId : str, optional
+        Id.
+    labels : list of str, optional
+        Labels.
+
+    Attributes
+    ----------
+    dimension : int
+        Order of the polynomial.
+    length : int
+        Number of terms, (dimension + 1)(dimension + 2) / 2.
+    beta : (length, 2) float64 array
+        Coefficients.
+    normMean, normVar : (length,) float64 array
+        What is subtracted from a term, and what it is divided by.
+    width, height : int
+        Size of the images that the correction was made from; unused in the mapping.
+    """
+
+    className = "mpicbg.trakem2.transform.NonLinearCoordinateTransform"
+    dimension: int
+    length: int
+    beta: Array
+    normMean: Array
+    normVar: Array
+    width: int
+    height: int
+
+    def __init__(
+        self,
+        dataString: str | None = None,
+        json: dict[str, Any] | None = None,
+        transformId: str | None = None,
+        labels: list[str] | None = None,
+    ) -> None:
+        if json is not None:
+            self.from_dict(json)
+            return
+        self.className = type(self).className
+        self.transformId = transformId
+        self.labels = labels
+        if dataString is not None:
+            self._parse(dataString)
+
+    def from_dict(self, d: dict[str, Any]) -> None:
+        """Take everything over from a document.
+
+        Parameters
+        ----------
+        d : dict
+            Document of a leaf transform; it is not changed.
+
+        Raises
+        ------
+        SpecError
+            If className or dataString is missing, or the latter does not have the format above.
+        """
+        self._parse(self._read(d))
+
+    def _parse(self, text: Any) -> None:
+        try:
+            # Java splits at every single blank here, so a double one makes a field that is no number
+            fields = _numbers.require_text(text).split(" ")
+            while fields and not fields[-1]:
+                fields.pop()
+            if len(fields) < 2:
+                raise SpecError("at least dimension and length are needed")
+            dimension, length = _numbers.parse_integer(fields[0]), _numbers.parse_integer(fields[1])
+            if len(fields) != 4 + 4 * length or length != term_count(dimension):
+                raise SpecError(
+                    f"dimension {dimension} needs length {term_count(dimension)} and "
+                    f"{4 + 4 * term_count(dimension)} fields, found length {length} and {len(fields)} fields"
+                )
+            values = np.array([_numbers.parse_double(field) for field in fields[2:-2]])
+            width, height = _numbers.parse_integer(fields[-2]), _numbers.parse_integer(fields[-1])
+        except SpecError as error:
+            raise self._refusal(error) from error
+        self.dimension, self.length, self.width, self.height = dimension, length, width, height
+        self.beta = values[: 2 * length].reshape(length, 2)
+        self.normMean = values[2 * length : 3 * length]
+        self.normVar = values[3 * length :]
+
+    @property
+    def dataString(self) -> str | None:
+        """Parameters as text, shortest that is read back as the same; None while there are none."""
+        if not hasattr(self, "beta"):
+            return None
+        numbers = np.concatenate(
+            [np.ravel(self.beta), np.ravel(self.normMean), np.ravel(self.normVar)], dtype=np.float64
+        )
+        text = _numbers.format_doubles(numbers.tolist())
+        return f"{self.dimension} {self.length} {text} {self.width} {self.height}"
+
+    @dataString.setter
+    def dataString(self, text: str | None) -> None:
+        self._parse(text)
+
+    def _expanded(self, x: Array, y: Array, mean: Any, var: Any) -> list[Array]:
+        # features in order, without the constant
+        xs: list[Any] = [1.0, x]
+        ys: list[Any] = [1.0, y]
+        for exponent in range(2, self.dimension + 1):
+            xs.append(np.power(x, float(exponent)))
+            ys.append(np.power(y, float(exponent)))
+        features: list[Array] = []
+        for i in range(1, self.dimension + 1):
+            for j in range(i, -1, -1):
+                k = len(features)
+                features.append((xs[j] * ys[i - j] - mean[k]) / var[k])
+        return features
+
+    def kernelExpand(
+        self, src: ArrayLike, normMean: ArrayLike | None = None, normVar: ArrayLike | None = None
+    ) -> Array:
+        """Give the normalised terms of points.
+
+        Parameters
+        ----------
+        src : (N, 2) array
+            Points x, y.
+        normMean, normVar : (length,) array, optional
+            What is subtracted and divided by; default: that of this transform.
+
+        Returns
+        -------
+        (N, length) array
+            The last column is 100.
+        """
+        x, y = as_points(src).T
+        mean = self.normMean if normMean is None else np.asarray(normMean, dtype=np.float64)
+        var = self.normVar if normVar is None else np.asarray(normVar, dtype=np.float64)
+        return np.column_stack([*self._expanded(x, y, mean, var), np.full(len(x), 100.0)])
+
+    def tform(self, src: ArrayLike) -> Array:
+        """Map points.
+
+        Parameters
+        ----------
+        src : (N, 2) array
+            Points x, y.
+
+        Returns
+        -------
+        (N, 2) array
+            The mapped points as render computes them (powers may differ in the last bit).
+
+        Raises
+        ------
+        ConversionError
+            If the points have another shape.
+        """
+        p = as_points(src)
+        beta = np.asarray(self.beta, dtype=np.float64).tolist()
+        mean = np.asarray(self.normMean, dtype=np.float64).tolist()
+        var = np.asarray(self.normVar, dtype=np.float64).tolist()
+        out = np.empty(p.shape)
+        for part in blocks(len(p), 4096):
+            x, y = np.ascontiguousarray(p[part].T)
+            sum_x, sum_y = np.zeros_like(x), np.zeros_like(y)
+            for feature, (bx, by) in zip([*self._expanded(x, y, mean, var), 100.0], beta):
+                sum_x += feature * bx
+                sum_y += feature * by
+            out[part, 0], out[part, 1] = sum_x, sum_y
+        return out
+
+    def fit(self, A: ArrayLike, B: ArrayLike, weights: ArrayLike | None = None) -> tuple[Array, Array, Array]:
+        """Fit coefficients of the dimension of this transform to point pairs by (weighted) least squares.
+
+        Parameters
+        ----------
+        A, B : (N, 2) array
+            Points, and the points that they should be mapped to; at least `length`.
+        weights : (N,) array, optional
+            Weight of each pair; default 1.
+
+        Returns
+        -------
+        beta : (length, 2) array
+        normMean, normVar : (length,) array
+            Means and standard deviations of the terms; the last entry, of the constant, is 100.
+
+        Raises
+        ------
+        EstimationError
+            If the points do not determine the coefficients.
+        """
+        dimension = getattr(self, "dimension", None)
+        if dimension is None:
+            raise EstimationError("the transform has no dimension yet: give estimate() one with ndim=")
+        length = term_count(dimension)
+        model = f"a lens correction of dimension {dimension}"
+        p, q, w = point_pairs(A, B, weights, length, model)
+        raw = self.kernelExpand(p, normMean=np.zeros(length), normVar=np.ones(length))
+        mean, var = raw.mean(axis=0), raw.std(axis=0)
+        mean[-1] = var[-1] = 100.0
+        if not var.all():
+            raise EstimationError(f"{model} cannot be estimated: all points have the same x or y")
+        design = self.kernelExpand(p, normMean=mean, normVar=var)
+        target = q
+        if w is not None:
+            root = np.sqrt(w)[:, None]
+            design, target = root * design, root * q
+        beta, _, rank, _ = np.linalg.lstsq(design, target, rcond=None)
+        if rank < length:
+            raise EstimationError(
+                f"{model} cannot be estimated: {len(p)} points determine only {rank} of {length} coefficients"
+            )
+        return np.asarray(beta, dtype=np.float64), mean, var
+
+    def estimate(
+        self,
+        A: ArrayLike,
+        B: ArrayLike,
+        ndim: int | None = None,
+        return_params: bool = True,
+        **kwargs: Any,
+    ) -> str | None:
+        """Set this transform to the one fitted to point pairs.
+
+        Parameters
+        ----------
+        A, B : (N, 2) array
+            Points, and the points that they should be mapped to.
+        ndim : int, optional
+            Dimension of the polynomial; default: that of this transform, or 5 (as TrakEM2) if it has
+            none yet.
+        return_params : bool
+            Give the data string.
+        **kwargs
+            As for `fit` (``weights=``).
+
+        Returns
+        -------
+        str or None
+            `dataString`, if `return_params`.
+
+        Raises
+        ------
+        EstimationError
+            If the points do not determine the coefficients.
+        """
+        before = getattr(self, "dimension", None)
+        dimension = ndim or before or 5
+        self.dimension = dimension
+        try:
+            self.beta, self.normMean, self.normVar = self.fit(A, B, **kwargs)
+        except EstimationError:
+            if before is None:
+                del self.dimension
+            else:
+                self.dimension = before
+            raise
+        self.length = term_count(dimension)
+        self.width, self.height = getattr(self, "width", 0), getattr(self, "height", 0)
+        return self.dataString if return_params else None
+
+    def _summary(self) -> str:
+        if not hasattr(self, "beta"):
+            return ""
+        return f"dimension={self.dimension}, width={self.width}, height={self.height}"
+
+
+class NonLinearTransform(NonLinearCoordinateTransform):
+    """Lens correction under another class name."""
+
+    className = "mpicbg.trakem2.transform.nonLinearTransform"
+
+
+class LensCorrection(NonLinearCoordinateTransform):
+    """Lens correction under the class name of TrakEM2's plugin, which a render server does not know."""
+
+    className = "lenscorrection.NonLinearTransform"
