@@ -202,33 +202,28 @@ def loads(content: bytes | bytearray | memoryview | str) -> Any:
 
 def split_list(content: bytes) -> list[bytes] | None:
     """Cut a JSON array into the bytes of its elements, or give None where that is not possible."""
-    parts = _split(content, list)
+    if _msgspec is None:
+        return None
+    parts = _split(content, list[_msgspec.Raw])  # type: ignore[name-defined]
+    # copies, because a Raw keeps the whole content in memory
     return None if parts is None else list(map(bytes, parts))
 
 
-def split_map(content: bytes) -> dict[str, Any] | None:
-    """Cut a JSON object into its values, or give None where that is not possible.
-
-    Returns
-    -------
-    dict or None
-        The values are views into `content`, which `split_map` and `bytes` take.
-    """
-    parts: dict[str, Any] | None = _split(content, dict)
-    return parts
-
-
-def _split(content: Any, container: type) -> Any:
+def split_maps(content: bytes) -> dict[str, dict[str, bytes]] | None:
+    """Cut a JSON object of objects into the bytes of their values, or give None where it is not one."""
     if _msgspec is None:
         return None
-    raw = _msgspec.Raw
-    wanted = list[raw] if container is list else dict[str, raw]  # type: ignore[valid-type]
+    parts = _split(content, dict[str, dict[str, _msgspec.Raw]])  # type: ignore[name-defined]
+    if parts is None:
+        return None
+    return {key: dict(zip(part, map(bytes, part.values()))) for key, part in parts.items()}
+
+
+def _split(content: bytes, kind: Any) -> Any:
     try:
-        if isinstance(content, bytes) and not content.isascii():
-            content.decode()  # msgspec does not look into the texts that it cuts out
-        return _msgspec.json.decode(content, type=wanted)
-    except (_msgspec.DecodeError, UnicodeDecodeError):
-        return None  # not that container, or not strict JSON: the caller decodes it as a whole
+        return _msgspec.json.decode(content, type=kind)  # type: ignore[union-attr]
+    except (_msgspec.DecodeError, UnicodeDecodeError):  # type: ignore[union-attr]
+        return None  # not of that kind, or not strict JSON: the caller decodes it as a whole
 
 
 def _refuse_nonfinite(obj: Any) -> None:

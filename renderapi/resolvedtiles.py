@@ -168,7 +168,7 @@ def _collection(tiles: list[dict[str, Any]], transforms: Iterable[Any]) -> dict[
         transform_id = document.get("id") or getattr(transform, "transformId", None)
         if not transform_id:
             raise SpecError(
-                f"shared transform {index} has no transformId, so that no tile can refer to it: {document!r:.200}"
+                f"shared transform {index} has no transformId, so no tile can refer to it: {document!r:.200}"
             )
         by_id[transform_id] = document
     return {"transformIdToSpecMap": by_id, "tileIdToSpecMap": by_tile}

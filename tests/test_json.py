@@ -307,29 +307,27 @@ class TestSplitting:
     def test_a_list_is_cut_into_its_documents(self):
         assert _json.split_list(b' [ {"a": 1} , [2, 3],"x",4 ] ') == [b'{"a": 1}', b"[2, 3]", b'"x"', b"4"]
 
-    def test_a_map_is_cut_into_its_values_down_to_any_depth(self):
-        parts = _json.split_map('{"é": {"t": [1, 2]}, "b": null}'.encode())
-        assert {key: bytes(part) for key, part in parts.items()} == {"é": b'{"t": [1, 2]}', "b": b"null"}
-        inner = _json.split_map(parts["é"])
-        assert _json.split_list(inner["t"]) == [b"1", b"2"]
+    def test_a_map_of_maps_is_cut_into_the_values_of_each(self):
+        parts = _json.split_maps('{"é": {"t": [1, 2], "u":null}, "b": {}}'.encode())
+        assert parts == {"é": {"t": b"[1, 2]", "u": b"null"}, "b": {}}
 
     @pytest.mark.parametrize("content", [b"", b"1", b"[1", b"[NaN]", b'["\xff"]', b'{"a":NaN}', b"nonsense"])
     def test_what_cannot_be_cut_is_left_to_the_caller(self, content):
         assert _json.split_list(content) is None
-        assert _json.split_map(content) is None
+        assert _json.split_maps(content) is None
 
     def test_only_the_right_container_is_cut(self):
         assert _json.split_list(b"{}") is None
-        assert _json.split_map(b"[]") is None
+        assert _json.split_maps(b"[]") is None
         assert _json.split_list(b"[]") == []
         assert _json.split_list('["é"]'.encode()) == ['"é"'.encode()]
-        assert _json.split_map(b"{}") == {}
+        assert _json.split_maps(b"{}") == {}
 
 
 def test_without_msgspec_nothing_is_cut(monkeypatch):
     monkeypatch.setattr(_json, "_msgspec", None)
     assert _json.split_list(b"[1]") is None
-    assert _json.split_map(b"{}") is None
+    assert _json.split_maps(b"{}") is None
 
 
 def test_the_module_works_where_the_fast_libraries_are_missing():
