@@ -221,6 +221,8 @@ def split_maps(content: bytes) -> dict[str, dict[str, bytes]] | None:
 
 def _split(content: bytes, kind: Any) -> Any:
     try:
+        if not content.isascii():
+            content.decode()  # msgspec does not look into the texts that it cuts out
         return _msgspec.json.decode(content, type=kind)  # type: ignore[union-attr]
     except (_msgspec.DecodeError, UnicodeDecodeError):  # type: ignore[union-attr]
         return None  # not of that kind, or not strict JSON: the caller decodes it as a whole
