@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
-from flask import Flask, Response, redirect, request, send_from_directory
+from flask import Flask, Response, current_app, redirect, request, send_from_directory
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter, Map, Rule, ValidationError
 
 from renderapi.errors import SpecError
 from renderapi.server import (
@@ -20,6 +21,7 @@ from renderapi.server import (
     hierarchical,
     images,
     layers,
+    layout_file,
     matches,
     stacks,
     tiles,
@@ -39,7 +41,7 @@ MAX_BODY = 1 << 30
 
 SERVICES: tuple[Service, ...] = (
     stacks.service,
-    layers.service,
+    layers.service,  # with the endpoints that layout_file and tiles add to it
     tiles.service,
     coordinates.service,
     matches.service,
@@ -116,6 +118,62 @@ class _EncodedPath:
         return self.application(environ, start_response)
 
 
+class _Rule(Rule):
+    # Flask answers OPTIONS itself where this is set
+    provide_automatic_options = True
+
+
+@cache
+def _routes() -> tuple[Map, dict[str, Callable[..., Response]]]:
+    """Make the rules and views of all endpoints; they are the same for every application."""
+    views: dict[str, Callable[..., Response]] = {}
+    rules = []
+    for service in SERVICES:
+        for number, endpoint in enumerate(service.endpoints):
+            name = f"{service.name}.{number}.{endpoint.handler.__name__}"
+            methods = [endpoint.method, "OPTIONS"]
+            rules.append(_Rule(BASE + _flask_rule(endpoint), endpoint=name, methods=methods))
+            views[name] = _view(endpoint)
+    pages: dict[str, Callable[..., Response]] = {
+        "/render-ws/view": lambda: redirect("/render-ws/view/index.html"),  # type: ignore[dict-item,return-value]
+        "/render-ws/view/": lambda: redirect("/render-ws/view/index.html"),  # type: ignore[dict-item,return-value]
+        "/render-ws/view/<path:name>": _page,
+        "/render-ws/swagger.json": lambda: Response(_description(), content_type=JSON),
+    }
+    for path, view in pages.items():
+        rules.append(_Rule(path, endpoint=path, methods=["GET", "OPTIONS"]))
+        views[path] = view
+    converters = {"text": _Text, "double": _Double, "int32": _Integer, "state": _State}
+    return Map(rules, converters=converters, strict_slashes=False, merge_slashes=False), views
+
+
+@cache
+def _description() -> bytes:
+    return swagger(BASE, SERVICES)
+
+
+def _page(name: str) -> Response:
+    return send_from_directory(Path(__file__).parent / "dashboard", unquote(name))
+
+
+class Application(Flask):
+    """A render-ws as a WSGI application, made by `create_app`."""
+
+    def __init__(self, server: Context, max_body: int) -> None:
+        super().__init__("renderapi.server", static_folder=None)
+        self.server = server
+        self.config["MAX_CONTENT_LENGTH"] = max_body
+        self.url_map, views = _routes()
+        self.view_functions.update(views)
+        self.wsgi_app = _EncodedPath(self.wsgi_app)  # type: ignore[method-assign]
+        self.register_error_handler(Refusal, _refused)
+        self.register_error_handler(HTTPException, _http_problem)
+        self.register_error_handler(SpecError, lambda problem: _refused(Refusal(400, str(problem))))
+        self.register_error_handler(UnicodeEncodeError, lambda problem: _refused(Refusal(400, str(problem))))
+        self.register_error_handler(Exception, _failed)
+        self.after_request(_cross_origin)
+
+
 def create_app(
     store: Store,
     *,
@@ -123,7 +181,7 @@ def create_app(
     max_body: int = MAX_BODY,
     properties: Mapping[str, str] | None = None,
     filter_lists: Mapping[str, list[dict[str, Any]]] | None = None,
-) -> Flask:
+) -> Application:
     """Build the application of a render-ws over a store.
 
     Parameters
@@ -141,37 +199,11 @@ def create_app(
 
     Returns
     -------
-    flask.Flask
+    Application
         A WSGI application, for any WSGI server.
     """
-    server = Context(
-        store,
-        tuple(Path(root).resolve() for root in image_roots),
-        dict(properties or {}),
-        dict(filter_lists or {}),
-    )
-    app = Flask("renderapi.server", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = max_body
-    app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = False
-    app.url_map.converters.update(text=_Text, double=_Double, int32=_Integer, state=_State)
-    app.wsgi_app = _EncodedPath(app.wsgi_app)  # type: ignore[method-assign]
-    for service in SERVICES:
-        for number, endpoint in enumerate(service.endpoints):
-            app.add_url_rule(
-                BASE + _flask_rule(endpoint),
-                f"{service.name}.{number}.{endpoint.handler.__name__}",
-                _view(server, endpoint),
-                methods=[endpoint.method],
-            )
-    _add_pages(app)
-    app.register_error_handler(Refusal, _refused)
-    app.register_error_handler(HTTPException, _http_problem)
-    app.register_error_handler(SpecError, lambda problem: _refused(Refusal(400, str(problem))))
-    app.register_error_handler(UnicodeEncodeError, lambda problem: _refused(Refusal(400, str(problem))))
-    app.register_error_handler(Exception, _failed)
-    app.after_request(_cross_origin)
-    return app
+    roots = tuple(Path(root).resolve() for root in image_roots)
+    return Application(Context(store, roots, dict(properties or {}), dict(filter_lists or {})), max_body)
 
 
 def _flask_rule(endpoint: Endpoint) -> str:
@@ -184,7 +216,7 @@ def _flask_rule(endpoint: Endpoint) -> str:
     return rule
 
 
-def _view(server: Context, endpoint: Endpoint) -> Callable[..., Response]:
+def _view(endpoint: Endpoint) -> Callable[..., Response]:
     """Make the Flask view: values out of path, query and body, then the handler, then its answer."""
 
     def view(**path: Any) -> Response:
@@ -196,6 +228,7 @@ def _view(server: Context, endpoint: Endpoint) -> Callable[..., Response]:
         _fold_names(path, endpoint)
         for name, value in path.items():
             values[f"path_{name}" if name in endpoint.query else name] = value
+        server = cast(Application, current_app).server
         return _response(endpoint.handler(server, **values))
 
     return view
@@ -276,14 +309,3 @@ def _cross_origin(response: Response) -> Response:
             response.headers.update(_PREFLIGHT)
     return response
 
-
-def _add_pages(app: Flask) -> None:
-    folder = Path(__file__).parent / "dashboard"
-
-    def page(name: str) -> Response:
-        return send_from_directory(folder, name)
-
-    app.add_url_rule("/render-ws/view", "view", lambda: redirect("/render-ws/view/index.html"))
-    app.add_url_rule("/render-ws/view/<path:name>", "page", lambda name: page(unquote(name)))
-    description = swagger(BASE, SERVICES)
-    app.add_url_rule("/render-ws/swagger.json", "swagger", lambda: Response(description, content_type=JSON))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from renderapi.errors import RenderError
+from renderapi.errors import SpecError
 from renderapi.server.documents import Document
 from renderapi.server.refusals import Refusal
 
@@ -29,9 +29,9 @@ def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None
     from renderapi.geometry import bounding_boxes
 
     try:
-        boxes = bounding_boxes(tiles, shared).tolist()
-    except (RenderError, ValueError) as problem:
-        raise Refusal(400, str(problem)) from problem
+        boxes = bounding_boxes(tiles, shared, nested_references=False).tolist()
+    except SpecError as problem:
+        raise Refusal(400, getattr(problem, "reason", None) or str(problem)) from problem
     for tile, box in zip(tiles, boxes):
         if "minX" in tile and "minY" in tile and "maxX" in tile and "maxY" in tile:
             tile["minX"], tile["minY"], tile["maxX"], tile["maxY"] = box

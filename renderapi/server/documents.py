@@ -292,7 +292,7 @@ class ResolvedTiles:
         """
         remaining = {ident: sorted(set(references(spec))) for ident, spec in self.transforms.items()}
         for tile in self.tiles:
-            missing = set()
+            missing: set[str] = set()
             for ident in references(tile["transforms"]):
                 missing.update(remaining.get(ident, (ident,)))
             if missing:

@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from renderapi import _json
+from renderapi.server.documents import Document
 from renderapi.server.endpoint import (
     COLLECTION,
     CREATED,
@@ -118,6 +119,19 @@ def _selected(server: Context, row: int, selection: Selection, columns: str) -> 
         for condition in selection.conditions
     ]
     return heapq.merge(*streams, key=_key)
+
+
+def select_documents(connection: sqlite3.Connection, row: int, selection: Selection) -> list[Document]:
+    """Give the selected pairs of a collection decoded, for few of them."""
+    return [
+        _json.loads(written(summary, points))
+        for condition in selection.conditions
+        for summary, points in connection.execute(
+            f"SELECT summary, matches FROM pair WHERE collection = :collection AND {condition} "  # noqa: S608
+            f"ORDER BY {_ORDER}",
+            {"collection": row, **selection.values},
+        )
+    ]
 
 
 def matches_answer(
@@ -344,7 +358,7 @@ def matches_of_object(
     collection: CollectionKey,
     groupId: str,
     id: str,
-    mergeCollection: list[str],  # noqa: A002
+    mergeCollection: list[str],
 ) -> Answer:
     """Give the matches of an object."""
     return matches_answer(server, collection, of_object(groupId, id), mergeCollection)
@@ -391,7 +405,7 @@ def delete_matches_between_objects(
 
 
 @service.delete(COLLECTION + "/group/{groupId}/id/{id}")
-def delete_matches_of_object(server: Context, collection: CollectionKey, groupId: str, id: str) -> Answer:  # noqa: A002
+def delete_matches_of_object(server: Context, collection: CollectionKey, groupId: str, id: str) -> Answer:
     """Delete the matches of an object."""
     return _delete(server, collection, of_object(groupId, id))
 

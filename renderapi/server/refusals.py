@@ -16,7 +16,7 @@ TILE_LIMIT = 50_001
 _NAME = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*", re.ASCII)
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 (it is an answer)
     """An answer with an error status; the message is the whole body, as plain text."""
 
     def __init__(self, status: int, message: str) -> None:

@@ -13,13 +13,14 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+import requests
 from waitress import wasyncore
 from waitress.server import create_server
 from waitress.task import ThreadedTaskDispatcher
 
 from renderapi.errors import RenderError
-from renderapi.server.app import MAX_BODY, create_app
+from renderapi.server.app import MAX_BODY, Application, create_app
+from renderapi.server.memory import MemoryAdapter
 from renderapi.server.store import Store
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Listener:
         Address of the application, with the port that was found.
     """
 
-    def __init__(self, app: Flask, host: str = "127.0.0.1", port: int = 0, max_body: int = MAX_BODY) -> None:
+    def __init__(self, app: Application, host: str = "127.0.0.1", port: int = 0, max_body: int = MAX_BODY) -> None:
         if host == "localhost":
             host = "127.0.0.1"
         self._workers = _Workers()
@@ -165,11 +166,11 @@ class BackgroundServer:
         Address for `renderapi.connect`.
     store : Store
         Its database.
-    app : flask.Flask
+    app : Application
         Its application.
     """
 
-    def __init__(self, store: Store, app: Flask, listener: Listener | None) -> None:
+    def __init__(self, store: Store, app: Application, listener: Listener | None) -> None:
         self.store = store
         self.app = app
         self._listener = listener
@@ -198,7 +199,16 @@ class BackgroundServer:
         """
         from renderapi.render import connect
 
+        if self._listener is None and settings.get("session") is None:
+            settings["session"] = self.session()
         return connect(url=self.url, owner=owner, project=project, **settings)
+
+    def session(self) -> requests.Session:
+        """Make a session whose requests to `url` arrive here, in whatever way this server is reached."""
+        session = requests.Session()
+        if self._listener is None:
+            session.mount(self.url, MemoryAdapter(self.app))
+        return session
 
     def shutdown(self) -> None:
         """Finish the requests under way, then close sockets, threads and database; safe to call again."""

@@ -417,7 +417,7 @@ def tile_ids(
     query = TileQuery(row, min_z=minZ, max_z=maxZ)
     rows = server.store.rows(
         f"SELECT tile_id FROM tile WHERE {query.where} ORDER BY tile_id", query.values, 50_000
-    )  # noqa: S608
+    )
 
     def content() -> Iterator[bytes]:
         start = b"["

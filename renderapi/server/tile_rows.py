@@ -92,11 +92,16 @@ class TileQuery:
         rows.sort(key=_by_id)
         return [TileRow._make(row) for row in rows]
 
+    def tile_ids(self, connection: sqlite3.Connection) -> list[str]:
+        """Give the ids of the tiles, ascending."""
+        query = f"SELECT tile_id FROM tile WHERE {self.where} ORDER BY tile_id"  # noqa: S608
+        return [tile_id for (tile_id,) in connection.execute(query, self.values)]
+
     def count(self, connection: sqlite3.Connection) -> int:
         """Count the tiles."""
         (number,) = connection.execute(
             f"SELECT count(*) FROM tile WHERE {self.where}", self.values
-        ).fetchone()  # noqa: S608
+        ).fetchone()
         return int(number)
 
     def tile_bounds(self, connection: sqlite3.Connection) -> list[Document]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from renderapi.server.boxes import derive_boxes
-from renderapi.server.documents import Document
-from renderapi.server.endpoint import Context, Service
+from renderapi.server.documents import Document, references, tile_spec, transform
+from renderapi.server.endpoint import OWNER, TEXT, Answer, Context, Service, decode, text_of
 from renderapi.server.refusals import Refusal
+from renderapi.server.resolving import SharedTransforms
+from renderapi.server.values import as_list, as_object
 
 service = Service("ValidationService", "Checking documents")
+
+_PACKAGE = "org.janelia.alignment"
 
 
 def check_tile(server: Context, tile: Document) -> None:
@@ -32,10 +38,9 @@ def check_images(server: Context, tile: Document) -> None:
         if not channel["mipmapLevels"]:
             raise Refusal(400, f"tile '{tile.get('tileId')}' does not contain any mipmapLevel elements")
         for image in channel["mipmapLevels"].values():
-            for part in ("image", "mask"):
-                url = image.get(f"{part}Url")
-                if url is not None:
-                    _check_file(server, f"{part}Url", url)
+            for part in ("imageUrl", "maskUrl"):
+                if part in image:
+                    _check_file(server, part, image[part])
 
 
 def _check_file(server: Context, name: str, url: str) -> None:
@@ -46,9 +51,9 @@ def _check_file(server: Context, name: str, url: str) -> None:
         if parts.scheme != "file":
             return
         path = Path(unquote(parts.path))
-    # what lies outside of the image folders is not even looked at, so that nothing is told about it
     try:
         resolved = path.resolve()
+        # what lies outside of the image folders is not looked at, so that nothing is told about it
         if not any(resolved.is_relative_to(root) for root in server.image_roots):
             raise Refusal(400, f"{name} file '{path}' is in none of the image folders of this server")
         if not resolved.is_file():
@@ -61,3 +66,82 @@ def _check_file(server: Context, name: str, url: str) -> None:
         raise Refusal(400, f"no read access for {name} file '{path}'") from None
     except (OSError, ValueError) as problem:
         raise Refusal(400, f"cannot find {name} file '{path}': {problem}") from None
+
+
+def _resolved(spec: Document, shared: SharedTransforms) -> list[Document]:
+    missing = sorted({ident for ident in references(spec) if ident not in shared.specs})
+    if missing:
+        raise Refusal(400, f"the following transform ids are not defined: [{', '.join(missing)}]")
+    return shared.flatten({"type": "list", "specList": [spec]}, spec.get("id", ""))
+
+
+def _render(server: Context, raw: Any) -> str:
+    parameters = as_object(raw, "render parameters")
+    if parameters is None:
+        raise Refusal(400, "there are no render parameters")
+    tiles = as_list(parameters.get("tileSpecs"), "tileSpecs", lambda item, _: tile_spec(item)) or []
+    for tile in tiles:
+        _check_any_tile(server, tile)
+    return f"[{', '.join(str(tile.get('tileId')) for tile in tiles)}]"
+
+
+def _check_any_tile(server: Context, tile: Document) -> None:
+    check_images(server, tile)
+    check_transforms(_resolved(tile["transforms"], SharedTransforms({})))
+
+
+def _tile(server: Context, raw: Any) -> str:
+    tile = tile_spec(raw)
+    _check_any_tile(server, tile)
+    return str(tile.get("tileId"))
+
+
+def _tile_array(server: Context, raw: Any) -> str:
+    tiles = as_list(raw, "tile specs", lambda item, _: tile_spec(item))
+    if tiles is None:
+        raise Refusal(400, "there are no tile specs")
+    for tile in tiles:
+        check_images(server, tile)
+    return f"[{', '.join(str(tile.get('tileId')) for tile in tiles)}]"
+
+
+def _transform(server: Context, raw: Any) -> str:
+    spec = transform(raw)
+    check_transforms(_resolved(spec, SharedTransforms({})))
+    return str(spec.get("id"))
+
+
+def _transform_array(server: Context, raw: Any) -> str:
+    specs = as_list(raw, "transform specs", lambda item, _: transform(item))
+    if specs is None:
+        raise Refusal(400, "there are no transform specs")
+    shared = SharedTransforms({spec["id"]: spec for spec in specs if "id" in spec})
+    for spec in specs:
+        check_transforms(_resolved(spec, shared))
+    return f"[{', '.join(str(spec.get('id')) for spec in specs)}]"
+
+
+def _declare(kind: str, class_name: str, check: Callable[[Context, Any], str], what: str) -> None:
+    def validate(server: Context, owner: str, body: str) -> Answer:
+        try:
+            value = check(server, decode(body.encode()))
+        except Refusal as refusal:
+            return text_of(
+                f"Failed to parse {class_name} from JSON text.  Specific error is: {refusal.message}\n", 400
+            )
+        return text_of(f"Successfully parsed {class_name} from JSON text.  Parsed value is: {value}.\n")
+
+    validate.__doc__ = f"Check {what}."
+    service.put(f"{OWNER}/validate-json/{kind}", takes="*/*", gives=TEXT)(validate)
+
+
+_declare("render", f"{_PACKAGE}.RenderParameters instance", _render, "render parameters")
+_declare("tile", f"{_PACKAGE}.spec.TileSpec instance", _tile, "a tile spec")
+_declare("tile-array", f"array of {_PACKAGE}.spec.TileSpec instances", _tile_array, "a list of tile specs")
+_declare("transform", f"{_PACKAGE}.spec.TransformSpec instance", _transform, "a transform")
+_declare(
+    "transform-array",
+    f"array of {_PACKAGE}.spec.TransformSpec instances",
+    _transform_array,
+    "a list of transforms, with references among them",
+)

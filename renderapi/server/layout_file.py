@@ -1,0 +1,133 @@
+"""Layout files: where each tile of a stack lies, as text, for stitching programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import request
+
+from renderapi import _json
+from renderapi.server import metadata
+from renderapi.server.documents import Document
+from renderapi.server.endpoint import STACK, TEXT, Answer, Context, enumeration
+from renderapi.server.layers import LAYER, Z_RANGE, service
+from renderapi.server.refusals import StackKey
+from renderapi.server.resolving import SharedTransforms, shared_transforms
+from renderapi.server.tile_rows import TileQuery, TileRow
+from renderapi.server.values import as_int, double_text
+
+KARSH, SCHEFFER = FORMATS = ("KARSH", "SCHEFFER")
+_FORMAT = {"format": enumeration(*FORMATS, default=KARSH)}
+_ORDER = {KARSH: "z, min_y, min_x", SCHEFFER: "z, tile_id"}
+_BATCH = 1000
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return "null"
+    return double_text(value) if isinstance(value, float) else str(value)
+
+
+def affine_words(flat: list[Document], layout: Document) -> list[str]:
+    """Give the numbers of a tile's last transform row by row, or the stage position if it is not affine."""
+    data = flat[-1].get("dataString", "").split() if flat and flat[-1]["type"] == "leaf" else []
+    if len(data) == 6:
+        return [data[place] for place in (0, 2, 4, 1, 3, 5)]
+    if len(data) > 6:
+        return [str(len(data)), *data]
+    return ["1.0", "0.0", _word(layout.get("stageX")), "0.0", "1.0", _word(layout.get("stageY"))]
+
+
+def _raw_path(tile: Document) -> str:
+    channels = tile.get("channels")
+    levels = channels[0]["mipmapLevels"] if channels else tile["mipmapLevels"]
+    return _word(next(iter(levels.values()), {}).get("imageUrl"))
+
+
+def karsh_line(tile: Document, flat: list[Document], stack_url: str) -> str:
+    """Write the line of a tile in the KARSH format."""
+    layout = tile.get("layout") or {}
+    words = [
+        _word(layout.get("sectionId")),
+        tile["tileId"],
+        *affine_words(flat, layout),
+        _word(layout.get("imageCol")),
+        _word(layout.get("imageRow")),
+        _word(layout.get("camera")),
+        _raw_path(tile),
+        _word(layout.get("temca")),
+        _word(layout.get("rotation")),
+        _word(tile.get("z")),
+        f"{stack_url}/tile/{tile['tileId']}/render-parameters",
+    ]
+    return "\t".join(words) + "\n"
+
+
+def scheffer_line(tile: Document, flat: list[Document]) -> str:
+    """Write the line of a tile in the SCHEFFER format."""
+    affine = " ".join(affine_words(flat, tile.get("layout") or {}))
+    width, height = (as_int(float(tile.get(key, -1))) for key in ("width", "height"))
+    return f"TRANSFORM '{_raw_path(tile)}' {affine} {width} {height}\n"
+
+
+def _header(stack: metadata.Stack) -> str:
+    bounds = stack.metadata.get("stats", {}).get("stackBounds")
+    if bounds is None:
+        return "BBOX \n"
+    return "BBOX " + " ".join(double_text(bounds[key]) for key in ("minX", "minY", "maxX", "maxY")) + "\n"
+
+
+def _layout(server: Context, key: StackKey, min_z: float | None, max_z: float | None, style: str) -> Answer:
+    with server.store.read() as connection:
+        row = metadata.content_row(connection, key)
+        stack = metadata.get(connection, key)
+    query = TileQuery(row, min_z=min_z, max_z=max_z)
+    batches = server.store.rows(
+        f"SELECT tile_id, refs, document FROM tile WHERE {query.where} ORDER BY {_ORDER[style]}",  # noqa: S608
+        query.values,
+        _BATCH,
+    )
+    base, stack_path, _ = request.base_url.partition(f"/stack/{key.stack}")
+
+    def content() -> Iterator[bytes]:
+        if style == SCHEFFER:
+            yield _header(stack).encode()
+        for batch in batches:
+            tiles = list(map(TileRow._make, batch))
+            with server.store.read() as connection:
+                shared = shared_transforms(connection, row, tiles)
+            yield "".join(_lines(tiles, shared, style, base + stack_path)).encode()
+
+    return Answer(content(), TEXT)
+
+
+def _lines(tiles: list[TileRow], shared: SharedTransforms, style: str, stack_url: str) -> Iterator[str]:
+    for tile in tiles:
+        document = _json.loads(tile.document)
+        flat = shared.flatten(document["transforms"], tile.tile_id)
+        yield karsh_line(document, flat, stack_url) if style == KARSH else scheffer_line(document, flat)
+
+
+@service.get(STACK + "/layoutFile", gives=TEXT, query={**Z_RANGE, **_FORMAT})
+def stack_layout_file(
+    server: Context,
+    stack: StackKey,
+    minZ: float | None,
+    maxZ: float | None,
+    format: str,
+) -> Answer:
+    """Write the layout of a stack."""
+    return _layout(server, stack, minZ, maxZ, format)
+
+
+@service.get(LAYER + "/layoutFile", gives=TEXT, query=_FORMAT)
+def layer_layout_file(server: Context, stack: StackKey, z: float, format: str) -> Answer:
+    """Write the layout of a layer."""
+    return _layout(server, stack, z, z, format)
+
+
+@service.get(STACK + "/zRange/{minZ:double},{maxZ:double}/layoutFile", gives=TEXT, query=_FORMAT)
+def range_layout_file(server: Context, stack: StackKey, minZ: float, maxZ: float, format: str) -> Answer:
+    """Write the layout of a range of layers."""
+    return _layout(server, stack, minZ, maxZ, format)

@@ -1,0 +1,234 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from renderapi import _json
+from renderapi.server.documents import ResolvedTiles, is_flat, tile_spec, transform
+from renderapi.server.metadata import stack_version
+from renderapi.server.refusals import MeaningRefusal, Refusal
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())
+
+
+def ordered(document):
+    """Give a document with the order of its keys as part of it."""
+    if isinstance(document, dict):
+        return [(key, ordered(value)) for key, value in document.items()]
+    if isinstance(document, list):
+        return [ordered(value) for value in document]
+    return document if isinstance(document, (str, type(None))) else (type(document), document)
+
+
+def test_a_tile_spec_of_the_original_is_kept_as_it_is():
+    assert ordered(tile_spec(GOLDEN["TileSpec_raw"])) == ordered(GOLDEN["TileSpec_raw"])
+
+
+def test_keys_are_brought_into_the_declared_order_and_unknown_ones_dropped():
+    golden = GOLDEN["TileSpec_raw"]
+
+    def shuffled(value):
+        if isinstance(value, dict):
+            return {"unknown": 1, **{key: shuffled(value[key]) for key in reversed(value)}}
+        return list(map(shuffled, value)) if isinstance(value, list) else value
+
+    sent = shuffled(golden)
+    for levels in (sent["mipmapLevels"], sent["channels"][0]["mipmapLevels"]):
+        del levels["unknown"]
+    sent["frameId"] = sent["mesh_cell_size"] = 5
+    assert ordered(tile_spec(sent)) == ordered(golden)
+
+
+def test_defaults_are_always_written():
+    assert tile_spec({"tileId": "a", "channels": [{}]}) == {
+        "tileId": "a",
+        "mipmapLevels": {},
+        "channels": [{"minIntensity": 0.0, "maxIntensity": 255.0, "mipmapLevels": {}}],
+        "transforms": {"type": "list", "specList": []},
+        "meshCellSize": 64.0,
+    }
+
+
+def test_nulls_are_left_out():
+    sent = {
+        "tileId": None, "layout": None, "groupId": None, "z": None, "width": "", "mipmapLevels": None,
+        "channels": None, "mipmapPathBuilder": None, "meshCellSize": None, "labels": None,
+    }  # fmt: skip
+    assert tile_spec(sent) == {
+        "mipmapLevels": {},
+        "transforms": {"type": "list", "specList": []},
+        "meshCellSize": 64.0,
+    }
+    assert tile_spec({"layout": {"sectionId": None, "stageX": "", "imageRow": ""}})["layout"] == {}
+    # an explicit null is stored as absent, unlike a range that is not given
+    assert tile_spec({"channels": [{"minIntensity": None}]})["channels"] == [
+        {"maxIntensity": 255.0, "mipmapLevels": {}}
+    ]
+
+
+def test_values_are_coerced_to_what_is_declared():
+    read = tile_spec(
+        {
+            "tileId": 5,
+            "layout": {"sectionId": 5, "imageCol": 1.7, "imageRow": "2", "stageX": 3, "pixelsize": "4.5"},
+            "groupId": 1.5,
+            "z": "1.5",
+            "minX": 1,
+            "meshCellSize": "32",
+            "mipmapLevels": {"10": {"imageUrl": 1}, "2": {"imageSliceNumber": "3"}, "-1": None, "0": {}},
+            "labels": ["b", 1, "b"],
+        }
+    )
+    assert ordered(read) == ordered(
+        {
+            "tileId": "5",
+            "layout": {"sectionId": "5", "imageRow": 2, "imageCol": 1, "stageX": 3.0, "pixelsize": 4.5},
+            "groupId": "1.5",
+            "z": 1.5,
+            "minX": 1.0,
+            "mipmapLevels": {"0": {}, "2": {"imageSliceNumber": 3}, "10": {"imageUrl": "1"}},
+            "transforms": {"type": "list", "specList": []},
+            "meshCellSize": 32.0,
+            "labels": ["b", "1"],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        {"0": {"imageUrl": "a"}},
+        {"0": {"imageUrl": "a", "maskUrl": "m"}},
+        {"0": {"imageUrl": "a", "imageLoaderType": "IMAGEJ_TIFF_STACK", "imageSliceNumber": 3}},
+        {"3": {"imageUrl": "a"}},
+        {},
+    ],
+)
+def test_usual_mipmaps_are_kept(levels):
+    assert tile_spec({"mipmapLevels": levels})["mipmapLevels"] == levels
+
+
+def test_the_usual_mipmap_keeps_known_keys_in_their_order():
+    read = tile_spec({"mipmapLevels": {"0": {"maskUrl": "m", "x": 1, "imageUrl": "a"}}})["mipmapLevels"]["0"]
+    assert list(read.items()) == [("imageUrl", "a"), ("maskUrl", "m")]
+    read = tile_spec({"mipmapLevels": {"0": {"maskUrl": "m", "imageUrl": "a"}}})["mipmapLevels"]["0"]
+    assert list(read) == ["imageUrl", "maskUrl"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        5,
+        [],
+        {"tileId": []},
+        {"z": "x"},
+        {"z": {}},
+        {"layout": []},
+        {"mipmapLevels": []},
+        {"mipmapLevels": {"a": {}}},
+        {"mipmapLevels": {"0": []}},
+        {"mipmapLevels": {"0": {"imageLoaderType": "OTHER"}}},
+        {"channels": {}},
+        {"channels": [None]},
+        {"labels": "a"},
+        {"transforms": []},
+        {"transforms": {"specList": []}},
+        {"transforms": {"type": "leaf"}},
+        {"transforms": {"type": "list", "specList": {}}},
+        {"transforms": {"type": "list", "specList": ["x"]}},
+        {"transforms": {"type": "list", "specList": [{"metaData": []}]}},
+        {"transforms": {"type": "list", "specList": [{"metaData": {"labels": "a"}}]}},
+    ],
+)
+def test_what_is_no_tile_spec_is_a_bad_request(sent):
+    with pytest.raises(Refusal) as refusal:
+        tile_spec(sent)
+    assert refusal.value.status == 400
+
+
+@pytest.mark.parametrize("kind", [{}, {"type": "leaf"}, {"type": "other"}, {"type": 5}, {"type": None}])
+def test_a_transform_of_unknown_type_is_a_leaf(kind):
+    assert transform({**kind, "id": 1, "className": "c", "dataString": 5, "refId": "x"}) == {
+        "type": "leaf", "id": "1", "className": "c", "dataString": "5",
+    }  # fmt: skip
+
+
+def test_only_labels_of_meta_data_survive():
+    assert transform({"metaData": {"labels": ["lens"], "other": 1}})["metaData"] == {"labels": ["lens"]}
+    assert transform({"metaData": {}}) == {"type": "leaf", "metaData": {}}
+    assert transform({"type": "ref"}) == {"type": "ref"}
+    assert transform({"type": "interpolated", "a": {}, "b": {}}) == {
+        "type": "interpolated", "a": {"type": "leaf"}, "b": {"type": "leaf"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"type": "list", "specList": [None]},
+        {"type": "interpolated", "a": {}},
+        {"type": "interpolated", "a": None, "b": {}},
+    ],
+)
+def test_null_parts_of_transforms_mean_nothing_to_the_server(sent):
+    with pytest.raises(MeaningRefusal) as refusal:
+        transform(sent)
+    assert refusal.value.status == 500
+
+
+def test_a_null_spec_names_its_list():
+    with pytest.raises(MeaningRefusal, match=r"list with id 'x'\.  Check for an extraneous comma"):
+        transform({"type": "list", "id": "x", "specList": [None]})
+
+
+@pytest.mark.parametrize(
+    "specs, flat",
+    [
+        ([], True),
+        ([{"type": "leaf", "metaData": {"labels": ["a"]}}], True),
+        ([{"type": "interpolated", "a": {"type": "leaf"}, "b": {"type": "leaf"}}], True),
+        ([{"type": "interpolated", "a": {"type": "leaf"}, "b": {"type": "ref"}}], False),
+        ([{"type": "list", "specList": []}], False),
+        ([{"type": "ref"}], False),
+    ],
+)
+def test_flat_lists_are_known(specs, flat):
+    assert is_flat({"type": "list", "specList": specs}) is flat
+    assert not is_flat({"type": "list", "id": "x", "specList": specs})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {"tileIdToSpecMap": []},
+        {"transformIdToSpecMap": []},
+        {"transformIdToSpecMap": {"a": {"className": "c"}}},
+        {"tileIdToSpecMap": {"a": {}}},
+        {"tileIdToSpecMap": {"a": None}},
+    ],
+)
+def test_bodies_that_are_no_resolved_tiles(body):
+    with pytest.raises(Refusal) as refusal:
+        ResolvedTiles(body)
+    assert refusal.value.status == 400
+
+
+def test_identity_comes_from_the_values_not_from_the_keys():
+    read = ResolvedTiles({"transformIdToSpecMap": {"k": {"id": "x"}}, "tileIdToSpecMap": {"k": {"tileId": "a"}}})
+    assert list(read.transforms) == ["x"]
+    assert [tile["tileId"] for tile in read.tiles] == ["a"]
+
+
+def test_a_stack_version_is_kept_as_posted():
+    golden = GOLDEN["StackMetaData_LOADING"]["currentVersion"]
+    assert ordered(stack_version({**dict(reversed(golden.items())), "x": 1})) == ordered(golden)
+    assert stack_version({}) == {}
+    with pytest.raises(Refusal, match="no stack version provided"):
+        stack_version(None)
+
+
+def test_numbers_of_lists_are_written_as_numbers():
+    values = json.loads(GOLDEN["fast_list_text"])
+    assert json.loads(_json.dumps(values)) == values
