@@ -1,0 +1,330 @@
+"""Images and coordinates as arrays, by way of the Java clients and temporary files."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from renderapi.client._call import client_options, needs_result
+from renderapi.client._files import temporary_file, temporary_json
+from renderapi.client._render_clients import renderClient, rendererClient
+from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
+from renderapi.client._stack_clients import coordinateClient
+from renderapi.client.utils import renderclientaccess
+from renderapi.errors import ClientScriptError, RenderWarning
+from renderapi.geometry import bounding_boxes
+from renderapi.render import Render, accepts
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from renderapi.tilespec import TileSpec
+
+__all__ = [
+    "local_to_world_array",
+    "materialize_renderparameters_image",
+    "materialize_tilespec_image",
+    "render_renderparameters",
+    "render_tilespec",
+    "world_to_local_array",
+]
+
+_PLANE = 2
+_SPACE = 3
+
+
+# ------------------------------------------------------------------------------------------------ images
+
+
+@renderclientaccess
+@accepts(*RUN_OPTIONS)
+def materialize_tilespec_image(
+    tilespec: TileSpec,
+    out_fn: str | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    x: float | None = None,
+    y: float | None = None,
+    res: float | None = 32,
+    subprocess_mode: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> None:
+    """Render one tile into an image file.
+
+    Parameters
+    ----------
+    tilespec : TileSpec
+        The tile; its image must be readable where Java runs, its transforms must not be references.
+    out_fn : str
+        Image file to write; its ending is the format.
+    height, width : int, optional
+        Size of the box, at full scale; default that of the tile.
+    x, y : float, optional
+        Upper left of the box, in the world; default that of the tile's bounding box.
+    res : float
+        Size of the cells of the triangle mesh.
+    subprocess_mode, client_script, memGB, render
+        As for `renderapi.client.renderClient`.
+    """
+    corner = getattr(tilespec, "minX", None), getattr(tilespec, "minY", None)
+    if None in corner and None in (x, y):
+        box = bounding_boxes([tilespec])[0]
+        corner = float(box[0]), float(box[1])
+    with temporary_json([tilespec]) as tile_spec_url:
+        renderClient(
+            tile_spec_url=tile_spec_url,
+            height=int(_required(tilespec, "height")) if height is None else height,
+            width=int(_required(tilespec, "width")) if width is None else width,
+            out_fn=out_fn,
+            x=corner[0] if x is None else x,
+            y=corner[1] if y is None else y,
+            res=res,
+            render=render,
+            **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
+        )
+
+
+def _required(tilespec: TileSpec, name: str) -> float:
+    value: float | None = getattr(tilespec, name)
+    if value is None:
+        raise ClientArgumentError(f"tile {tilespec.tileId!r} has no {name}: give {name}=")
+    return value
+
+
+@renderclientaccess
+@accepts(*RUN_OPTIONS, *signature(rendererClient).parameters)
+def materialize_renderparameters_image(
+    obj: Any,
+    out_fn: str | None = None,
+    subprocess_mode: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> None:
+    """Render render parameters into an image file.
+
+    Parameters
+    ----------
+    obj : dict
+        Render parameters, as the server gives them.
+    out_fn : str
+        Image file to write; its ending is the format.
+    subprocess_mode, client_script, memGB, render
+        As for `renderapi.client.rendererClient`.
+    **kwargs
+        Options of `renderapi.client.rendererClient` that override the render parameters.
+    """
+    with temporary_json(obj) as parameters_url:
+        rendererClient(
+            out_fn=out_fn,
+            parameters_url=parameters_url,
+            subprocess_mode=subprocess_mode,
+            client_script=client_script,
+            memGB=memGB,
+            render=render,
+            **kwargs,
+        )
+
+
+def render_tilespec(*args: Any, **kwargs: Any) -> NDArray[Any]:
+    """Render one tile.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Those of `materialize_tilespec_image`, without `out_fn`.
+
+    Returns
+    -------
+    ndarray
+        As Java writes it into a tif file: (height, width, 3) uint8.
+    """
+    return _rendered(materialize_tilespec_image, ".tif", args, kwargs)
+
+
+def render_renderparameters(*args: Any, **kwargs: Any) -> NDArray[Any]:
+    """Render render parameters.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Those of `materialize_renderparameters_image`, without `out_fn`.
+
+    Returns
+    -------
+    ndarray
+        As Java writes it into a png file: (height, width, 4) uint8.
+    """
+    return _rendered(materialize_renderparameters_image, ".png", args, kwargs)
+
+
+def _rendered(
+    materialize: Callable[..., None], suffix: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> NDArray[Any]:
+    from PIL import Image, UnidentifiedImageError
+
+    kwargs["subprocess_mode"] = needs_result(kwargs.get("subprocess_mode"))
+    with temporary_file(suffix) as path:
+        materialize(*args, **{"out_fn": path, **kwargs})
+        try:
+            with Image.open(kwargs.get("out_fn", path)) as image:
+                return np.array(image)
+        except (UnidentifiedImageError, FileNotFoundError) as error:
+            size = Path(path).stat().st_size
+            raise ClientScriptError(
+                f"the Java client ended without an error but wrote no image ({size} bytes)"
+            ) from error
+
+
+# ------------------------------------------------------------------------------------------- coordinates
+
+
+@renderclientaccess
+@accepts(*RUN_OPTIONS)
+def local_to_world_array(
+    stack: str,
+    points: ArrayLike,
+    tileId: str,
+    subprocess_mode: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    render: Render | None = None,
+    *,
+    z: float | None = None,
+    **kwargs: Any,
+) -> NDArray[np.float64]:
+    """Map points of a tile to the world, by Java.
+
+    `renderapi.coordinate.local_to_world_coordinates_array` asks the server instead.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    points : array_like, (N, 2)
+        x and y in the tile, pixels.
+    tileId : str
+        Tile.
+    z : float, optional
+        Layer of the tile.
+    subprocess_mode, host, port, owner, project, client_script, memGB, render
+        As for `renderapi.client.coordinateClient`.
+
+    Returns
+    -------
+    ndarray, (N, 2) float64
+        x and y in the world; NaN, and a warning, where a point cannot be mapped.
+    """
+    local = _points(points, (_PLANE,))
+    document = [[{"tileId": tileId, "local": point}] for point in local.tolist()]
+    answers = _mapped(
+        stack, document, z, localToWorld=True, host=host, port=port, owner=owner, project=project,
+        client_script=client_script, memGB=memGB, render=render, subprocess_mode=subprocess_mode, **kwargs,
+    )  # fmt: skip
+    return _coordinates(answers, "world")
+
+
+@renderclientaccess
+@accepts(*RUN_OPTIONS)
+def world_to_local_array(
+    stack: str,
+    points: ArrayLike,
+    subprocess_mode: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    render: Render | None = None,
+    *,
+    z: float | None = None,
+    **kwargs: Any,
+) -> tuple[list[str | None], NDArray[np.float64]]:
+    """Map points of the world to the tiles that are on top there, by Java.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    points : array_like, (N, 2) or (N, 3)
+        x and y in the world; z too where it is not given for all of them.
+    z : float, optional
+        Layer.
+    subprocess_mode, host, port, owner, project, client_script, memGB, render
+        As for `renderapi.client.coordinateClient`.
+
+    Returns
+    -------
+    tileIds : list of str or None
+        The visible tile at each point, None where there is none that can be inverted.
+    local : ndarray, (N, 2) float64
+        x and y in that tile; NaN, and a warning, where there is none.
+    """
+    world = _points(points, (_PLANE, _SPACE))
+    if z is None and world.shape[1] == _PLANE:
+        raise ClientArgumentError("world_to_local_array needs z=, or points of x, y and z")
+    document = [{"world": point} for point in world.tolist()]
+    answers = _mapped(
+        stack, document, z, localToWorld=None, host=host, port=port, owner=owner, project=project,
+        client_script=client_script, memGB=memGB, render=render, subprocess_mode=subprocess_mode, **kwargs,
+    )  # fmt: skip
+    # Java marks the tile that was drawn last
+    on_top = [
+        next((tile for tile in tiles if tile.get("visible")), tiles[0] if tiles else {}) for tiles in answers
+    ]
+    tile_ids = [tile.get("tileId") if tile.get("local") else None for tile in on_top]
+    return tile_ids, _coordinates(on_top, "local")
+
+
+def _points(points: ArrayLike, columns: tuple[int, ...]) -> NDArray[np.float64]:
+    array = np.asarray(points, dtype=np.float64)
+    if array.size == 0:
+        return np.empty((0, columns[-1]))
+    if array.ndim != _PLANE or array.shape[1] not in columns:
+        shapes = " or ".join(f"(N, {n})" for n in columns)
+        raise ClientArgumentError(f"points must have the shape {shapes}, not {array.shape}")
+    return array
+
+
+def _mapped(
+    stack: str, document: list[Any], z: float | None, subprocess_mode: str | None, **options: Any
+) -> list[Any]:
+    if not document:
+        return []
+    with ExitStack() as files:
+        return coordinateClient(
+            stack,
+            z,
+            fromJson=files.enter_context(temporary_json(document)),
+            toJson=files.enter_context(temporary_file(".json")),
+            subprocess_mode=subprocess_mode,
+            **options,
+        )
+
+
+def _coordinates(answers: list[Mapping[str, Any]], key: str) -> NDArray[np.float64]:
+    unknown = (np.nan, np.nan)
+    array = np.array([(answer.get(key) or unknown)[:_PLANE] for answer in answers], dtype=np.float64)
+    errors = [str(answer.get("error")) for answer in answers if not answer.get(key)]
+    if errors:
+        warnings.warn(
+            f"{len(errors)} of {len(answers)} points cannot be mapped: {errors[0]}",
+            RenderWarning,
+            stacklevel=4,
+        )
+    return array.reshape(-1, _PLANE)

@@ -1,0 +1,392 @@
+"""The Java clients that find pairs of tiles and their point matches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from renderapi._urls import required
+from renderapi.client._call import (
+    BOX,
+    PACKAGE,
+    box_words,
+    call_run_ws_client,
+    client_options,
+    flag,
+    get_param,
+    needs_result,
+    several,
+    stack_words,
+    truth,
+    whole,
+)
+from renderapi.client._files import TilePairFiles, read_tile_pairs, temporary_file
+from renderapi.client._java import known_options
+from renderapi.client._script import RUN_OPTIONS, ClientArgumentError, as_words
+from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
+from renderapi.client.utils import renderclientaccess
+from renderapi.render import Render, accepts, format_baseurl, format_preamble, renderaccess
+from renderapi.utils import jbool
+
+# the server fills in {baseDataUrl} and {id}, so they stay as they are
+_URL_TEMPLATE = "{{baseDataUrl}}/owner/{}/project/{}/stack/{}/tile/{{id}}/render-parameters"
+
+
+@renderclientaccess
+@accepts(*RUN_OPTIONS)
+def tilePairClient(
+    stack: str,
+    minz: float,
+    maxz: float,
+    outjson: str | None = None,
+    delete_json: bool = False,
+    baseowner: str | None = None,
+    baseproject: str | None = None,
+    basestack: str | None = None,
+    xyNeighborFactor: float | None = None,
+    zNeighborDistance: int | None = None,
+    excludeCornerNeighbors: bool | None = None,
+    excludeCompletelyObscuredTiles: bool | None = None,
+    excludeSameLayerNeighbors: bool | None = None,
+    excludeSameSectionNeighbors: bool | None = None,
+    excludePairsInMatchCollection: str | None = None,
+    minx: float | None = None,
+    maxx: float | None = None,
+    miny: float | None = None,
+    maxy: float | None = None,
+    useRowColPositions: bool | None = None,
+    existingMatchOwner: str | None = None,
+    minExistingMatchCount: int | None = None,
+    onlyIncludeTilesFromStack: str | None = None,
+    onlyIncludeTilesNearTileIdsJson: str | None = None,
+    maxPairsPerFile: int | None = None,
+    return_jsondata: bool = True,
+    return_jsonfiles: bool = False,
+    subprocess_mode: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    render: Render | None = None,
+    *,
+    z: float | Sequence[float] | None = None,
+    explicitRadius: float | None = None,
+    excludeSameLayerPairsWithPosition: str | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Find pairs of neighbouring tiles.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    minz, maxz : float
+        First and last layer, for both tiles of a pair.
+    outjson : str, optional
+        File that gets the pairs (``.json`` or ``.json.gz``); with more than `maxPairsPerFile` of them
+        ``NAME_p000.json``, ``NAME_p001.json`` ... Default a temporary one.
+    delete_json : bool
+        Remove the files after they were read.
+    baseowner, baseproject, basestack : str, optional
+        Stack that the answer's URL template names; default `stack`.
+    xyNeighborFactor : float, optional
+        Search radius as a part of the larger side of a tile; Java's default is 0.9.
+    zNeighborDistance : int, optional
+        How many layers apart; Java's default is 2.
+    excludeCornerNeighbors, excludeCompletelyObscuredTiles : bool, optional
+        Leave these out; Java's default is true.
+    excludeSameLayerNeighbors, excludeSameSectionNeighbors : bool, optional
+        Leave these out; Java's default is false.
+    excludePairsInMatchCollection : str, optional
+        Leave out pairs that have matches in this collection.
+    minx, maxx, miny, maxy : float, optional
+        Only tiles that touch this box; all four or none.
+    useRowColPositions : bool, optional
+        Neighbours by row and column of the layout (only with ``zNeighborDistance=0``).
+    existingMatchOwner : str, optional
+        Owner of that collection.
+    minExistingMatchCount : int, optional
+        More matches than this count as existing.
+    onlyIncludeTilesFromStack : str, optional
+        Only tiles that this stack has too.
+    onlyIncludeTilesNearTileIdsJson : str, optional
+        File with a JSON list of tile ids; only pairs of one of them.
+    maxPairsPerFile : int, optional
+        Java's default is 100,000.
+    return_jsondata, return_jsonfiles : bool
+        What is returned.
+    z : float or list of float, optional
+        Only these layers.
+    explicitRadius : float, optional
+        Search radius in pixels, instead of `xyNeighborFactor`.
+    excludeSameLayerPairsWithPosition : {"TOP", "BOTTOM", "LEFT", "RIGHT"}, optional
+        Leave out pairs in a layer in which a tile has this position.
+
+    Returns
+    -------
+    dict, list of str, tuple or None
+        The pairs, ``{"renderParametersUrlTemplate": ..., "neighborPairs": [{"p": ..., "q": ...}, ...]}``
+        with an empty list where there are none; with `return_jsonfiles` a tuple of that and the files that
+        were written, or only the files without `return_jsondata`. A temporary file that is returned is the
+        caller's to remove.
+    """
+    with ExitStack() as cleanup:
+        temporary = outjson is None
+        if outjson is None:
+            outjson = cleanup.enter_context(temporary_file(".json"))
+        files = TilePairFiles(outjson)
+        if temporary:
+            cleanup.callback(files.remove)
+        arguments = [
+            *stack_words(host, port, owner, project, stack),
+            *get_param(baseowner, "--baseOwner"),
+            *get_param(baseproject, "--baseProject"),
+            *get_param(basestack, "--baseStack"),
+            *("--minZ", minz, "--maxZ", maxz),
+            *get_param(xyNeighborFactor, "--xyNeighborFactor"),
+            *get_param(whole(zNeighborDistance, "zNeighborDistance"), "--zNeighborDistance"),
+            *get_param(truth(excludeCornerNeighbors), "--excludeCornerNeighbors"),
+            *get_param(truth(excludeCompletelyObscuredTiles), "--excludeCompletelyObscuredTiles"),
+            *get_param(truth(excludeSameLayerNeighbors), "--excludeSameLayerNeighbors"),
+            *get_param(truth(excludeSameSectionNeighbors), "--excludeSameSectionNeighbors"),
+            *get_param(excludePairsInMatchCollection, "--excludePairsInMatchCollection"),
+            *flag(useRowColPositions, "--useRowColPositions"),
+            *get_param(existingMatchOwner, "--existingMatchOwner"),
+            *get_param(whole(minExistingMatchCount, "minExistingMatchCount"), "--minExistingMatchCount"),
+            *get_param(onlyIncludeTilesFromStack, "--onlyIncludeTilesFromStack"),
+            *get_param(onlyIncludeTilesNearTileIdsJson, "--onlyIncludeTilesNearTileIdsJson"),
+            *get_param(whole(maxPairsPerFile, "maxPairsPerFile"), "--maxPairsPerFile"),
+            *get_param(None if z is None else ",".join(as_words(several(z))), "--z"),
+            *get_param(explicitRadius, "--explicitRadius"),
+            *get_param(excludeSameLayerPairsWithPosition, "--excludeSameLayerPairsWithPosition"),
+            *("--toJson", outjson),
+            *box_words(dict(zip(BOX, (minx, maxx, miny, maxy)))),
+        ]
+        call_run_ws_client(
+            f"{PACKAGE}TilePairClient",
+            add_args=arguments,
+            **client_options(kwargs, needs_result(subprocess_mode), client_script=client_script, memGB=memGB),
+        )
+        written = files.written()
+        template = _URL_TEMPLATE.format(baseowner or owner, baseproject or project, basestack or stack)
+        jsondata = read_tile_pairs(written, template) if return_jsondata else None
+        if delete_json:
+            files.remove()
+        elif temporary and return_jsonfiles and written:
+            cleanup.pop_all()
+            files.keep_only(written)
+    names = [str(path) for path in written]
+    if return_jsondata:
+        return (jsondata, names) if return_jsonfiles else jsondata
+    return names if return_jsonfiles else None
+
+
+# ----------------------------------------------------------------------------------------- point matches
+
+
+@renderaccess
+def get_canvas_url_template(
+    stack: str,
+    filter: bool = False,
+    renderWithoutMask: bool = False,
+    normalizeForMatching: bool = True,
+    excludeTransformsAfterLast: str | None = None,
+    excludeFirstTransformAndAllAfter: str | None = None,
+    excludeAllTransforms: bool = False,
+    channels: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    client_script: str | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> str:
+    """Give the URL of the render parameters of a tile, with ``{}`` in the place of its id.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    filter : bool
+        Apply the server's default filters.
+    renderWithoutMask : bool
+        Leave masks out. (The server's name for it is ``excludeMask``; both are in the URL.)
+    normalizeForMatching : bool
+        Without the last transforms, and moved to the origin.
+    excludeTransformsAfterLast, excludeFirstTransformAndAllAfter : str, optional
+        Label of the last transform to keep, or of the first to leave out.
+    excludeAllTransforms : bool
+        Without any transform.
+    channels : str, optional
+        ``NAME``, or ``A__0.5__B__0.5``.
+
+    Returns
+    -------
+    str
+        Fill in a tile id with ``.format(quote(tileId, safe=""))``.
+    """
+    url = format_preamble(host, port, owner, project, stack)  # type: ignore[arg-type]
+    query = [
+        ("filter", jbool(filter)),
+        ("normalizeForMatching", jbool(normalizeForMatching)),
+        ("renderWithoutMask", jbool(renderWithoutMask)),
+    ]
+    if jbool(renderWithoutMask) == "true":
+        query.append(("excludeMask", "true"))
+    if excludeTransformsAfterLast is not None:
+        query.append(("excludeTransformsAfterLast", excludeTransformsAfterLast))
+    if excludeFirstTransformAndAllAfter is not None:
+        query.append(("excludeFirstTransformAndAllAfter", excludeFirstTransformAndAllAfter))
+    if jbool(excludeAllTransforms) == "true":
+        query.append(("excludeAllTransforms", "true"))
+    if channels is not None:
+        query.append(("channels", channels))
+    return f"{url}/tile/{{}}/render-parameters?{urlencode(query, quote_via=quote, safe='')}"
+
+
+@renderclientaccess
+@accepts(*RUN_OPTIONS)
+def pointMatchClient(
+    stack: str,
+    collection: str,
+    tile_pairs: Iterable[Sequence[str]],
+    stack2: str | None = None,
+    sift_options: ArgumentParameters | Mapping[str, Any] | None = None,
+    pointMatchRender: Render | None = None,
+    debugDirectory: str | None = None,
+    filter: bool = False,
+    renderWithoutMask: bool = False,
+    normalizeForMatching: bool = True,
+    excludeTransformsAfterLast: str | None = None,
+    excludeAllTransforms: bool | None = None,
+    excludeFirstTransformAndAllAfter: str | None = None,
+    stackChannels: str | None = None,
+    stack2Channels: str | None = None,
+    subprocess_mode: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    render: Render | None = None,
+    *,
+    numberOfThreads: int | None = None,
+    matchStorageFile: str | None = None,
+    clipWidth: int | None = None,
+    clipHeight: int | None = None,
+    firstCanvasPosition: str | None = None,
+    renderFileFormat: str | None = None,
+    canvasGroupIdAlgorithm: str | None = None,
+    canvasIdAlgorithm: str | None = None,
+    **kwargs: Any,
+) -> None:
+    """Find SIFT point matches of tile pairs, and store them in a match collection.
+
+    Parameters
+    ----------
+    stack : str
+        Stack of the first tile of each pair, and of the second where there is no `stack2`.
+    collection : str
+        Match collection.
+    tile_pairs : iterable of (str, str)
+        Tile ids of p and q. All pairs go onto one command line, and all their images into one Java: give some
+        hundreds at a time. Without any pair nothing is run.
+    stack2 : str, optional
+        Stack of the second tile of each pair.
+    sift_options : SiftPointMatchOptions or dict
+        How features and matches are found. ``matchMaxEpsilon`` or ``matchMaxEpsilonFullScale`` has to be
+        given: Java has had no default for it since May 2022.
+    pointMatchRender : Render, optional
+        Connection of the match collection, where it differs.
+    debugDirectory : str, optional
+        Where the rendered tiles are kept.
+    filter, renderWithoutMask, normalizeForMatching : bool
+        As for `get_canvas_url_template`.
+    excludeTransformsAfterLast, excludeFirstTransformAndAllAfter : str, optional
+        As for `get_canvas_url_template`.
+    excludeAllTransforms : bool, optional
+        As for `get_canvas_url_template`.
+    stackChannels, stack2Channels : str, optional
+        Channels of the first, and of the second tile.
+    numberOfThreads : int, optional
+        More than 1 makes Java start one thread for each tile, and for each pair, at once.
+    matchStorageFile : str, optional
+        JSON file that gets the matches instead of the collection.
+    clipWidth, clipHeight, firstCanvasPosition : int, int, str, optional
+        Clip the tiles to their overlap; for exactly one pair.
+    renderFileFormat, canvasGroupIdAlgorithm, canvasIdAlgorithm : str, optional
+        As the Java client has them.
+    """
+    className = f"{PACKAGE}PointMatchClient"
+    pairs = [_pair(pair) for pair in tile_pairs]
+    if not pairs:
+        return
+    options = _match_options(sift_options)
+    known, source = known_options(className, client_script)
+    if "--matchMaxEpsilonFullScale" in known and not any(w.startswith("--matchMaxEpsilon") for w in options):
+        raise ClientArgumentError(
+            f"PointMatchClient of {source} has no default for the largest error of a match and would fail: "
+            "give sift_options=SiftPointMatchOptions(matchMaxEpsilon=PIXELS) (at renderScale), or "
+            "matchMaxEpsilonFullScale="
+        )
+    view: dict[str, Any] = {
+        "filter": filter,
+        "renderWithoutMask": renderWithoutMask,
+        "normalizeForMatching": normalizeForMatching,
+        "excludeTransformsAfterLast": excludeTransformsAfterLast,
+        "excludeFirstTransformAndAllAfter": excludeFirstTransformAndAllAfter,
+        "excludeAllTransforms": bool(excludeAllTransforms),
+        **{"host": host, "port": port, "owner": owner, "project": project, "client_script": client_script},
+    }
+    templates = (
+        get_canvas_url_template(stack, channels=stackChannels, **view),
+        get_canvas_url_template(stack2 or stack, channels=stack2Channels, **view),
+    )
+    if pointMatchRender is not None:
+        host, port = pointMatchRender.DEFAULT_HOST, pointMatchRender.DEFAULT_PORT
+        owner = pointMatchRender.DEFAULT_OWNER
+    arguments = [
+        *("--baseDataUrl", format_baseurl(required("host", host), port)),
+        *("--owner", required("owner", owner)),
+        *("--collection", collection),
+        *get_param(debugDirectory, "--debugDirectory"),
+        *options,
+        *get_param(whole(numberOfThreads, "numberOfThreads"), "--numberOfThreads"),
+        *get_param(matchStorageFile, "--matchStorageFile"),
+        *get_param(whole(clipWidth, "clipWidth"), "--clipWidth"),
+        *get_param(whole(clipHeight, "clipHeight"), "--clipHeight"),
+        *get_param(firstCanvasPosition, "--firstCanvasPosition"),
+        *get_param(renderFileFormat, "--renderFileFormat"),
+        *get_param(canvasGroupIdAlgorithm, "--canvasGroupIdAlgorithm"),
+        *get_param(canvasIdAlgorithm, "--canvasIdAlgorithm"),
+        *(
+            template.format(quote(tile_id, safe=""))
+            for pair in pairs
+            for template, tile_id in zip(templates, pair)
+        ),
+    ]
+    call_run_ws_client(
+        className,
+        add_args=arguments,
+        **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
+    )
+
+
+def _pair(pair: Sequence[str]) -> tuple[str, str]:
+    if isinstance(pair, str) or len(pair) != 2:
+        raise ClientArgumentError(f"a tile pair must be two tile ids, not {pair!r}")
+    return str(pair[0]), str(pair[1])
+
+
+def _match_options(sift_options: ArgumentParameters | Mapping[str, Any] | None) -> list[str]:
+    if sift_options is None:
+        return []
+    if isinstance(sift_options, Mapping):
+        sift_options = SiftPointMatchOptions(**sift_options)
+    return list(sift_options.to_java_args())

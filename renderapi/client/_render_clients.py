@@ -1,0 +1,313 @@
+"""The Java clients that render images into files."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from math import ceil, floor, isfinite
+from typing import Any
+
+from renderapi.client._call import (
+    BOX,
+    PACKAGE,
+    call_run_ws_client,
+    client_options,
+    flag,
+    get_param,
+    several,
+    stack_words,
+    truth,
+    whole,
+)
+from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
+from renderapi.client.utils import renderclientaccess
+from renderapi.errors import RenderWarning
+from renderapi.render import Render, accepts
+
+_RENDERER = "org.janelia.alignment.Render"
+#: Formats that Java treats specially, and only when they are in lower case.
+_LOWER_CASE_FORMATS = ("tif", "tiff", "jpg")
+
+
+@renderclientaccess
+@accepts(*RUN_OPTIONS)
+def renderSectionClient(
+    stack: str,
+    rootDirectory: str,
+    zs: float | Sequence[float],
+    scale: float | None = None,
+    maxIntensity: int | None = None,
+    minIntensity: int | None = None,
+    bounds: Mapping[str, float] | None = None,
+    format: str | None = None,
+    channel: str | None = None,
+    customOutputFolder: str | None = None,
+    customSubFolder: str | None = None,
+    padFileNamesWithZeros: bool | None = None,
+    resolutionUnit: str | None = None,
+    doFilter: bool | str | None = None,
+    fillWithNoise: bool | str | None = None,
+    convertToGray: bool | None = None,
+    subprocess_mode: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    render: Render | None = None,
+    *,
+    filterListName: str | None = None,
+    renderTileLabels: bool | None = None,
+    useStackBounds: bool | None = None,
+    **kwargs: Any,
+) -> None:
+    """Render whole sections into image files.
+
+    They go to ``ROOT/PROJECT/STACK/sections_at_SCALE/000/1/123.0.png`` (section 123).
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    rootDirectory : str
+        Folder, on the machine that Java runs on.
+    zs : float or list of float
+        Sections.
+    scale : float, optional
+        Java's default is 0.02.
+    maxIntensity, minIntensity : int, optional
+        Shown as white and black.
+    bounds : dict, optional
+        ``minX``, ``maxX``, ``minY``, ``maxY`` of the box to render, which is widened to whole pixels; default
+        that of each section.
+    format : str, optional
+        ``"png"`` (Java's default), ``"jpg"``, ... are written as 8 bit gray, ``"tif"`` as 24 bit RGB.
+    channel : str, optional
+        Channels: ``NAME``, or ``A__0.5__B__0.5``.
+    customOutputFolder, customSubFolder : str, optional
+        Folders below `rootDirectory` instead of those above; the second only together with the first.
+    padFileNamesWithZeros : bool, optional
+        ``00123.png`` instead of ``123.0.png``.
+    resolutionUnit : str, optional
+        For instance ``"nm"``, written into tif files.
+    doFilter, fillWithNoise : bool, optional
+        Apply the default filters, fill what no tile covers with noise. **Java's default is true for both.**
+    convertToGray : bool, optional
+        Only for versions of the Java client that know it.
+    filterListName : str, optional
+        Named filters of the server instead of the default ones.
+    renderTileLabels : bool, optional
+        Render each tile as an area of one value.
+    useStackBounds : bool, optional
+        Give all sections the size of the stack.
+    """
+    if customSubFolder is not None and customOutputFolder is None:
+        warnings.warn("customSubFolder has no effect without customOutputFolder", RenderWarning, stacklevel=3)
+    if filterListName is not None and (minIntensity is not None or maxIntensity is not None):
+        raise ClientArgumentError(
+            "RenderSectionClient cannot take filterListName together with minIntensity or maxIntensity: it "
+            "asks the server for a filter list that does not exist"
+        )
+    if format is not None and format.lower() in _LOWER_CASE_FORMATS:
+        format = format.lower()
+    arguments = [
+        *stack_words(host, port, owner, project, stack),
+        *("--rootDirectory", rootDirectory),
+        *get_param(scale, "--scale"),
+        *get_param(format, "--format"),
+        *get_param(truth(doFilter), "--doFilter"),
+        *get_param(whole(minIntensity, "minIntensity"), "--minIntensity"),
+        *get_param(whole(maxIntensity, "maxIntensity"), "--maxIntensity"),
+        *get_param(truth(fillWithNoise), "--fillWithNoise"),
+        *get_param(customOutputFolder, "--customOutputFolder"),
+        *flag(convertToGray, "--convertToGray"),
+        *get_param(channel, "--channels"),
+        *get_param(customSubFolder, "--customSubFolder"),
+        *flag(padFileNamesWithZeros, "--padFileNamesWithZeros"),
+        *get_param(resolutionUnit, "--resolutionUnit"),
+        *get_param(filterListName, "--filterListName"),
+        *flag(renderTileLabels, "--renderTileLabels"),
+        *flag(useStackBounds, "--useStackBounds"),
+        *get_param(None if bounds is None else _whole_box(bounds), "--bounds"),
+        *several(zs),
+    ]
+    call_run_ws_client(
+        f"{PACKAGE}RenderSectionClient",
+        add_args=arguments,
+        **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
+    )
+
+
+def _whole_box(bounds: Mapping[str, float]) -> str:
+    """Give a box as Java wants it, ``minX,maxX,minY,maxY`` in whole numbers, without cutting anything off."""
+    if not isinstance(bounds, Mapping):
+        raise ClientArgumentError(f"bounds must be a dict of {', '.join(BOX)}, not {bounds!r}")
+    missing = [name for name in BOX if bounds.get(name) is None]
+    if missing:
+        raise ClientArgumentError(f"bounds needs {', '.join(BOX)}; missing: {', '.join(missing)}")
+    minX, maxX, minY, maxY = (float(bounds[name]) for name in BOX)
+    if not (all(map(isfinite, (minX, maxX, minY, maxY))) and minX < maxX and minY < maxY):
+        raise ClientArgumentError(
+            f"bounds must be a box with minX below maxX and minY below maxY: {dict(bounds)}"
+        )
+    return f"{floor(minX)},{ceil(maxX)},{floor(minY)},{ceil(maxY)}"
+
+
+@renderclientaccess
+@accepts(*RUN_OPTIONS)
+def renderClient(
+    tile_spec_url: str | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    in_fn: str | None = None,
+    out_fn: str | None = None,
+    x: float | None = None,
+    y: float | None = None,
+    res: float | None = None,
+    subprocess_mode: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> None:
+    """Render tile specs into an image file; `rendererClient` has all options.
+
+    Parameters
+    ----------
+    tile_spec_url : str
+        File or URL of a JSON list of tile specs.
+    height, width : int, optional
+        Size of the box, at full scale; Java's default is 256.
+    in_fn : str, optional
+        Image to draw onto.
+    out_fn : str
+        Image file to write; its ending is the format.
+    x, y : float, optional
+        Upper left of the box, in the world; Java's default is 0.
+    res : float, optional
+        Size of the cells of the triangle mesh; Java's default is 64.
+    """
+    arguments = [
+        *get_param(tile_spec_url, "--tile_spec_url"),
+        *get_param(whole(height, "height"), "--height"),
+        *get_param(whole(width, "width"), "--width"),
+        *get_param(in_fn, "--in"),
+        *get_param(out_fn, "--out"),
+        *get_param(x, "--x"),
+        *get_param(y, "--y"),
+        *get_param(res, "--res"),
+    ]
+    call_run_ws_client(
+        _RENDERER,
+        add_args=arguments,
+        **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
+    )
+
+
+@renderclientaccess
+@accepts(*RUN_OPTIONS)
+def rendererClient(
+    tile_spec_url: str | None = None,
+    meshCellSize: float | None = None,
+    minMeshCellSize: float | None = None,
+    in_fn: str | None = None,
+    out_fn: str | None = None,
+    x: float | None = None,
+    y: float | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    scale: float | None = None,
+    area_offset: bool | None = None,
+    minIntensity: float | None = None,
+    maxIntensity: float | None = None,
+    gray: bool | None = None,
+    quality: float | None = None,
+    threads: int | None = None,
+    skip_interpolation: bool | None = None,
+    binary_mask: bool | None = None,
+    exclude_mask: bool | None = None,
+    parameters_url: str | None = None,
+    do_filter: bool | None = None,
+    background_color: int | None = None,
+    fill_with_noise: bool | None = None,
+    channels: str | None = None,
+    subprocess_mode: str | None = None,
+    client_script: str | None = None,
+    memGB: str | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> None:
+    """Render tile specs or render parameters into an image file.
+
+    Parameters
+    ----------
+    tile_spec_url : str, optional
+        File or URL of a JSON list of tile specs.
+    meshCellSize, minMeshCellSize : float, optional
+        Size of the cells of the triangle mesh, and its least size in rendered pixels; Java's defaults are
+        64 and 0.
+    in_fn : str, optional
+        Image to draw onto.
+    out_fn : str
+        Image file to write; its ending is the format (tif: 24 bit RGB; png: with alpha).
+    x, y : float, optional
+        Upper left of the box, in the world; Java's default is 0.
+    width, height : int, optional
+        Size of the box, at full scale; Java's default is 256.
+    scale : float, optional
+        Java's default is 1.
+    area_offset : bool, optional
+        Shift by half a rendered pixel.
+    minIntensity, maxIntensity : float, optional
+        Shown as black and white.
+    gray : bool, optional
+        Write 8 bit gray; without effect on tif.
+    quality : float, optional
+        Of jpg, 0 to 1; Java's default is 0.85.
+    threads : int, optional
+        Java's default is 1.
+    skip_interpolation, binary_mask, exclude_mask : bool, optional
+        Take the nearest pixel; masks without half tones; no masks.
+    parameters_url : str, optional
+        File or URL of render parameters. Java ignores their minMeshCellSize, minIntensity and maxIntensity.
+    do_filter : bool, optional
+        Apply the default filters.
+    background_color : int, optional
+        RGB value of what no tile covers.
+    fill_with_noise : bool, optional
+        Fill that with noise.
+    channels : str, optional
+        ``NAME``, or ``A__0.5__B__0.5``.
+    """
+    arguments = [
+        *get_param(tile_spec_url, "--tile_spec_url"),
+        *get_param(whole(height, "height"), "--height"),
+        *get_param(whole(width, "width"), "--width"),
+        *get_param(in_fn, "--in"),
+        *get_param(out_fn, "--out"),
+        *get_param(x, "--x"),
+        *get_param(y, "--y"),
+        *get_param(meshCellSize, "--meshCellSize"),
+        *get_param(minMeshCellSize, "--minMeshCellSize"),
+        *get_param(scale, "--scale"),
+        *flag(area_offset, "--area_offset"),
+        *get_param(minIntensity, "--minIntensity"),
+        *get_param(maxIntensity, "--maxIntensity"),
+        *flag(gray, "--gray"),
+        *get_param(quality, "--quality"),
+        *get_param(whole(threads, "threads"), "--threads"),
+        *flag(skip_interpolation, "--skip_interpolation"),
+        *flag(binary_mask, "--binary_mask"),
+        *flag(exclude_mask, "--exclude_mask"),
+        *get_param(parameters_url, "--parameters_url"),
+        *flag(do_filter, "--do_filter"),
+        *get_param(whole(background_color, "background_color"), "--background_color"),
+        *flag(fill_with_noise, "--fill_with_noise"),
+        *get_param(channels, "--channels"),
+    ]
+    call_run_ws_client(
+        _RENDERER,
+        add_args=arguments,
+        **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
+    )

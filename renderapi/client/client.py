@@ -1,0 +1,61 @@
+"""Bulk work of the client under its old name (re-exports; see `renderapi.client`)."""
+
+from __future__ import annotations
+
+from renderapi.client._arrays import (
+    local_to_world_array,
+    materialize_renderparameters_image,
+    materialize_tilespec_image,
+    render_renderparameters,
+    render_tilespec,
+    world_to_local_array,
+)
+from renderapi.client.client_calls import (
+    call_run_ws_client,
+    importJsonClient,
+    renderClient,
+    rendererClient,
+)
+from renderapi.client.importing import (
+    WithMultiprocessingPool,
+    WithPool,
+    import_jsonfiles,
+    import_jsonfiles_and_transforms_parallel_by_z,
+    import_jsonfiles_parallel,
+    import_jsonfiles_validate_client,
+    import_single_json_file,
+    import_tilespecs,
+    import_tilespecs_parallel,
+    logger,
+)
+from renderapi.resolvedtiles import put_tilespecs
+from renderapi.stack import make_stack_params, set_stack_state
+from renderapi.utils import NullHandler, renderdump_temp
+
+__all__ = [
+    "NullHandler",
+    "WithMultiprocessingPool",
+    "WithPool",
+    "call_run_ws_client",
+    "importJsonClient",
+    "import_jsonfiles",
+    "import_jsonfiles_and_transforms_parallel_by_z",
+    "import_jsonfiles_parallel",
+    "import_jsonfiles_validate_client",
+    "import_single_json_file",
+    "import_tilespecs",
+    "import_tilespecs_parallel",
+    "local_to_world_array",
+    "logger",
+    "make_stack_params",
+    "materialize_renderparameters_image",
+    "materialize_tilespec_image",
+    "put_tilespecs",
+    "renderClient",
+    "render_renderparameters",
+    "render_tilespec",
+    "renderdump_temp",
+    "rendererClient",
+    "set_stack_state",
+    "world_to_local_array",
+]
