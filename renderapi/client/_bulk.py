@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import requests
-from renderapi.geometry import bounding_boxes
-from renderapi.stack import get_full_stack_metadata, set_stack_state
 
 from renderapi import _json, _transport
 from renderapi.errors import (
@@ -28,8 +26,10 @@ from renderapi.errors import (
     SpecError,
     StackStateError,
 )
+from renderapi.geometry import bounding_boxes
 from renderapi.render import stack_url
 from renderapi.resolvedtiles import check_tiles
+from renderapi.stack import get_full_stack_metadata, set_stack_state
 
 if TYPE_CHECKING:
     from renderapi.tilespec import TileSpec
@@ -40,6 +40,7 @@ logger = logging.getLogger("renderapi.client")
 BATCH_TILES = 5000
 #: ... or when its JSON would exceed about this many bytes.
 BATCH_BYTES = 16 * 2**20
+_ENCODED_AT_ONCE = 500
 #: More threads than this gain nothing: encoding is bound to one core, and a server has one writer.
 MAX_THREADS = 8
 
@@ -84,6 +85,21 @@ class Batch:
 
 
 @dataclass
+class _Piece:
+    """Part of a batch: the members of its ``tileIdToSpecMap``, and the shared transforms they need."""
+
+    tile_ids: list[str]
+    content: bytes
+    shared: dict[str, Document]
+
+
+def _batch(ids: list[str], pieces: list[bytes], shared: dict[str, Document]) -> Batch:
+    transforms = _json.dumps(shared)
+    content = b'{"transformIdToSpecMap":%b,"tileIdToSpecMap":{%b}}' % (transforms, b",".join(pieces))
+    return Batch(ids, content)
+
+
+@dataclass
 class Import:
     """An import under way: what it needs to know of all batches.
 
@@ -111,8 +127,8 @@ class Import:
         """Shared transforms that no tile refers to go with the first batch: Java stores them too."""
         self.unsent_shared = dict(self.shared)
 
-    def encode(self, tiles: Sequence[Document]) -> Iterator[Batch]:
-        """Check tiles, give them boxes, and encode them in batches of limited size.
+    def batches(self, tiles: Iterable[TileSpec | Mapping[str, Any]], size: int) -> Iterator[Batch]:
+        """Check tiles, give them boxes, and encode them in batches of limited count and bytes.
 
         Raises
         ------
@@ -120,29 +136,48 @@ class Import:
             If a tile has no id or size, a transform that cannot be evaluated, a reference to nowhere or a
             number that is not finite.
         """
-        check_tiles(tiles, self.shared)
-        if self.derive == "client":
-            boxes = bounding_boxes(tiles, self.shared)
-            for tile, (min_x, min_y, max_x, max_y) in zip(tiles, boxes.tolist()):
-                tile["minX"], tile["minY"], tile["maxX"], tile["maxY"] = min_x, min_y, max_x, max_y
-        yield from self._encode_within_bytes(tiles)
+        ids: list[str] = []
+        pieces: list[bytes] = []
+        used: dict[str, Document] = {}
+        length = 0
+        # few at a time: thousands of documents that live long are work for the garbage collector
+        for group in grouped(tiles, min(size, _ENCODED_AT_ONCE)):
+            for piece in self._pieces(self._documents(group)):
+                if ids and (
+                    len(ids) + len(piece.tile_ids) > size or length + len(piece.content) > BATCH_BYTES
+                ):
+                    yield _batch(ids, pieces, used)
+                    ids, pieces, used, length = [], [], {}, 0
+                ids += piece.tile_ids
+                pieces.append(piece.content)
+                length += len(piece.content)
+                used.update(piece.shared)
+        if ids:
+            yield _batch(ids, pieces, used)
 
-    def _encode_within_bytes(self, tiles: Sequence[Document]) -> Iterator[Batch]:
-        used = {}
+    def _documents(self, tiles: Iterable[TileSpec | Mapping[str, Any]]) -> list[Document]:
+        documents = as_documents(tiles, bounds=self.derive == "none")
+        check_tiles(documents, self.shared)
+        if self.derive == "client":
+            boxes = bounding_boxes(documents, self.shared)
+            for document, (min_x, min_y, max_x, max_y) in zip(documents, boxes.tolist()):
+                document["minX"], document["minY"] = min_x, min_y
+                document["maxX"], document["maxY"] = max_x, max_y
+        return documents
+
+    def _pieces(self, documents: list[Document]) -> Iterator[_Piece]:
+        content = _json.dumps({document["tileId"]: document for document in documents})[1:-1]
+        if len(content) > BATCH_BYTES and len(documents) > 1:
+            half = len(documents) // 2
+            yield from self._pieces(documents[:half])
+            yield from self._pieces(documents[half:])
+            return
+        used: dict[str, Document] = {}
         if self.shared:
-            used = {key: self.shared[key] for key in sorted(_referenced(tiles, self.shared))}
-            unsent, self.unsent_shared = self.unsent_shared, {}
-            used.update(unsent)
-        content = _json.dumps(
-            {"transformIdToSpecMap": used, "tileIdToSpecMap": {tile["tileId"]: tile for tile in tiles}}
-        )
-        if len(content) > BATCH_BYTES and len(tiles) > 1:
-            self.unsent_shared.update(used)
-            half = len(tiles) // 2
-            yield from self._encode_within_bytes(tiles[:half])
-            yield from self._encode_within_bytes(tiles[half:])
-        else:
-            yield Batch([tile["tileId"] for tile in tiles], content)
+            used = {key: self.shared[key] for key in sorted(_referenced(documents, self.shared))}
+            used.update(self.unsent_shared)
+            self.unsent_shared = {}
+        yield _Piece([document["tileId"] for document in documents], content, used)
 
     def send(self, batch: Batch) -> int:
         """Send one batch, and give the number of tiles stored."""
@@ -263,11 +298,7 @@ def import_all(
         If batches failed.
     """
     tiles = _without_duplicates(tiles)
-    batches: list[Batch] = []
-    for start in range(0, len(tiles), batch):
-        documents = as_documents(tiles[start : start + batch], bounds=job.derive == "none")
-        batches.extend(job.encode(documents))
-    _send_all(job, batches, threads, progress, len(tiles))
+    _send_all(job, list(job.batches(tiles, batch)), threads, progress, len(tiles))
 
 
 def import_stream(
@@ -285,15 +316,14 @@ def import_stream(
 
     def batches() -> Iterator[Batch | None]:
         seen: set[int] = set()
-        for group in _grouped(tiles, batch):
-            documents = as_documents(group, bounds=job.derive == "none")
-            documents = _without_duplicates(documents)
-            hashes = {hash(document.get("tileId")) for document in documents}
+        for group in grouped(tiles, batch):
+            group = list(_without_duplicates(group))
+            hashes = {hash(_tile_id(tile)) for tile in group}
             if not seen.isdisjoint(hashes):
                 yield None  # a tile was sent before: the later one counts, so wait until that one is stored
             seen |= hashes
             try:
-                yield from job.encode(documents)
+                yield from job.batches(group, batch)
             except SpecError as error:
                 yield None
                 raise SpecError(f"{error} ({job.stored} tile specs before it were stored)") from error
@@ -301,7 +331,7 @@ def import_stream(
     _send_all(job, batches(), threads, progress, total)
 
 
-def _grouped(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+def grouped(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
     group: list[Any] = []
     for item in items:
         group.append(item)
@@ -314,7 +344,7 @@ def _grouped(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 def _without_duplicates(tiles: Sequence[Any]) -> Sequence[Any]:
     """Leave out tiles that a later one with the same id replaces, with a warning where they differ."""
-    ids = [tile.get("tileId") if isinstance(tile, Mapping) else tile.tileId for tile in tiles]
+    ids = [_tile_id(tile) for tile in tiles]
     if len(set(ids)) == len(ids):
         return tiles
     last: dict[Any, Any] = {}
@@ -333,6 +363,10 @@ def _without_duplicates(tiles: Sequence[Any]) -> Sequence[Any]:
     return list(last.values())
 
 
+def _tile_id(tile: Any) -> Any:
+    return tile.get("tileId") if isinstance(tile, Mapping) else tile.tileId
+
+
 def _send_all(
     job: Import, batches: Iterable[Batch | None], threads: int, progress: Any, total: int | None
 ) -> None:
@@ -341,10 +375,10 @@ def _send_all(
     with progress_reporter(progress, total, "importing tile specs") as advance:
         if workers == 1 or (isinstance(batches, list) and len(batches) == 1):
             for batch in batches:
-                if batch is not None:
+                if batch is not None and _is_hopeless(job):
+                    job.failures.append((batch.tile_ids, job.failures[0][1]))
+                elif batch is not None:
                     _count(job, batch, _outcome(job, batch), advance)
-                    if _is_hopeless(job):
-                        break
         else:
             _send_from_threads(job, batches, workers, advance)
     job.finish()

@@ -14,17 +14,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renderapi.client.client_calls import importJsonClient
-from renderapi.stack import set_stack_state
-
 from renderapi import _json
 from renderapi.client import _bulk
+from renderapi.client.client_calls import importJsonClient
 from renderapi.client.validation import TemTileSpecValidator, TileSpecValidator
 from renderapi.errors import SpecError
 from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool
 from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool as WithPool
 from renderapi.render import Render, RenderClient, accepts, renderaccess
 from renderapi.resolvedtiles import put_tilespecs
+from renderapi.stack import set_stack_state
 from renderapi.utils import open_text, renderdump_temp
 
 if TYPE_CHECKING:

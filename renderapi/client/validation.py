@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
-from renderapi.geometry import bounding_boxes
 
 from renderapi.errors import RenderWarning, SpecError
+from renderapi.geometry import bounding_boxes
 
 logger = logging.getLogger("renderapi.client")
 
