@@ -213,12 +213,12 @@ def _kind_of_failure(error: Exception, cause: Exception) -> tuple[Callable[..., 
         return errors.ServerUnreachableError, (
             "the connection to {host} broke off before an answer. Whether the server did the work is unknown."
         )
-    if isinstance(error, requests.ConnectionError) or isinstance(cause, HTTPError):
+    if isinstance(error, ValueError) or isinstance(cause, ValueError):
         return errors.ServerUnreachableError, (
-            "no connection to {host}. Is the server running, and host and port right?"
+            "this address, or one that the server redirects to, cannot be used. Are host and port right?"
         )
     return errors.ServerUnreachableError, (
-        "this address, or one that the server redirects to, cannot be used. Are host and port right?"
+        "no connection to {host}. Is the server running, and host and port right?"
     )
 
 

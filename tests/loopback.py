@@ -36,12 +36,15 @@ class Loopback:
     ----------
     *steps : bytes or callable
         What is written to the socket, or a function that is handed it.
+    greeting : bytes
+        Written as soon as there is a connection.
     """
 
-    def __init__(self, *steps):
+    def __init__(self, *steps, greeting=b""):
         self.steps = steps
+        self.greeting = greeting
         self.received = []
-        self.gate = threading.Event()  # steps may wait for it; closing opens it
+        self.accepted = 0
         self._lock = threading.Lock()
         self._threads = []
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -53,7 +56,6 @@ class Loopback:
         return self
 
     def __exit__(self, *exc_info):
-        self.gate.set()
         with self._lock:
             self._closed = True
         # a connection of our own wakes the accepting thread up
@@ -76,10 +78,12 @@ class Loopback:
                 if self._closed:
                     connection.close()
                     return
+                self.accepted += 1
             self._spawn(self._serve, connection)
 
     def _serve(self, connection):
         with connection:
+            connection.sendall(self.greeting)
             request = _read(connection)
             if request is None:
                 return
