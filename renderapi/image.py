@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi import _transport
-from renderapi.errors import BadRequestError, RenderError
+from renderapi.errors import BadRequestError, RenderError, SpecError
 from renderapi.render import (
     format_baseurl,
     format_number,
@@ -69,6 +69,10 @@ IMAGE_FORMATS: dict[str | None, str] = {
     ".png16": "png16-image",
 }
 
+#: No format of the server holds more, not even of a black image (deflate reaches 1032 bytes per byte). A
+#: garbled header is found by that before memory for it is taken.
+_MOST_PIXELS_PER_BYTE = 2000
+
 #: The array of an image, or, with ``errors="return"``, what went wrong.
 ImageOrError = Any
 
@@ -122,7 +126,7 @@ def _fetch(
     try:
         return _decoded(_transport.send(session, method, url, params=params, document=document))
     except RenderError as error:
-        if errors != "return":
+        if errors != "return" or isinstance(error, SpecError):
             raise
         logger.error("%s", error)
         # programs that ask for this compare the type exactly
@@ -139,27 +143,39 @@ def _decoded(response: requests.Response) -> NDArray[Any]:
             image.load()
             pixels = np.array(image)
             is_16_bit_png = image.format == "PNG" and image.mode == "I"  # by Pillow before 10.3
-    except (OSError, ValueError, SyntaxError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # over garbled bytes a decoder may stumble in any way
         raise _transport.not_as_asked(response, "an image", str(error)) from error
     dtype = np.dtype(np.uint16) if is_16_bit_png else pixels.dtype.newbyteorder("=")
     return pixels.astype(dtype, copy=False)
 
 
 def _opened(content: bytes) -> Image:
-    # The decoders themselves, not Image.open(): that one refuses images of more than 0.18 gigapixels as an
-    # attack, unless a limit is lifted for the whole program. The server was asked for just this size.
+    # The decoders themselves, not PIL.Image.open(): that one takes images of more than 0.09 gigapixels for
+    # an attack unless a limit is lifted for the whole program. The server was asked for just this size.
+    from PIL import ImageFile
     from PIL.JpegImagePlugin import JpegImageFile
     from PIL.PngImagePlugin import PngImageFile
     from PIL.TiffImagePlugin import TiffImageFile
 
+    class UnlimitedTiff(TiffImageFile):
+        def load_prepare(self) -> None:
+            ImageFile.ImageFile.load_prepare(self)  # without the limit, which is asked for here too
+
     file = io.BytesIO(content)
+    image: ImageFile.ImageFile
     if content.startswith(b"\x89PNG"):
-        return PngImageFile(file)
-    if content.startswith(b"\xff\xd8"):
-        return JpegImageFile(file)
-    if content.startswith((b"II", b"MM")):
-        return TiffImageFile(file)
-    raise ValueError("neither PNG nor JPEG nor TIFF")
+        image = PngImageFile(file)
+    elif content.startswith(b"\xff\xd8"):
+        image = JpegImageFile(file)
+    elif content.startswith((b"II", b"MM")):
+        image = UnlimitedTiff(file)
+    else:
+        raise ValueError("neither PNG nor JPEG nor TIFF")
+    if image.width * image.height > _MOST_PIXELS_PER_BYTE * len(content):
+        raise ValueError(f"{image.width} x {image.height} pixels cannot be in {len(content)} bytes")
+    return image
 
 
 # ------------------------------------------------------------------------------ tiles

@@ -371,7 +371,7 @@ def set_stack_state(
         If the server refuses.
     """
     if state not in STATES:
-        close = get_close_matches(str(state).upper(), STATES, n=1, cutoff=0.5)
+        close = get_close_matches(str(state).upper(), STATES, n=1, cutoff=0.6)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise BadRequestError(f"{state!r} is no state of a stack; there are {', '.join(STATES)}{hint}")
     return _put_state(session, stack_url(host, port, owner, project, stack), state)
