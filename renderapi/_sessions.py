@@ -16,7 +16,6 @@ import math
 import os
 import re
 import threading
-import warnings
 import weakref
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -245,13 +244,6 @@ class SessionView(requests.Session):
     def __init__(self, session: requests.Session, settings: Settings) -> None:
         # no super().__init__(): every attribute that is not here is looked up in the caller's session
         self.__dict__.update(session=session, settings=settings)
-        if settings.retries is not None or settings.pool is not None:
-            warnings.warn(
-                "retries= and pool= do not apply to a session of your own: mount a "
-                "requests.adapters.HTTPAdapter(max_retries=..., pool_maxsize=...) on it",
-                errors.RenderWarning,
-                stacklevel=4,
-            )
 
     def __getattr__(self, name: str) -> Any:
         if name == "session":  # not there yet while unpickling

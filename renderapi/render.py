@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -127,6 +128,13 @@ class Render(Connection):
         self._errors = _error_mode(kwargs.get("errors"))
         self._own_session = None if session is None else self._with_settings(session)
         self._sessions = SessionPool(self._settings)
+        if session is not None and not (self._settings.retries is None and self._settings.pool is None):
+            warnings.warn(
+                "retries= and pool= do not apply to a session of your own: mount a "
+                "requests.adapters.HTTPAdapter(max_retries=..., pool_maxsize=...) on it",
+                RenderWarning,
+                stacklevel=3,
+            )
 
     def _with_settings(self, session: requests.Session) -> requests.Session:
         ours = isinstance(session, (SessionView, RenderSession)) and session.settings == self._settings

@@ -38,6 +38,7 @@ __all__ = [
 
 
 _HAS_ID = re.compile(rb'"tileId"')
+_NOT_FINITE = frozenset({"nan", "inf", "infinity"})
 
 
 class ResolvedTiles:
@@ -170,6 +171,7 @@ def _collection(tiles: list[dict[str, Any]], transforms: Iterable[Any]) -> dict[
             raise SpecError(
                 f"shared transform {index} has no transformId, so no tile can refer to it: {document!r:.200}"
             )
+        check_finite(document, f"the shared transform {transform_id!r}")
         by_id[transform_id] = document
     return {"transformIdToSpecMap": by_id, "tileIdToSpecMap": by_tile}
 
@@ -198,7 +200,9 @@ def combine_resolvedtiles(rts_l: Iterable[ResolvedTiles]) -> ResolvedTiles:
 
 
 def check_tiles(tiles: Iterable[Mapping[str, Any]], shared_ids: Iterable[str]) -> None:
-    """Raise `SpecError` for a tile document that no server can use: no id or size, or a reference to nowhere.
+    """Raise `SpecError` for a tile document that no server can use.
+
+    That is one without id or size, with a reference to nowhere, or with a transform that is not finite.
 
     Parameters
     ----------
@@ -224,6 +228,29 @@ def check_tiles(tiles: Iterable[Mapping[str, Any]], shared_ids: Iterable[str]) -
                         f"tile {tile_id} requires the following transform ids [{', '.join(missing)}], which "
                         f"are not among the shared transforms sent with it: a server looks nowhere else"
                     )
+            check_finite(spec, f"a transform of tile {tile_id!r}")
+
+
+def check_finite(spec: Mapping[str, Any], what: str) -> None:
+    """Raise `SpecError` for a transform document with a number that is NaN or infinite.
+
+    Parameters
+    ----------
+    spec : dict
+        TransformSpec document.
+    what : str
+        What to call it.
+    """
+    data = spec.get("dataString")
+    # every spelling of those numbers has an n in it, and hardly any other number has
+    if isinstance(data, str) and ("n" in data or "N" in data):
+        bad = [word for word in re.split(r"[\s,]+", data) if word.lower().lstrip("+-") in _NOT_FINITE]
+        if bad:
+            raise SpecError(f"{what} holds {bad[0]}, render accepts finite numbers only: {data!r:.200}")
+    if "specList" in spec or "a" in spec:
+        for part in (*(spec.get("specList") or ()), spec.get("a"), spec.get("b")):
+            if part:
+                check_finite(part, what)
 
 
 def _references(spec: Mapping[str, Any]) -> set[str]:

@@ -28,7 +28,7 @@ from renderapi.errors import (
 )
 from renderapi.geometry import bounding_boxes
 from renderapi.render import stack_url
-from renderapi.resolvedtiles import check_tiles
+from renderapi.resolvedtiles import check_finite, check_tiles
 from renderapi.stack import get_full_stack_metadata, set_stack_state
 
 if TYPE_CHECKING:
@@ -281,6 +281,7 @@ def shared_documents(transforms: Iterable[Any] | None) -> dict[str, Document]:
         transform_id = document.get("id") or getattr(transform, "transformId", None)
         if not transform_id:
             raise SpecError(f"shared transform {index} has no id, so that no tile can refer to it")
+        check_finite(document, f"the shared transform {transform_id!r}")
         result[transform_id] = {**document, "id": transform_id}
     return result
 
