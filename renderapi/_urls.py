@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import operator
 import re
-from typing import Any, SupportsIndex
+from contextlib import suppress
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from renderapi._environment import ENVIRONMENT
@@ -112,8 +113,8 @@ def format_number(value: object) -> str:
         return quote(value, safe="")
     if value is None or isinstance(value, (bool, bytes)):
         raise ValueError(f"a number is needed here, not {value!r}")
-    if isinstance(value, SupportsIndex):
-        return str(operator.index(value))
+    with suppress(TypeError):
+        return str(operator.index(value))  # type: ignore[arg-type]
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
