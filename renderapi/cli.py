@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 from renderapi._version import __version__
@@ -35,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="renderapi", description="The Python side of render-ws, the server of tile specs and point matches."
+        prog="renderapi",
+        description="The Python side of render-ws, the server of tile specs and point matches.",
     )
     parser.add_argument("--version", action="version", version=f"render-python {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -50,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         "--sections", type=_positive, default=500, metavar="N", help="sections of 200 tiles (default 500)"
     )
     demo.add_argument("--keep", metavar="DIR", help="keep the server's data in this folder")
-    demo.add_argument("--serve", action="store_true", help="leave the server running in the end, until Ctrl-C")
+    demo.add_argument(
+        "--serve", action="store_true", help="leave the server running in the end, until Ctrl-C"
+    )
     demo.add_argument("--port", type=_port, default=0, help="port of the server (default: any that is free)")
     demo.set_defaults(run=_demo)
 
@@ -59,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         help="run a render server, without Java and MongoDB",
         description="Run a render server for laptops, notebooks, tests and small data.",
     )
-    serve.add_argument("--data", metavar="DIR", required=True, help="folder of the data; made if it is not there")
+    serve.add_argument(
+        "--data", metavar="DIR", required=True, help="folder of the data; made if it is not there"
+    )
     serve.add_argument("--port", type=_port, default=8080, help="port (default 8080; 0: any that is free)")
     serve.add_argument(
         "--host",
@@ -75,6 +83,11 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="DIR",
         help="folder that images may be read from; may be given several times (default: none)",
+    )
+    serve.add_argument(
+        "--with-parent",
+        action="store_true",
+        help="stop when standard input closes, as it does when the program that started the server is gone",
     )
     serve.set_defaults(run=_serve)
     return parser
@@ -97,14 +110,14 @@ def _port(text: str) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from renderapi import demo
 
-    return demo.run(
-        sections=options.sections, keep=options.keep, stay=options.serve, port=options.port
-    )
+    return demo.run(sections=options.sections, keep=options.keep, stay=options.serve, port=options.port)
 
 
 def _serve(options: argparse.Namespace) -> int:
     from renderapi import server
 
+    if options.with_parent:
+        threading.Thread(target=_stop_with_parent, name="renderapi-parent", daemon=True).start()
     server.serve(
         options.data,
         host=options.host,
@@ -115,5 +128,7 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _stop_with_parent() -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

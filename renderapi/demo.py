@@ -96,7 +96,7 @@ def run(sections: int = 500, keep: str | None = None, stay: bool = False, port: 
     int
         0 if everything was as it should be, else 1.
     """
-    from renderapi import server
+    from renderapi.server.process import ServerProcess
 
     with ExitStack() as cleanup:
         cleanup.enter_context(_terminated_like_interrupted())
@@ -105,9 +105,9 @@ def run(sections: int = 500, keep: str | None = None, stay: bool = False, port: 
             keep = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="renderapi-demo-"))
         else:
             keep_text = keep
-        service = cleanup.enter_context(server.serve_background(keep, port=port))
+        service = cleanup.enter_context(ServerProcess(keep, port))
         print(f"1. A render server runs at {service.url} (no Java, no MongoDB; data in {keep_text}).")
-        render = cleanup.enter_context(service.connect(owner=OWNER, project=PROJECT))
+        render = cleanup.enter_context(service.connect(owner=OWNER, project=PROJECT, web_only=True))
         correct = _follow_the_guide(render, sections)
         dashboard = service.url.partition("/render-ws")[0] + "/render-ws/view/index.html"
         if stay:
@@ -147,7 +147,9 @@ def _follow_the_guide(render: renderapi.Render, sections: int) -> bool:
     print("3. Imported one tile spec and closed the stack. It is COMPLETE.")
 
     count = sections * ROWS * COLUMNS
-    print(f"4. Making {count:,} tile specs: {sections:,} sections of {ROWS} x {COLUMNS} tiles ...", flush=True)
+    print(
+        f"4. Making {count:,} tile specs: {sections:,} sections of {ROWS} x {COLUMNS} tiles ...", flush=True
+    )
     with timed("tile specs made", count, "tile specs"):
         tilespecs = [tile for number in range(sections) for tile in section(number)]
     print("5. Importing them, several batches at a time, and closing the stack ...", flush=True)

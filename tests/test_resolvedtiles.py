@@ -41,11 +41,15 @@ TILE = {
     "meshCellSize": 64.0,
 }
 COLLECTION = {"transformIdToSpecMap": {"lens": LENS}, "tileIdToSpecMap": {"a": TILE}}
+
+
+def read_bytes(document):
+    return ResolvedTiles.from_json(json.dumps(document, separators=(",", ":")).encode())
+
+
 readers = pytest.mark.parametrize(
-    "read",
-    [lambda d: ResolvedTiles(json=d), lambda d: ResolvedTiles.from_json(json.dumps(d, separators=(",", ":")).encode())],
-    ids=["dict", "bytes"],
-)  # fmt: skip
+    "read", [lambda d: ResolvedTiles(json=d), read_bytes], ids=["dict", "bytes"]
+)
 
 
 @pytest.fixture
@@ -199,7 +203,7 @@ class TestEndpoints:
         assert self.sent() == {"transformIdToSpecMap": {}, "tileIdToSpecMap": {}}
 
     def test_wrong_state(self, render):
-        text = "Resolved tiles can only be saved to stacks in the LOADING state, but this stack's state is COMPLETE."
+        text = "Resolved tiles can only be saved to stacks in the LOADING state, but this one is COMPLETE."
         responses.put(f"{BASE}/resolvedTiles", status=500, body=text)
         with pytest.raises(StackStateError, match="set_stack_state"):
             put_tilespecs("stk", [TileSpec(tileId="a", width=1, height=1)], render=render)

@@ -1,4 +1,4 @@
-"""Imports without Java: everything arrives with the boxes that Java derives, or is reported with its tile ids."""
+"""Imports without Java: everything arrives with the boxes that Java derives, or is reported."""
 
 import gzip
 import inspect
