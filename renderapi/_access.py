@@ -112,10 +112,8 @@ def access(f: Decorated, complete: Callable[..., Any]) -> Decorated:
                 f"of type {type(render).__name__}"
             )
         complete(call, render, kwargs)
-        if call.known is not None:
-            for name in kwargs:
-                if name not in call.known:
-                    warn_unknown([name], f, call.known)
+        if call.known is not None and not call.known.issuperset(kwargs):
+            warn_unknown(kwargs, f, call.known)
         return f(*args, **kwargs)
 
     return wrapper  # type: ignore[return-value]

@@ -22,8 +22,8 @@ ENVIRONMENT = {
 def environment_setting(name: str) -> str | None:
     """Give a setting from the environment variables that stand for it, or None."""
     for variable in ENVIRONMENT[name]:
-        if os.environ.get(variable):
-            return os.environ[variable]
+        if value := os.environ.get(variable):
+            return value
     return None
 
 
