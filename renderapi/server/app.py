@@ -38,6 +38,7 @@ logger = logging.getLogger("renderapi.server")
 
 BASE = "/render-ws/v1"
 MAX_BODY = 1 << 30
+PAGES = Path(__file__).parent / "dashboard"
 
 SERVICES: tuple[Service, ...] = (
     stacks.service,
@@ -153,7 +154,7 @@ def _description() -> bytes:
 
 
 def _page(name: str) -> Response:
-    return send_from_directory(Path(__file__).parent / "dashboard", unquote(name))
+    return send_from_directory(PAGES, unquote(name))
 
 
 class Application(Flask):

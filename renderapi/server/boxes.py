@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from renderapi.errors import SpecError
 from renderapi.server.documents import Document
 from renderapi.server.refusals import Refusal
 
+_BAD_NUMBERS = re.compile(r"Inappropriate parameters for [\w.$]+")
 _KEYS = ("minX", "minY", "maxX", "maxY")
 _BEFORE_BOX = ("tileId", "layout", "groupId", "z")
 
@@ -31,7 +33,10 @@ def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None
     try:
         boxes = bounding_boxes(tiles, shared, nested_references=False).tolist()
     except SpecError as problem:
-        raise Refusal(400, getattr(problem, "reason", None) or str(problem)) from problem
+        reason = str(getattr(problem, "reason", None) or problem).replace("with id 'None'", "with id 'null'")
+        # render-ws does not say what is wrong with the numbers
+        bare = _BAD_NUMBERS.match(reason)
+        raise Refusal(400, bare[0] if bare else reason) from problem
     for tile, box in zip(tiles, boxes):
         if "minX" in tile and "minY" in tile and "maxX" in tile and "maxY" in tile:
             tile["minX"], tile["minY"], tile["maxX"], tile["maxY"] = box

@@ -108,7 +108,9 @@ class Listener:
             raise ListenError(f"cannot listen at {host} port {port}: {problem}") from problem
         self._workers.set_thread_count(THREADS)
         self.host, self.port = self._socket.getsockname()[:2]
-        shown = f"[{self.host}]" if ":" in self.host else self.host
+        # an address that means all of this machine's is none to connect to
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        shown = f"[{shown}]" if ":" in shown else shown
         self.url = f"http://{shown}:{self.port}/render-ws"
 
     def run(self) -> None:

@@ -1,0 +1,123 @@
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from conftest import affine, make_tile
+
+from renderapi.server.documents import transform
+from renderapi.server.refusals import Refusal
+from renderapi.server.resolving import SharedTransforms, flattened
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())
+REF = {"type": "ref", "refId": "x"}
+
+
+def labels_as_sets(value):
+    if isinstance(value, list):
+        return list(map(labels_as_sets, value))
+    if isinstance(value, dict):
+        return {key: sorted(part) if key == "labels" else labels_as_sets(part) for key, part in value.items()}
+    return value
+
+
+def test_flattening_as_the_original_does():
+    shared = SharedTransforms({"r1": affine("2 0 0 2 0 0", id="r1", metaData={"labels": ["lens"]})})
+    flat = shared.flatten(transform(GOLDEN["TileSpec_raw"]["transforms"]), "a")
+    expected = GOLDEN["TileSpec_flattened"]["transforms"]["specList"]
+    assert labels_as_sets(flat) == labels_as_sets(expected)
+    assert [list(spec) for spec in flat] == [list(spec) for spec in expected]
+
+
+def test_lists_vanish_but_for_their_labels():
+    inner = {"type": "list", "metaData": {"labels": ["b"]}, "specList": [affine(), affine(metaData={"labels": ["c", "b"]})]}
+    outer = {"type": "list", "metaData": {"labels": ["a"]}, "specList": [inner, affine(), {"type": "list", "specList": []}]}
+    flat = flattened({"type": "list", "specList": [outer, affine()]})
+    assert [spec.get("metaData", {}).get("labels") for spec in flat] == [["b", "a"], ["c", "b", "a"], ["a"], None]
+
+
+def test_parts_of_interpolations():
+    both = {"type": "list", "specList": [affine("1 0 0 1 1 0"), affine("1 0 0 1 2 0")]}
+    spec = {"type": "interpolated", "a": both, "b": {"type": "list", "specList": [REF]}, "lambda": 0.5}
+    (flat,) = SharedTransforms({"x": affine(id="x")}).flatten({"type": "list", "specList": [spec]}, "t")
+    assert flat == {"type": "interpolated", "a": both, "b": affine(id="x"), "lambda": 0.5}
+
+
+def test_a_label_inherited_in_one_tile_shows_in_the_others(loading):
+    labelled = {"type": "list", "metaData": {"labels": ["z-correction"]}, "specList": [REF]}
+    loading.put_tiles(make_tile("a", specs=[REF]), make_tile("b", specs=[labelled]), transforms=[affine(id="x")])
+    a, b = loading.get("z/1/tile-specs")
+    assert a["transforms"] == b["transforms"]
+    assert a["transforms"]["specList"][0]["metaData"] == {"labels": ["z-correction"]}
+    # but only within one answer
+    assert "metaData" not in loading.get("tile/a/render-parameters")["tileSpecs"][0]["transforms"]["specList"][0]
+    assert "metaData" not in loading.get("transform/x")
+
+
+def put_transform(api, **spec):
+    api.put_tiles(make_tile("filler", 99.0), transforms=[spec])
+
+
+def chain(api, length):
+    """Make transform x lead to a leaf through so many lists."""
+    put_transform(api, **affine(id=f"x{length}"))
+    for step in range(length, 0, -1):
+        specs = [{"type": "ref", "refId": f"x{step}"}]
+        put_transform(api, id=f"x{step - 1}" if step > 1 else "x", type="list", specList=specs)
+
+
+def test_references_are_followed_through_lists_when_they_are_read(loading):
+    loading.put_tiles(make_tile("a", specs=[REF]), transforms=[affine(id="x")])
+    chain(loading, 9)
+    (a,) = loading.get("z/1/tile-specs")
+    assert a["transforms"]["specList"] == [affine(id="x9")]
+    assert len(loading.get("z/1/resolvedTiles")["transformIdToSpecMap"]) == 10
+    chain(loading, 10)
+    assert loading.refused("GET", "z/1/tile-specs")[0] == 500
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"type": "ref", "refId": "y"},
+        {"type": "list", "specList": [{"type": "ref", "refId": "nowhere"}]},
+        {"type": "list", "specList": [{"type": "ref", "refId": "x"}]},
+        {"type": "list", "specList": [{"type": "ref"}]},
+    ],
+    ids=["reference to a reference", "missing", "cycle", "no id"],
+)
+def test_what_cannot_be_resolved_fails_when_it_is_read(loading, target):
+    loading.put_tiles(make_tile("a", specs=[REF]), transforms=[affine(id="x"), affine(id="y")])
+    put_transform(loading, id="x", **target)
+    for path in ("z/1/tile-specs", "tile/a/render-parameters", "z/1/last-tile-transforms"):
+        status, text = loading.refused("GET", path)
+        assert status == 500
+        assert text.startswith("tile spec a is not fully resolved after applying the following transform specs: [x")
+    assert loading.get("tile/a")["transforms"]["specList"] == [REF]
+    assert "x" in loading.get("z/1/resolvedTiles")["transformIdToSpecMap"]
+
+
+def test_a_missing_reference_is_named():
+    with pytest.raises(Refusal, match=r"\[x, y\]"):
+        SharedTransforms({"y": affine(), "x": affine()}).flatten({"type": "list", "specList": [{"type": "ref", "refId": "z"}]}, "t")
+
+
+GOLDEN_TRANSFORMS = Path(__file__).parents[1] / "data/golden/original/transforms.json.gz"
+
+
+def test_flattened_tiles_of_the_original():
+    cases = json.loads(gzip.decompress(GOLDEN_TRANSFORMS.read_bytes()))["cases"]
+    compared = 0
+    for case in cases:
+        if case["kind"] != "tileSpec":
+            continue
+        shared = {spec["id"]: transform(spec) for spec in case["sharedTransforms"]}
+        tile = transform(case["tileSpec"]["transforms"])
+        if "error" in case:
+            with pytest.raises(Refusal):
+                SharedTransforms(shared).flatten(tile, "t")
+            continue
+        flat = SharedTransforms(shared).flatten(tile, "t")
+        assert labels_as_sets(flat) == labels_as_sets(case["flattened"]["specList"])
+        compared += 1
+    assert compared > 50

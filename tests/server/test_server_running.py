@@ -1,0 +1,228 @@
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import requests
+from conftest import make_tile
+
+from renderapi.server import BackgroundServer, ListenError, StoreError, serve_background
+from renderapi.server.running import Listener, is_loopback
+
+TIMEOUT = 20
+
+
+@pytest.fixture(params=["socket", "memory"])
+def running(request):
+    with serve_background(transport=request.param) as server, server.session() as session:
+        session.stack = f"{server.url}/v1/owner/o/project/p/stack/s"
+        session.post(session.stack, json={}, timeout=TIMEOUT).raise_for_status()
+        yield server, session
+
+
+def put(session, *tiles):
+    body = {"tileIdToSpecMap": {tile["tileId"]: tile for tile in tiles}}
+    answer = session.put(session.stack + "/resolvedTiles", json=body, timeout=TIMEOUT)
+    assert answer.status_code == 201, answer.text
+
+
+def test_requests_arrive(running):
+    server, session = running
+    tile = make_tile("a/ü b")
+    put(session, tile, make_tile("b"))
+    answer = session.get(session.stack + "/tile/a%2F%C3%BC%20b", timeout=TIMEOUT)
+    assert answer.json() == tile
+    assert answer.headers["Content-Type"] == "application/json"
+    answer = session.get(session.stack + "/tileIds", params={"minZ": 0.5, "matchPattern": "ü"}, timeout=TIMEOUT)
+    assert answer.json() == ["a/ü b"]
+    answer = session.get(session.stack + "/tile/ä", timeout=TIMEOUT)
+    assert answer.status_code == 404 and "'ä'" in answer.text
+    answer = session.put(session.stack + "/state/COMPLETE", timeout=TIMEOUT)
+    assert answer.status_code == 201 and answer.headers["Location"] == session.stack + "/state/COMPLETE"
+    answer = session.head(session.stack, timeout=TIMEOUT)
+    assert answer.status_code == 200 and answer.content == b""
+    answer = session.delete(session.stack, timeout=TIMEOUT)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert session.get(server.url + "/view/", timeout=TIMEOUT, allow_redirects=False).status_code == 302
+
+
+def test_bodies_of_every_kind(running):
+    _, session = running
+    headers = {"Content-Type": "application/json"}
+    for body in ('{"versionNotes": "ü"}', '{"versionNotes": "ü"}'.encode(), iter([b'{"versionNotes"', b': "\xc3\xbc"}'])):
+        assert session.post(session.stack, data=body, headers=headers, timeout=TIMEOUT).status_code == 201
+        assert session.get(session.stack, timeout=TIMEOUT).json()["currentVersion"] == {"versionNotes": "ü"}
+
+
+def test_a_body_from_a_file(running, tmp_path):
+    _, session = running
+    (tmp_path / "body").write_bytes(b'{"versionNotes": "file"}')
+    with (tmp_path / "body").open("rb") as body:
+        answer = session.post(session.stack, data=body, headers={"Content-Type": "application/json"}, timeout=TIMEOUT)
+    assert answer.status_code == 201
+
+
+def test_long_answers_arrive_while_they_are_made(running):
+    server, session = running
+    pairs = [
+        {"pGroupId": "1", "pId": f"{number:05d}", "qGroupId": "2", "qId": "q",
+         "matches": {"p": [[0.5] * 50] * 2, "q": [[0.5] * 50] * 2, "w": [1.0] * 50}}
+        for number in range(2000)
+    ]  # fmt: skip
+    collection = f"{server.url}/v1/owner/o/matchCollection/c"
+    assert session.put(collection + "/matches", json=pairs, timeout=TIMEOUT).status_code == 201
+    found = session.get(collection + "/pGroup/1/matches", timeout=TIMEOUT)
+    assert [pair["pId"] for pair in found.json()] == [pair["pId"] for pair in pairs]
+    with session.get(collection + "/pGroup/1/matches", stream=True, timeout=TIMEOUT) as answer:
+        assert next(answer.iter_content(100)).startswith(b"[{")
+    # and nothing is left hanging
+    put(session, make_tile("a"))
+
+
+def test_many_at_once(running):
+    server, session = running
+    failures = []
+
+    def work(number):
+        with server.session() as own:
+            own.stack = session.stack
+            for turn in range(10):
+                put(own, make_tile(f"{number}-{turn}"))
+                if own.get(f"{own.stack}/tile/{number}-{turn}", timeout=TIMEOUT).status_code != 200:
+                    failures.append((number, turn))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failures
+    assert len(session.get(session.stack + "/tileIds", timeout=TIMEOUT).json()) == 80
+
+
+def test_large_bodies_are_refused():
+    for transport in ("socket", "memory"):
+        with serve_background(transport=transport, max_body=1000) as server, server.session() as session:
+            url = f"{server.url}/v1/owner/o/project/p/stack/s"
+            answer = session.post(url, json={"versionNotes": "x" * 2000}, timeout=TIMEOUT)
+            assert answer.status_code == 413
+            assert "1000" in answer.text
+            assert session.post(url, json={}, timeout=TIMEOUT).status_code == 201
+
+
+def test_nothing_is_left_after_shutdown(tmp_path):
+    before = set(threading.enumerate())
+    server = serve_background(tmp_path)
+    assert isinstance(server, BackgroundServer) and "running" in repr(server)
+    with server.session() as session:
+        assert session.get(server.url + "/v1/owners", timeout=TIMEOUT).json() == []
+        server.shutdown()
+        server.shutdown()
+        assert set(threading.enumerate()) == before
+        assert "stopped" in repr(server)
+        with pytest.raises(requests.ConnectionError):
+            requests.get(server.url + "/v1/owners", timeout=TIMEOUT)
+    # the port is free again, and so is the folder
+    port = int(server.url.rpartition(":")[2].partition("/")[0])
+    with serve_background(tmp_path, port) as again:
+        assert again.url == server.url
+
+
+def test_requests_under_way_are_finished(tmp_path, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+    server = serve_background(tmp_path)
+    real = server.app.view_functions["StackMetaDataService.1.owners"]
+
+    def slow():
+        begun.set()
+        go_on.wait(TIMEOUT)
+        return real()
+
+    monkeypatch.setitem(server.app.view_functions, "StackMetaDataService.1.owners", slow)
+    answers = []
+    request = threading.Thread(
+        target=lambda: answers.append(requests.get(server.url + "/v1/owners", timeout=TIMEOUT).json())
+    )
+    request.start()
+    assert begun.wait(TIMEOUT)
+    stopping = threading.Thread(target=server.shutdown)
+    stopping.start()
+    time.sleep(0.05)
+    assert stopping.is_alive()
+    go_on.set()
+    stopping.join(TIMEOUT)
+    request.join(TIMEOUT)
+    assert answers == [[]]
+
+
+def test_data_stay_in_a_folder(tmp_path):
+    for expected in ([], ["o"]):
+        with serve_background(tmp_path) as server:
+            assert requests.get(server.url + "/v1/owners", timeout=TIMEOUT).json() == expected
+            requests.post(server.url + "/v1/owner/o/project/p/stack/s", json={}, timeout=TIMEOUT)
+
+
+def test_addresses_that_cannot_be_used(tmp_path, capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ListenError, match="cannot listen at 127.0.0.1 port"):
+            serve_background(port=taken.getsockname()[1])
+    with pytest.raises(ListenError, match="cannot listen at 203.0.113.1"):
+        serve_background(host="203.0.113.1")
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError):
+        serve_background(tmp_path / "file")
+    with pytest.raises(ValueError, match="transport is 'pigeon'"):
+        serve_background(transport="pigeon")
+
+
+def test_others_are_told_that_they_can_reach_it(capsys):
+    with serve_background(host="0.0.0.0") as server:
+        assert "every machine that reaches this one can read, change and delete" in capsys.readouterr().err
+        assert server.url.startswith("http://127.0.0.1:")
+    with serve_background(host="localhost"):
+        assert capsys.readouterr().err == ""
+    assert [is_loopback(host) for host in ("localhost", "127.1.2.3", "::1", "0.0.0.0", "::", "host.name")] == [
+        True, True, True, False, False, False,
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_an_address_of_version_6():
+    try:
+        server = serve_background(host="::1")
+    except ListenError:
+        pytest.skip("no IPv6 address here")
+    with server:
+        assert server.url.startswith("http://[::1]:")
+        assert requests.get(server.url + "/v1/owners", timeout=TIMEOUT).json() == []
+
+
+def test_stopping_before_running():
+    with serve_background(transport="memory") as server:
+        listener = Listener(server.app)
+        listener.stop()
+        listener.run()
+        assert listener.url.endswith("/render-ws")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serving_until_interrupted(tmp_path, number):
+    program = f"from renderapi.server import serve; serve({str(tmp_path)!r}, port=0)"
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    with process:
+        line = process.stdout.readline()
+        url = re.fullmatch(r"render-ws at (\S+), data in (.*)\n", line)[1]
+        assert requests.post(url + "/v1/owner/o/project/p/stack/s", json={}, timeout=TIMEOUT).status_code == 201
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, output, errors) == (0, "", "")

@@ -1,0 +1,158 @@
+import sqlite3
+import threading
+
+import pytest
+
+from renderapi.errors import RenderError
+from renderapi.server.store import FILE_NAME, MIGRATIONS, Store, StoreError
+
+INSERT = "INSERT INTO stack (owner, project, name, state, document) VALUES ('o', 'p', ?, 'LOADING', '{}')"
+
+
+@pytest.fixture(params=["memory", "file"])
+def store(request, tmp_path):
+    with Store(None if request.param == "memory" else tmp_path / "deep" / "folder") as store:
+        yield store
+
+
+def names(store):
+    with store.read() as connection:
+        return [name for (name,) in connection.execute("SELECT name FROM stack ORDER BY name")]
+
+
+def test_a_write_is_done_or_not_at_all(store):
+    with store.write() as connection:
+        connection.execute(INSERT, ("a",))
+    with pytest.raises(KeyError), store.write() as connection:
+        connection.execute(INSERT, ("b",))
+        raise KeyError
+    assert names(store) == ["a"]
+
+
+def test_reading_inside_of_reading_and_writing(store):
+    with store.write() as connection:
+        connection.execute(INSERT, ("a",))
+        with store.read() as reader, store.read() as again:
+            assert (reader is connection) == (store.folder is None)
+            assert again is reader
+    assert names(store) == ["a"]
+
+
+def test_readers_see_one_state_and_do_not_wait(tmp_path):
+    with Store(tmp_path) as store:
+        with store.read() as reader:
+            assert reader.execute("SELECT count(*) FROM stack").fetchone() == (0,)
+            writer = threading.Thread(target=lambda: write(store, "a"))
+            writer.start()
+            writer.join(10)
+            assert not writer.is_alive()
+            assert reader.execute("SELECT count(*) FROM stack").fetchone() == (0,)
+        assert names(store) == ["a"]
+
+
+def write(store, *new):
+    with store.write() as connection:
+        connection.executemany(INSERT, [(name,) for name in new])
+
+
+def test_rows_come_in_batches(store):
+    write(store, *map(str, range(10)))
+    query = "SELECT name FROM stack WHERE id > ? ORDER BY id"
+    batches = list(store.rows(query, (2,), size=3))
+    assert [name for batch in batches for (name,) in batch] == list("23456789")
+    assert len(batches) == (1 if store.folder is None else 3)
+    # left half way
+    started = store.rows(query, (0,), size=3)
+    next(started)
+    started.close()
+    write(store, "x")
+    assert list(store.rows("SELECT 1 WHERE 0")) in ([], [[]])
+
+
+def test_many_threads_write_and_read(store):
+    def work(number):
+        for turn in range(10):
+            write(store, f"{number}.{turn}")
+            assert f"{number}.{turn}" in names(store)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(names(store)) == 60
+
+
+def test_what_was_dropped_is_removed_even_if_the_server_ended_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("renderapi.server.store.BATCH", 2)
+    with Store(tmp_path) as store:
+        with store.write() as connection:
+            connection.execute(INSERT, ("a",))
+            connection.executemany(
+                "INSERT INTO tile (stack, tile_id, min_y, max_y, min_x, max_x, document) "
+                "VALUES (1, ?, 0, 0, 0, 0, '')",
+                [(str(number),) for number in range(5)],
+            )
+            connection.execute("INSERT INTO transform (stack, transform_id, document) VALUES (1, 'x', '')")
+            connection.execute("INSERT INTO collection (owner, name) VALUES ('o', 'c')")
+        with store.write() as connection:
+            store.drop(connection, "stack", 1)
+            store.drop(connection, "collection", 1)
+            write_again = connection.execute(INSERT, ("a",)).lastrowid
+        assert write_again == 2
+    with Store(tmp_path) as store, store.read() as connection:
+        for table, left in [("tile", 0), ("transform", 0), ("stack", 1), ("collection", 0)]:
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (left,)
+
+
+def test_settings(tmp_path):
+    def pragma(store, name):
+        with store.read() as connection:
+            return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+    with Store(tmp_path / "a") as store:
+        assert [pragma(store, name) for name in ("journal_mode", "synchronous", "foreign_keys")] == ["wal", 1, 1]
+    with Store(tmp_path / "b", durable=True) as store:
+        assert pragma(store, "synchronous") == 2
+    with Store() as store:
+        assert pragma(store, "foreign_keys") == 1
+
+
+def test_versions(tmp_path):
+    with Store(tmp_path) as store, store.read() as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StoreError, match="written by a later version of renderapi"):
+        Store(tmp_path)
+
+
+def test_later_migrations_are_applied(tmp_path, monkeypatch):
+    with Store(tmp_path) as store:
+        write(store, "a")
+    monkeypatch.setattr(
+        "renderapi.server.store.MIGRATIONS", (*MIGRATIONS, "ALTER TABLE stack ADD COLUMN more TEXT; ")
+    )
+    with Store(tmp_path) as store:
+        assert names(store) == ["a"]
+        with store.read() as connection:
+            assert connection.execute("SELECT more FROM stack").fetchone() == (None,)
+
+
+def test_folders_that_cannot_be_used(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be used as a data folder"):
+        Store(tmp_path / "file")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / FILE_NAME).write_text("this is no database, " * 100)
+    with pytest.raises(RenderError, match="cannot be used as a data folder: file is not a database"):
+        Store(tmp_path / "folder")
+
+
+def test_after_the_end(store):
+    store.close()
+    store.close()
+    for action in (store.read, store.write):
+        with pytest.raises(StoreError, match="the store is closed"), action():
+            pass
