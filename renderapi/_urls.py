@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from renderapi._environment import ENVIRONMENT
 from renderapi._sessions import redacted
-from renderapi.errors import ConnectionSettingsError
+from renderapi.errors import ConnectionSettingsError, SpecError
 
 
 def format_baseurl(host: str, port: int | str | None) -> str:
@@ -106,21 +106,21 @@ def format_number(value: object) -> str:
 
     Raises
     ------
-    ValueError
-        If it is NaN, infinite or no number.
+    SpecError
+        If it is NaN, infinite or no number. (A `ValueError`.)
     """
     if isinstance(value, str):
         return quote(value, safe="")
     if value is None or isinstance(value, (bool, bytes)):
-        raise ValueError(f"a number is needed here, not {value!r}")
+        raise SpecError(f"a number is needed here, not {value!r}")
     with suppress(TypeError):
         return str(operator.index(value))  # type: ignore[arg-type]
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise ValueError(f"a number is needed here, not {value!r}") from None
+        raise SpecError(f"a number is needed here, not {value!r}") from None
     if not math.isfinite(number):
-        raise ValueError(f"a finite number is needed here, not {value!r}")
+        raise SpecError(f"a finite number is needed here, not {value!r}")
     return repr(number)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import logging
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterable
@@ -738,6 +739,9 @@ def _tile_specs_from_box(
     z: float,
     box: tuple[float, ...],
 ) -> list[TileSpec]:
+    x, y, width, height, scale = box
+    # a server reads width and height as whole numbers: round up, so that no tile is missed
+    box = (x, y, math.ceil(width), math.ceil(height), scale)
     url = stack_url(host, port, owner, project, stack, "z", z, "box", box, "render-parameters")
     return [_from_document(document) for document in get_json(session, url).get("tileSpecs", ())]
 

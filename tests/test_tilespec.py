@@ -500,9 +500,9 @@ class TestEndpoints:
 
     def test_H4_box_is_sent_exactly(self, render):
         responses.get(
-            f"{BASE}/z/1.5/box/10.7,-20.25,0.1,3,0.125/render-parameters", json={"tileSpecs": [document()]}
+            f"{BASE}/z/1.5/box/10.7,-20.25,5,3,0.125/render-parameters", json={"tileSpecs": [document()]}
         )
-        found = get_tile_specs_from_box("stk", 1.5, 10.7, -20.25, 0.1, 3, 0.125, render=render)
+        found = get_tile_specs_from_box("stk", 1.5, 10.7, -20.25, 4.5, 3.0, 0.125, render=render)
         assert [tile.tileId for tile in found] == ["a"]
 
     def test_minmax_box(self, render):
@@ -512,6 +512,12 @@ class TestEndpoints:
     def test_H5_ids_are_quoted(self, render):
         responses.get(f"{BASE}/tile/a%20b%2Fc%3F/", json=document())
         assert get_tile_spec_raw("stk", "a b/c?", render=render).tileId == "a"
+
+    @pytest.mark.parametrize("tile_id", [".", ".."])
+    def test_an_id_that_is_a_step_in_a_path_is_refused(self, render, tile_id):
+        with pytest.raises(SpecError, match="no URL can hold the name"):
+            get_tile_spec_raw("stk", tile_id, render=render)
+        assert len(responses.calls) == 0
 
     @pytest.mark.parametrize("body", ["<html>log in</html>", '[{"tileId":', '{"tileId": "a"}'])
     def test_an_answer_that_is_no_list_of_tiles_is_a_bad_answer(self, render, body):
