@@ -1,13 +1,15 @@
 """Least squares of mpicbg: closed forms, summed in the order of the points.
 
-Sums run from left to right (`numpy.cumsum`), because numpy's own summation adds in another order and so
-gives another last bit. Parameters are m00, m01, m10, m11, m02, m12.
+Numpy's own summation adds in another order and so gives another last bit. Parameters are m00, m01, m10,
+m11, m02, m12. Every model can be fitted to one set of points (arrays of shape (N,)) or to the same points
+with many sets of weights at once (points (N, 1), weights (N, B)).
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,112 +20,129 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
-    Parameters = tuple[float, float, float, float, float, float]
+
+Parameters = tuple[Any, Any, Any, Any, Any, Any]
 
 
-def _sum(values: Array) -> np.float64:
-    total: np.float64 = values.cumsum()[-1]
-    return total
+def ordered_sum(values: Array) -> Any:
+    """Add up the first axis from the first to the last."""
+    # numpy adds the rows of an outer axis one after the other, but a single column or row in its own order
+    if values.ndim == 1 or values.shape[1] == 1:
+        return values.cumsum(axis=0)[-1]
+    return np.add.reduce(values, axis=0)
 
 
-def _centres(p: Array, q: Array, w: Array | None) -> tuple[Array, Array]:
-    # weighted means of both point sets, (2,) each; divided once at the end
-    if w is None:
-        total: np.float64 = np.float64(len(p))
-        sums = p.cumsum(axis=0)[-1], q.cumsum(axis=0)[-1]
-    else:
-        total = _sum(w)
-        sums = (w[:, None] * p).cumsum(axis=0)[-1], (w[:, None] * q).cumsum(axis=0)[-1]
-    return sums[0] / total, sums[1] / total
+class _Sums:
+    # weighted centres, and coordinates relative to them
+
+    def __init__(self, px: Array, py: Array, qx: Array, qy: Array, w: Array | None) -> None:
+        self._w = w
+        total = len(px) if w is None else ordered_sum(w)
+        self.pcx, self.pcy, self.qcx, self.qcy = (self.of(c) / total for c in (px, py, qx, qy))
+        self.x1, self.y1 = px - self.pcx, py - self.pcy
+        self.x2, self.y2 = qx - self.qcx, qy - self.qcy
+
+    def of(self, values: Array) -> Any:
+        return ordered_sum(values if self._w is None else self._w * values)
+
+    def weighted(self, values: Array) -> Array:
+        return values if self._w is None else self._w * values
 
 
-def _centred(p: Array, q: Array, w: Array | None) -> tuple[Array, Array, Array, Array, Array, Array]:
-    # centres, and source and target coordinates relative to them
-    pc, qc = _centres(p, q, w)
-    x1, y1 = np.ascontiguousarray((p - pc).T)
-    x2, y2 = np.ascontiguousarray((q - qc).T)
-    return pc, qc, x1, y1, x2, y2
+def translation(px: Array, py: Array, qx: Array, qy: Array, w: Array | None) -> Parameters:
+    """Fit a translation of points p to points q with weights w."""
+    sums = _Sums(px, py, qx, qy, w)
+    return 1.0, 0.0, 0.0, 1.0, sums.qcx - sums.pcx, sums.qcy - sums.pcy
 
 
-def translation(p: Array, q: Array, w: Array | None) -> Parameters:
-    """Fit a translation to (N, 2) points p, q with weights w (N,) or None."""
-    pc, qc = _centres(p, q, w)
-    return 1.0, 0.0, 0.0, 1.0, float(qc[0] - pc[0]), float(qc[1] - pc[1])
-
-
-def _rotation(p: Array, q: Array, w: Array | None, scale: bool) -> Parameters:
-    pc, qc, x1, y1, x2, y2 = _centred(p, q, w)
+def _rotation(px: Array, py: Array, qx: Array, qy: Array, w: Array | None, scale: bool) -> Parameters:
+    s = _Sums(px, py, qx, qy, w)
     # mpicbg adds the offset of the centres here, which changes nothing but the last bits of the sums
-    x2, y2 = x2 + (pc[0] - qc[0]), y2 + (pc[1] - qc[1])
+    x2, y2 = s.x2 + (s.pcx - s.qcx), s.y2 + (s.pcy - s.qcy)
+    cos = s.of(s.x1 * x2 + s.y1 * y2)
+    sin = s.of(s.x1 * y2 - s.y1 * x2)
+    norm = s.of(s.x1 * s.x1 + s.y1 * s.y1) if scale else np.sqrt(cos * cos + sin * sin)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if w is None:
-            cos, sin = _sum(x1 * x2 + y1 * y2), _sum(x1 * y2 - y1 * x2)
-            norm = _sum(x1 * x1 + y1 * y1)
-        else:
-            cos, sin = _sum(w * (x1 * x2 + y1 * y2)), _sum(w * (x1 * y2 - y1 * x2))
-            norm = _sum(w * (x1 * x1 + y1 * y1))
-        if not scale:
-            norm = np.sqrt(cos * cos + sin * sin)
         cos, sin = cos / norm, sin / norm
-    m02 = qc[0] - cos * pc[0] + sin * pc[1]
-    m12 = qc[1] - sin * pc[0] - cos * pc[1]
-    return float(cos), -float(sin), float(sin), float(cos), float(m02), float(m12)
+    m02 = s.qcx - cos * s.pcx + sin * s.pcy
+    m12 = s.qcy - sin * s.pcx - cos * s.pcy
+    return cos, -sin, sin, cos, m02, m12
 
 
-def rigid(p: Array, q: Array, w: Array | None) -> Parameters:
-    """Fit a rotation and translation to (N, 2) points p, q with weights w (N,) or None."""
-    return _rotation(p, q, w, scale=False)
+def rigid(px: Array, py: Array, qx: Array, qy: Array, w: Array | None) -> Parameters:
+    """Fit a rotation and translation of points p to points q with weights w."""
+    return _rotation(px, py, qx, qy, w, scale=False)
 
 
-def similarity(p: Array, q: Array, w: Array | None) -> Parameters:
-    """Fit a rotation, scale and translation to (N, 2) points p, q with weights w (N,) or None."""
-    return _rotation(p, q, w, scale=True)
+def similarity(px: Array, py: Array, qx: Array, qy: Array, w: Array | None) -> Parameters:
+    """Fit a rotation, scale and translation of points p to points q with weights w."""
+    return _rotation(px, py, qx, qy, w, scale=True)
 
 
-def affine(p: Array, q: Array, w: Array | None) -> Parameters:
-    """Fit an affine transform to (N, 2) points p, q with weights w (N,) or None."""
-    pc, qc, x1, y1, x2, y2 = _centred(p, q, w)
-    wx, wy = (x1, y1) if w is None else (w * x1, w * y1)
-    a00, a01, a11 = _sum(wx * x1), _sum(wx * y1), _sum(wy * y1)
-    b00, b01, b10, b11 = _sum(wx * x2), _sum(wx * y2), _sum(wy * x2), _sum(wy * y2)
+def affine(px: Array, py: Array, qx: Array, qy: Array, w: Array | None) -> Parameters:
+    """Fit an affine transform of points p to points q with weights w."""
+    s = _Sums(px, py, qx, qy, w)
+    wx, wy = s.weighted(s.x1), s.weighted(s.y1)
+    a00, a01, a11 = ordered_sum(wx * s.x1), ordered_sum(wx * s.y1), ordered_sum(wy * s.y1)
+    b00, b01 = ordered_sum(wx * s.x2), ordered_sum(wx * s.y2)
+    b10, b11 = ordered_sum(wy * s.x2), ordered_sum(wy * s.y2)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         det = a00 * a11 - a01 * a01
         m00 = (a11 * b00 - a01 * b10) / det
         m01 = (a00 * b10 - a01 * b00) / det
         m10 = (a11 * b01 - a01 * b11) / det
         m11 = (a00 * b11 - a01 * b01) / det
-        m02 = qc[0] - m00 * pc[0] - m01 * pc[1]
-        m12 = qc[1] - m10 * pc[0] - m11 * pc[1]
-    return float(m00), float(m01), float(m10), float(m11), float(m02), float(m12)
+        m02 = s.qcx - m00 * s.pcx - m01 * s.pcy
+        m12 = s.qcy - m10 * s.pcx - m11 * s.pcy
+    return m00, m01, m10, m11, m02, m12
 
 
-def matrix(parameters: Parameters) -> Array:
+# what fits each model of mpicbg, and how many point pairs it needs
+MODELS: dict[str, tuple[Callable[..., Parameters], int]] = {
+    "translation": (translation, 1),
+    "rigid": (rigid, 2),
+    "similarity": (similarity, 2),
+    "affine": (affine, 3),
+}
+
+
+def fit_points(model: str, p: Array, q: Array, w: Array | None) -> tuple[float, ...]:
+    """Fit a model to points p, q (N, 2) with weights w (N,) or None: m00, m01, m10, m11, m02, m12."""
+    px, py, qx, qy = (np.ascontiguousarray(column) for column in (*p.T, *q.T))
+    return tuple(float(value) for value in MODELS[model][0](px, py, qx, qy, w))
+
+
+def matrix(parameters: tuple[float, ...]) -> Array:
     """Give the 3 x 3 matrix of parameters."""
     m00, m01, m10, m11, m02, m12 = parameters
     return np.array([[m00, m01, m02], [m10, m11, m12], [0.0, 0.0, 1.0]])
 
 
-def invert(m00: float, m01: float, m02: float, m10: float, m11: float, m12: float) -> Parameters:
-    """Invert an affine transform given row by row; i00, i01, i02, i10, i11, i12 come back.
+def invert(m00: Any, m01: Any, m02: Any, m10: Any, m11: Any, m12: Any) -> Parameters:
+    """Invert affine transforms given row by row, as numbers or arrays; i00, i01, i02, i10, i11, i12 come
+    back.
+
+    Singular ones give infinities and NaN in arrays.
 
     Raises
     ------
     NotInvertibleError
-        If it is singular.
+        If a single one is singular.
     """
     det = m00 * m11 - m01 * m10
-    if det == 0 or math.isnan(det):
+    if isinstance(det, float) and (det == 0 or math.isnan(det)):
         raise NotInvertibleError(
             f"a transform with the linear part [[{m00}, {m01}], [{m10}, {m11}]] has no inverse"
         )
-    return (
-        m11 / det,
-        -m01 / det,
-        (m01 * m12 - m02 * m11) / det,
-        -m10 / det,
-        m00 / det,
-        (m02 * m10 - m00 * m12) / det,
-    )
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return (
+            m11 / det,
+            -m01 / det,
+            (m01 * m12 - m02 * m11) / det,
+            -m10 / det,
+            m00 / det,
+            (m02 * m10 - m00 * m12) / det,
+        )
 
 
 def require_spread(p: Array, w: Array | None, model: str, line: bool = False) -> None:

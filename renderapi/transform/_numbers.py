@@ -28,6 +28,7 @@ try:
 except ImportError:
     _fast_dumps = _fast_loads = None
 
+_COMMAS_TO_BLANKS = bytes.maketrans(b",", b" ")
 _BLANKS = re.compile(r"[ \t\n\x0b\f\r]+")
 _DECIMAL = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)[fFdD]?", re.ASCII)
 _HEXADECIMAL = re.compile(
@@ -103,13 +104,21 @@ def parse_doubles(text: str | None) -> list[float]:
     SpecError
         If Java would refuse one of them.
     """
+    values = parse_loosely(text)
+    try:
+        return [float(value) for value in values]
+    except TypeError as error:
+        raise SpecError(f"{text!r:.100} holds something else than numbers") from error
+
+
+def parse_loosely(text: str | None) -> list[float]:
+    """Read numbers as `parse_doubles`; the caller makes integers floats and refuses what is no number."""
     text = require_text(text)
-    if _fast_loads is not None and "," not in text and "t" not in text:
-        # plain JSON numbers are read in one go (the array refuses text, null and nested lists and makes
-        # integers doubles); whatever is no JSON number, or is true, goes the slow way
+    if _fast_loads is not None and "," not in text and "t" not in text and '"' not in text:
+        # plain JSON numbers are read in one go; whatever is none goes the slow way
         try:
-            return array("d", _fast_loads(f"[{text.replace(' ', ',')}]")).tolist()
-        except (ValueError, TypeError):
+            return _fast_loads(f"[{text.replace(' ', ',')}]")
+        except ValueError:
             pass
     return [parse_double(field) for field in split_fields(text)] or [parse_double("")]
 
@@ -123,7 +132,7 @@ def parse_block(field: str, count: int) -> NDArray[np.float64]:
         If it cannot be decoded, or holds another number of doubles.
     """
     try:
-        values = np.asarray(decodeBase64(field), dtype=np.float64)
+        values = np.array(decodeBase64(field), dtype=np.float64)
     except ValueError as error:
         raise SpecError(f"a base64 block cannot be decoded: {error}") from error
     if values.size != count:
@@ -238,10 +247,10 @@ def _plain_rows(texts: Sequence[str], count: int) -> NDArray[np.float64] | None:
 def format_doubles(values: list[float]) -> str:
     """Write doubles, separated by blanks, as the shortest text that Java reads as the same doubles."""
     if _fast_dumps is not None:
-        text = _fast_dumps(values).decode()[1:-1]
+        text = _fast_dumps(values).translate(_COMMAS_TO_BLANKS, b"[]").decode()
         # where orjson would spell a number otherwise than Python the slow way decides: one spelling
         if "e" not in text and "0.0000" not in text and "n" not in text:
-            return text.replace(",", " ")
+            return text
     return " ".join([format_double(value) for value in values])
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from renderapi.errors import EstimationError
+from renderapi.transform._fit import ordered_sum
 from renderapi.transform.leaf.common import blocks
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def deformation(points: Array, src: Array, weights: Array) -> Array:
         x, y = np.ascontiguousarray(points[part].T)
         values = kernel(x, y, src)
         for axis in (0, 1):
-            # over the landmarks in their order: numpy adds the rows of an outer axis one after the other
-            out[part, axis] = np.add.reduce(values * weights[axis][:, None], axis=0)
+            out[part, axis] = ordered_sum(values * weights[axis][:, None])
     return out
 
 

@@ -9,11 +9,22 @@ from renderapi.transform.leaf import (
     utils,
 )
 from renderapi.transform.leaf.affine_models import AffineModel, RigidModel, SimilarityModel, TranslationModel
+from renderapi.transform.leaf.affine_warp_field import AffineWarpFieldTransform
+from renderapi.transform.leaf.homography import HomographyModel2D
+from renderapi.transform.leaf.moving_least_squares import (
+    MovingLeastSquaresTransform,
+    MovingLeastSquaresTransform2,
+)
 from renderapi.transform.leaf.polynomial_models import (
     LensCorrection,
     NonLinearCoordinateTransform,
     NonLinearTransform,
     Polynomial2DTransform,
+)
+from renderapi.transform.leaf.single_dimension import (
+    ExponentialFunctionOffsetTransform,
+    ExponentialRecoveryOffsetTransform,
+    SEMDistortionTransformA,
 )
 from renderapi.transform.leaf.thin_plate_spline import ThinPlateSplineTransform
 from renderapi.transform.leaf.transform import Transform
@@ -21,11 +32,18 @@ from renderapi.transform.leaf.utils import load_leaf_json
 
 __all__ = [
     "AffineModel",
+    "AffineWarpFieldTransform",
+    "ExponentialFunctionOffsetTransform",
+    "ExponentialRecoveryOffsetTransform",
+    "HomographyModel2D",
     "LensCorrection",
+    "MovingLeastSquaresTransform",
+    "MovingLeastSquaresTransform2",
     "NonLinearCoordinateTransform",
     "NonLinearTransform",
     "Polynomial2DTransform",
     "RigidModel",
+    "SEMDistortionTransformA",
     "SimilarityModel",
     "ThinPlateSplineTransform",
     "Transform",

@@ -32,6 +32,7 @@ from renderapi.transform._native import (
 from renderapi.transform._native import (
     TRANSLATION as _TRANSLATION,
 )
+from renderapi.transform._numbers import format_doubles, parse_loosely
 from renderapi.transform.leaf.common import (
     as_points,
     blocks,
@@ -170,16 +171,16 @@ class AffineModel(Transform):
             if numbers is not None:
                 return _numbers.format_floats32(numbers)
         (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()
-        return _numbers.format_doubles([m00, m10, m01, m11, b0, b1])
+        return format_doubles([m00, m10, m01, m11, b0, b1])
 
     @dataString.setter
     def dataString(self, text: str | None) -> None:
         self._parse(text)
 
     def _parse(self, text: Any) -> None:
-        self.__dict__.pop("_native", None)
         try:
             if self.className in NATIVE_COUNTS:
+                self.__dict__.pop("_native", None)
                 numbers = _numbers.parse_native(text, NATIVE_COUNTS[self.className])
                 if numbers is not None:
                     self.M00, self.M01, self.M10, self.M11, self.B0, self.B1 = native_matrix(
@@ -188,15 +189,16 @@ class AffineModel(Transform):
                     self.load_M()
                     self._native = (self.className, self.M.tobytes(), numbers)
                     return
-            values = _numbers.parse_doubles(text)
-        except SpecError as error:
+            values = parse_loosely(text)
+            if len(values) == 6:
+                self.M00, self.M10, self.M01, self.M11, self.B0, self.B1 = values
+                self.load_M()
+                return
+        except (SpecError, ConversionError) as error:
             raise self._refusal(error) from error
-        if len(values) != 6:
-            count = NATIVE_COUNTS.get(self.className)
-            wanted = "6 numbers" if count is None else f"{count} numbers (or 6, as old clients wrote)"
-            raise self._refusal(f"{wanted} are needed, {len(values)} found")
-        self.M00, self.M10, self.M01, self.M11, self.B0, self.B1 = values
-        self.load_M()
+        count = NATIVE_COUNTS.get(self.className)
+        wanted = "6 numbers" if count is None else f"{count} numbers (or 6, as old clients wrote)"
+        raise self._refusal(f"{wanted} are needed, {len(values)} found")
 
     def _native_numbers(self) -> list[float] | None:
         # the numbers of a class with a format of its own, None where they cannot say exactly what M says
@@ -224,16 +226,6 @@ class AffineModel(Transform):
         if self.labels is not None or "_extras" in self.__dict__:
             write_extras(self, d)
         return d
-
-    def _read(self, d: dict[str, Any]) -> Any:
-        # most documents hold nothing but class and parameters
-        if len(d) == 3 and "type" in d and "className" in d and "dataString" in d:
-            self.className = d["className"]
-            self.transformId = None
-            self.labels = None
-            self.__dict__.pop("_extras", None)
-            return d["dataString"]
-        return super()._read(d)
 
     @staticmethod
     def fit(
@@ -270,7 +262,7 @@ class AffineModel(Transform):
             If the points do not determine an affine transform.
         """
         p, q, w = point_pairs(A, B, weights, 3, "an affine transform")
-        m00, m01, m10, m11, b0, b1 = _fit.affine(p, q, w)
+        m00, m01, m10, m11, b0, b1 = _fit.fit_points("affine", p, q, w)
         _fit.require_spread(p, w, "an affine transform", line=True)
         T = np.array([[m00], [m01], [m10], [m11], [b0], [b1]])
         if not np.isfinite(T).all():
@@ -524,7 +516,7 @@ class TranslationModel(AffineModel):
             If there are no points.
         """
         p, q, w = point_pairs(src, dst, weights, 1, "a translation")
-        return _fit.matrix(_fit.translation(p, q, w))
+        return _fit.matrix(_fit.fit_points("translation", p, q, w))
 
     def estimate(  # type: ignore[override]
         self,
@@ -605,7 +597,7 @@ class RigidModel(AffineModel):
         model = "a rigid model" if rigid else "a similarity model"
         p, q, w = point_pairs(src, dst, weights, 2, model)
         _fit.require_spread(p, w, model)
-        M = _fit.matrix((_fit.rigid if rigid else _fit.similarity)(p, q, w))
+        M = _fit.matrix(_fit.fit_points("rigid" if rigid else "similarity", p, q, w))
         if not np.isfinite(M).all():
             raise EstimationError(
                 f"{model} cannot be estimated: the target points do not determine a rotation"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import ConversionError, EstimationError, RenderError, SpecError
-from renderapi.transform import _numbers, _spline
+from renderapi.transform import _inverse, _numbers, _spline
 from renderapi.transform.leaf.common import as_points, point_pairs
-from renderapi.transform.leaf.transform import Transform
+from renderapi.transform.leaf.transform import ParsedTransform
 from renderapi.utils import NullHandler, decodeBase64, encodeBase64
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ logger.addHandler(NullHandler())
 __all__ = ["RenderError", "ThinPlateSplineTransform", "decodeBase64"]
 
 
-class ThinPlateSplineTransform(Transform):
+class ThinPlateSplineTransform(ParsedTransform):
     """Thin plate spline: a sum of r^2 log r around landmarks, and an affine part.
 
     Parameters
@@ -67,58 +67,22 @@ class ThinPlateSplineTransform(Transform):
     aMtx: Array | None
     bVec: Array | None
 
-    def __init__(
-        self,
-        dataString: str | None = None,
-        json: dict[str, Any] | None = None,
-        transformId: str | None = None,
-        labels: list[str] | None = None,
-    ) -> None:
-        if json is not None:
-            self.from_dict(json)
-            return
-        self.className = type(self).className
-        self.transformId = transformId
-        self.labels = labels
-        if dataString is not None:
-            self._parse(dataString)
-
-    def from_dict(self, d: dict[str, Any]) -> None:
-        """Take everything over from a document.
-
-        Parameters
-        ----------
-        d : dict
-            Document of a leaf transform; it is not changed.
-
-        Raises
-        ------
-        SpecError
-            If className or dataString is missing, or the latter does not have the format above.
-        """
-        self._parse(self._read(d))
-
-    def _parse(self, text: Any) -> None:
-        try:
-            fields = _numbers.split_fields(_numbers.require_text(text))
-            if len(fields) != 5:
-                raise SpecError(f"5 fields are needed, {len(fields)} found")
-            ndims, count = _numbers.parse_integer(fields[1]), _numbers.parse_integer(fields[2])
-            if ndims != 2 or count < 1:
-                raise SpecError(f"{count} landmarks of {ndims} dimensions")
-            affine = None if fields[3] == "null" else _numbers.parse_block(fields[3], 6)
-            values = _numbers.parse_block(fields[4], 4 * count)
-        except SpecError as error:
-            raise self._refusal(error) from error
+    def _parse_text(self, text: str) -> None:
+        fields = _numbers.split_fields(text)
+        if len(fields) != 5:
+            raise SpecError(f"5 fields are needed, {len(fields)} found")
+        ndims, count = _numbers.parse_integer(fields[1]), _numbers.parse_integer(fields[2])
+        if ndims != 2 or count < 1:
+            raise SpecError(f"{count} landmarks of {ndims} dimensions")
+        affine = None if fields[3] == "null" else _numbers.parse_block(fields[3], 6)
+        values = _numbers.parse_block(fields[4], 4 * count)
         self.ndims, self.nLm = ndims, count
         self.aMtx = None if affine is None else affine[:4].reshape(2, 2)
         self.bVec = None if affine is None else affine[4:]
         self.srcPts = np.ascontiguousarray(values[: 2 * count].reshape(count, 2).T)
         self.dMtxDat = values[2 * count :].reshape(2, count)
 
-    @property
-    def dataString(self) -> str | None:
-        """Parameters as text, exact to the last bit; None while there are none."""
+    def _format_text(self) -> str | None:
         if getattr(self, "srcPts", None) is None:
             return None
         linear, translation = self._affine_part()
@@ -129,11 +93,7 @@ class ThinPlateSplineTransform(Transform):
             )
         src = np.asarray(self.srcPts, dtype=np.float64)
         block = encodeBase64(np.concatenate([src.T.ravel(), np.ravel(self.dMtxDat)]))
-        return f"ThinPlateSplineR2LogR {self.ndims} {self.nLm} {affine} {block}"
-
-    @dataString.setter
-    def dataString(self, text: str | None) -> None:
-        self._parse(text)
+        return f"ThinPlateSplineR2LogR {len(src)} {src.shape[1]} {affine} {block}"
 
     @staticmethod
     def fit(
@@ -290,40 +250,16 @@ class ThinPlateSplineTransform(Transform):
             If some point is not reached: it has no inverse, or the spline folds there.
         """
         target = as_points(pts)
-        guess = self._initial_guess(target)
-        residual = target - self.tform(guess)
-        distance = np.hypot(*residual.T)
-        factor = np.full(len(target), float(gamma))
-        # well below the precision asked for, but not below what coordinates of that size can tell
-        size = np.maximum(np.abs(target), np.abs(guess)).max(axis=1, initial=1.0)
-        goal = np.minimum(precision, np.maximum(1e-9, 64 * np.finfo(float).eps * size))
-        for _ in range(max_iters):
-            rows = np.flatnonzero(~(distance <= goal) & (factor > 1e-6))
-            if not len(rows):
-                break
-            J = self._jacobians(guess[rows])
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                det = J[:, 0, 0] * J[:, 1, 1] - J[:, 0, 1] * J[:, 1, 0]
-                rx, ry = residual[rows].T
-                step_x = (J[:, 1, 1] * rx - J[:, 0, 1] * ry) / det
-                step_y = (J[:, 0, 0] * ry - J[:, 1, 0] * rx) / det
-                trial = guess[rows] + factor[rows, None] * np.column_stack([step_x, step_y])
-                left = target[rows] - self.tform(trial)
-                reached = np.hypot(*left.T)
-            better = reached < distance[rows]
-            taken = rows[better]
-            guess[taken], residual[taken], distance[taken] = trial[better], left[better], reached[better]
-            factor[taken] = np.minimum(1.0, 2 * factor[taken])
-            factor[rows[~better]] /= 2
-        missed = ~(distance <= precision)
-        if missed.any():
-            worst = int(np.argmax(np.where(missed, np.nan_to_num(distance, nan=np.inf), -1.0)))
-            raise EstimationError(
-                f"{int(missed.sum())} of {len(target)} points cannot be mapped backwards through the thin "
-                f"plate spline to {precision} px in {max_iters} iterations; the worst, "
-                f"{tuple(target[worst].tolist())}, is missed by {distance[worst]} px"
-            )
-        return guess
+        return _inverse.newton(
+            self.tform,
+            self._jacobians,
+            target,
+            self._initial_guess(target),
+            "a thin plate spline",
+            gamma=gamma,
+            precision=precision,
+            max_iters=max_iters,
+        )
 
     def _initial_guess(self, target: Array) -> Array:
         # the best of: the point itself, the inverse of the affine part, the landmark that is mapped closest
@@ -348,7 +284,7 @@ class ThinPlateSplineTransform(Transform):
             best[closer], missed[closer] = candidate[closer], distance[closer]
         return best
 
-    def inverse_tform(
+    def inverse_tform(  # type: ignore[override]
         self, points: ArrayLike, gamma: float = 1.0, precision: float = 0.0001, max_iters: int = 1000
     ) -> Array:
         """Map points backwards.

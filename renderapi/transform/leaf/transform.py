@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from renderapi.errors import SpecError
-from renderapi.transform.leaf.common import read_extras, write_extras
+from renderapi.transform import _inverse
+from renderapi.transform._numbers import require_text
+from renderapi.transform.leaf.common import as_points, read_extras, write_extras
 from renderapi.utils import NullHandler
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
-__all__ = ["Transform"]
+__all__ = ["ParsedTransform", "Transform"]
 
 
 class Transform:
@@ -107,8 +113,13 @@ class Transform:
             raise SpecError(
                 f"no {error.args[0]} defined for leaf transform spec with id '{d.get('id')}'"
             ) from error
-        self.transformId = d.get("id")
-        read_extras(self, d, ("type", "className", "dataString", "id"))
+        if len(d) == 3 and "type" in d:
+            # most documents hold nothing else
+            self.transformId = self.labels = None
+            self.__dict__.pop("_extras", None)
+        else:
+            self.transformId = d.get("id")
+            read_extras(self, d, ("type", "className", "dataString", "id"))
         return text
 
     def _refusal(self, reason: object) -> SpecError:
@@ -156,3 +167,112 @@ class Transform:
         text = str(self.dataString)
         shown = text if len(text) <= 80 else f"{text[:60]}... {len(text)} characters"
         return f"className={self.className!r}, dataString={shown!r}"
+
+
+class ParsedTransform(Transform):
+    """A leaf transform whose data string is read into attributes, and written from them.
+
+    Parameters
+    ----------
+    dataString : str, optional
+        Parameters in the format of the class. Without, the transform has none yet.
+    json : dict, optional
+        Document to read; everything else is ignored if it is given.
+    transformId : str, optional
+        Id.
+    labels : list of str, optional
+        Labels.
+
+    Raises
+    ------
+    SpecError
+        If the document or the data string cannot be read.
+    """
+
+    def __init__(
+        self,
+        dataString: str | None = None,
+        json: dict[str, Any] | None = None,
+        transformId: str | None = None,
+        labels: list[str] | None = None,
+    ) -> None:
+        if json is not None:
+            self.from_dict(json)
+            return
+        self.className = type(self).className
+        self.transformId = transformId
+        self.labels = labels
+        if dataString is not None:
+            self.dataString = dataString
+
+    def _format_text(self) -> str | None:
+        raise NotImplementedError
+
+    def _parse_text(self, text: str) -> None:
+        raise NotImplementedError
+
+    @property
+    def dataString(self) -> str | None:
+        """Parameters as text, shortest that is read back as the same numbers; None while there are none."""
+        return self._format_text()
+
+    @dataString.setter
+    def dataString(self, text: str | None) -> None:
+        try:
+            self._parse_text(require_text(text))
+        except SpecError as error:
+            raise self._refusal(error) from error
+
+    def tform(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Map points.
+
+        Parameters
+        ----------
+        points : (N, 2) array
+            Points x, y.
+
+        Returns
+        -------
+        (N, 2) array
+            The mapped points as render computes them.
+
+        Raises
+        ------
+        ConversionError
+            If the points have another shape.
+        """
+        raise NotImplementedError
+
+    def inverse_tform(
+        self, points: ArrayLike, precision: float = 1e-6, max_iters: int = 100
+    ) -> NDArray[np.float64]:
+        """Map points backwards, by damped Newton iteration from the points themselves.
+
+        Parameters
+        ----------
+        points : (N, 2) array
+            Points x, y.
+        precision : float
+            Largest distance in pixels between a point and what its inverse is mapped to.
+        max_iters : int
+            Largest number of steps.
+
+        Returns
+        -------
+        (N, 2) array
+
+        Raises
+        ------
+        EstimationError
+            If some point is not reached.
+        """
+        target = as_points(points)
+        return _inverse.newton(
+            self.tform,
+            lambda p: _inverse.numeric_jacobians(self.tform, p),
+            target,
+            target.copy(),
+            f"a {type(self).__name__}",
+            precision=precision,
+            max_iters=max_iters,
+        )

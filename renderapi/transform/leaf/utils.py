@@ -7,11 +7,22 @@ from typing import Any
 
 from renderapi.errors import RenderError, SpecError
 from renderapi.transform.leaf.affine_models import AffineModel, RigidModel, SimilarityModel, TranslationModel
+from renderapi.transform.leaf.affine_warp_field import AffineWarpFieldTransform
+from renderapi.transform.leaf.homography import HomographyModel2D
+from renderapi.transform.leaf.moving_least_squares import (
+    MovingLeastSquaresTransform,
+    MovingLeastSquaresTransform2,
+)
 from renderapi.transform.leaf.polynomial_models import (
     LensCorrection,
     NonLinearCoordinateTransform,
     NonLinearTransform,
     Polynomial2DTransform,
+)
+from renderapi.transform.leaf.single_dimension import (
+    ExponentialFunctionOffsetTransform,
+    ExponentialRecoveryOffsetTransform,
+    SEMDistortionTransformA,
 )
 from renderapi.transform.leaf.thin_plate_spline import ThinPlateSplineTransform
 from renderapi.transform.leaf.transform import Transform
@@ -34,6 +45,13 @@ LEAF_CLASSES: dict[str, type[Transform]] = {
         NonLinearTransform,
         LensCorrection,
         ThinPlateSplineTransform,
+        HomographyModel2D,
+        MovingLeastSquaresTransform,
+        MovingLeastSquaresTransform2,
+        ExponentialFunctionOffsetTransform,
+        ExponentialRecoveryOffsetTransform,
+        SEMDistortionTransformA,
+        AffineWarpFieldTransform,
     )
 }
 
