@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from inspect import signature
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -180,10 +179,7 @@ def _rendered(
             with Image.open(kwargs.get("out_fn", path)) as image:
                 return np.array(image)
         except (UnidentifiedImageError, FileNotFoundError) as error:
-            size = Path(path).stat().st_size
-            raise ClientScriptError(
-                f"the Java client ended without an error but wrote no image ({size} bytes)"
-            ) from error
+            raise ClientScriptError("the Java client ended without an error but wrote no image") from error
 
 
 # ------------------------------------------------------------------------------------------- coordinates

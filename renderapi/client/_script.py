@@ -299,7 +299,16 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except (ProcessLookupError, PermissionError):
         return False
-    return True
+    try:
+        return _status(Path(f"/proc/{pid}/stat"))[0] != "Z"
+    except OSError:
+        return True
+
+
+def _status(file: Path) -> list[str]:
+    """What Linux says of a process: its state, its parent's id, ..."""
+    # the name of the program, in parentheses, may hold anything
+    return file.read_text(errors="replace").rpartition(")")[2].split()
 
 
 def _descendants(pid: int) -> list[int]:
@@ -325,8 +334,7 @@ def _processes() -> Iterable[tuple[int, int]]:
     entries = list(Path("/proc").glob("[0-9]*/stat"))
     for entry in entries:
         with contextlib.suppress(OSError):
-            # the name of the program, in parentheses, may hold anything
-            yield int(entry.parent.name), int(entry.read_text(errors="replace").rpartition(")")[2].split()[1])
+            yield int(entry.parent.name), int(_status(entry)[1])
     if not entries:
         listing = subprocess.run(["/bin/ps", "-A", "-o", "pid=,ppid="], capture_output=True, check=False)
         for line in listing.stdout.splitlines():

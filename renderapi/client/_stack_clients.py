@@ -62,14 +62,15 @@ def importJsonClient(
         Java class that checks tiles, and its limits. **Java drops tiles that it finds invalid and says so
         only in its output.**
     """
-    if tileFiles is None or not several(tileFiles):
+    files = [] if tileFiles is None else several(tileFiles)
+    if not files:
         raise ClientArgumentError("importJsonClient needs tileFiles, the JSON files to import")
     arguments = [
         *stack_words(host, port, owner, project, stack),
         *get_param(validatorClass, "--validatorClass"),
         *get_param(validatorData, "--validatorData"),
         *get_param(transformFile, "--transformFile"),
-        *several(tileFiles),
+        *files,
     ]
     call_run_ws_client(
         f"{PACKAGE}ImportJsonClient",
