@@ -14,6 +14,7 @@ from renderapi.geometry._chain import (
     Chains,
     TileSpecError,
     apply_step,
+    document_of,
     has_numbers,
     read_numbers,
 )
@@ -64,12 +65,8 @@ def bounding_boxes(
     chains = Chains(shared_transforms, nested_references)
     groups: dict[Any, tuple[list[int], list[Any]]] = {}
     for index, tile in enumerate(tiles):
-        document: Any = tile
-        if not isinstance(tile, dict):
-            # a tile that was read and not touched need not make its transforms for this
-            read = getattr(tile, "_document", None)
-            document = (read() if read is not None else None) or tile
-        size = _size(document)
+        document = tile if isinstance(tile, dict) else document_of(tile)
+        size = tile_size(document)
         chain = chains.of_tile(document)
         key = (size, chain.steps)
         group = groups.get(key)
@@ -120,8 +117,8 @@ def derive_bounding_boxes(
     return boxes
 
 
-def _size(tile: Any) -> tuple[float, float, float]:
-    # width, height and mesh cell size
+def tile_size(tile: Any) -> tuple[float, float, float]:
+    """Give width, height and mesh cell size of a tile spec, a document or an object."""
     if isinstance(tile, Mapping):
         width, height, cell = tile.get("width"), tile.get("height"), tile.get("meshCellSize")
     else:

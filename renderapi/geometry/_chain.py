@@ -8,7 +8,6 @@ evaluated together.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -60,6 +59,12 @@ class TileSpecError(SpecError):
 def tile_id_of(tile: Any) -> Any:
     """Give the id of a tile spec, a document or an object."""
     return tile.get("tileId") if isinstance(tile, Mapping) else getattr(tile, "tileId", None)
+
+
+def document_of(tile: Any) -> Any:
+    """Give the document of a tile that was read and not touched (which spares making transforms), else it."""
+    read = getattr(tile, "_document", None)
+    return tile if read is None else read() or tile
 
 
 class _MissingError(Exception):
@@ -367,14 +372,9 @@ def mapping(chain: Chain) -> Callable[[Array], Array]:
     ]
 
     def apply(points: Array) -> Array:
-        x, y = np.ascontiguousarray(points.T)[:, None, :]
+        x, y = np.array(points.T, order="C")[:, None, :]
         for step, own in steps:
             x, y = apply_step(step, own, x, y)
         return np.column_stack([x[0], y[0]])
 
     return apply
-
-
-def is_finite(value: Any) -> bool:
-    """Say whether a value is a finite number."""
-    return isinstance(value, (int, float)) and math.isfinite(value)

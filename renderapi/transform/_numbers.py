@@ -12,6 +12,7 @@ import re
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
@@ -227,21 +228,18 @@ def parse_rows(texts: Sequence[str], count: int, single: bool = False) -> NDArra
 
 
 def _plain_rows(texts: Sequence[str], count: int) -> NDArray[np.float64] | None:
+    # texts of plain decimal numbers with single blanks between them; None if one is something else
+    if any(text.count(" ") != count - 1 for text in texts):
+        return None
     if _fast_loads is not None:
-        try:
-            nested = _fast_loads(f"[[{'],['.join(texts).replace(' ', ',')}]]")
-            rows = np.array(nested, dtype=np.float64)
-        except (ValueError, TypeError):
-            return None
-    else:
-        parts = [text.split(" ") for text in texts]
-        if any(len(part) != count for part in parts):
-            return None
-        try:
-            rows = np.array([list(map(float, part)) for part in parts])
-        except ValueError:
-            return None
-    return rows if rows.shape == (len(texts), count) else None
+        with suppress(ValueError):  # JSON does not have +1 and 1.
+            values = _fast_loads(f"[{','.join(texts).replace(' ', ',')}]")
+            return np.array(values, dtype=np.float64).reshape(len(texts), count)
+    try:
+        values = [float(field) for text in texts for field in text.split(" ")]
+    except ValueError:
+        return None
+    return np.array(values, dtype=np.float64).reshape(len(texts), count)
 
 
 def format_doubles(values: list[float]) -> str:
