@@ -17,7 +17,6 @@ from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
 from renderapi.client._stack_clients import coordinateClient
 from renderapi.client.utils import renderclientaccess
 from renderapi.errors import ClientScriptError, RenderWarning
-from renderapi.geometry import bounding_boxes
 from renderapi.render import Render, accepts
 
 if TYPE_CHECKING:
@@ -76,6 +75,8 @@ def materialize_tilespec_image(
     """
     corner = getattr(tilespec, "minX", None), getattr(tilespec, "minY", None)
     if None in corner and None in (x, y):
+        from renderapi.geometry import bounding_boxes
+
         box = bounding_boxes([tilespec])[0]
         corner = float(box[0]), float(box[1])
     with temporary_json([tilespec]) as tile_spec_url:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
@@ -139,6 +138,8 @@ def find_jar(client_script: str | None) -> Path | None:
 @lru_cache(maxsize=64)
 def _options_in_jar(jar: Path, class_name: str, state: tuple[int, int]) -> frozenset[str]:
     """Options in the parameter classes of a client; empty if the jar does not have them."""
+    import zipfile
+
     path = class_name.replace(".", "/")
     options: set[str] = set()
     try:
