@@ -40,7 +40,7 @@ from renderapi._urls import (
     stack_url,
     without_credentials,
 )
-from renderapi.errors import BadAnswerError, ClientScriptError, ConnectionSettingsError
+from renderapi.errors import BadAnswerError, ClientScriptError, ConnectionSettingsError, RenderWarning
 from renderapi.utils import NullHandler, defaultifNone, fitargspec, get_json
 
 if TYPE_CHECKING:
@@ -128,12 +128,16 @@ class Render(Connection):
         self._errors = _error_mode(kwargs.get("errors"))
         self._own_session = None if session is None else self._with_settings(session)
         self._sessions = SessionPool(self._settings)
-        if session is not None and not (self._settings.retries is None and self._settings.pool is None):
+        if not (self._settings.retries is None and self._settings.pool is None):
+            self._warn_of_own_session()
+
+    def _warn_of_own_session(self) -> None:
+        if isinstance(self._own_session, SessionView):
             warnings.warn(
                 "retries= and pool= do not apply to a session of your own: mount a "
                 "requests.adapters.HTTPAdapter(max_retries=..., pool_maxsize=...) on it",
                 RenderWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _with_settings(self, session: requests.Session) -> requests.Session:
@@ -264,6 +268,8 @@ class Render(Connection):
             base = base.session
         other._own_session = None if base is None else other._with_settings(base)
         other._sessions = SessionPool(other._settings)
+        if "retries" in settings or "pool" in settings:
+            other._warn_of_own_session()
         return other
 
     def request(self, method: str, path: str, **kwargs: Any) -> requests.Response:

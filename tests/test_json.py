@@ -234,6 +234,42 @@ def test_untouched_bytes_are_not_decoded_for_writing():
     assert _json.dumps(Untouched(b'{"as": "they are"}', None)) == b'{"as": "they are"}'
 
 
+class OfAList:
+    """Stands for documents that are written as a list faster than one by one."""
+
+    z = 1
+
+    def to_dict(self):
+        return {"tileId": "t", "z": self.z}
+
+    @staticmethod
+    def _list_json(documents):
+        if any(document.z != document.z for document in documents):
+            raise SpecError("z is nan")
+        return _json.dumps([document.to_dict() for document in documents])
+
+
+@pytest.mark.usefixtures("codec")
+def test_a_list_may_be_written_at_once():
+    documents = [OfAList(), OfAList()]
+    assert _json.dumps(documents) == b'[{"tileId":"t","z":1},{"tileId":"t","z":1}]'
+    assert _json.dumps({"a": documents}) == b'{"a":[{"tileId":"t","z":1},{"tileId":"t","z":1}]}'
+    documents[1].z = NAN
+    with pytest.raises(SpecError, match=r"\[1\].z of tile 't' is nan"):
+        _json.dumps(documents)
+
+
+@needs_orjson
+def test_a_list_that_is_refused_for_another_reason_is_refused():
+    class Refused(OfAList):
+        @staticmethod
+        def _list_json(documents):
+            raise SpecError("no tile id")
+
+    with pytest.raises(SpecError, match="no tile id"):
+        _json.dumps([Refused()])
+
+
 json_documents = st.recursive(
     st.none()
     | st.booleans()

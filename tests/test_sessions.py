@@ -30,7 +30,7 @@ from renderapi._sessions import (
     Settings,
     default_session,
 )
-from renderapi.errors import ConnectionSettingsError, RenderWarning
+from renderapi.errors import ConnectionSettingsError
 
 URL = "http://localhost:8080/x"
 
@@ -376,10 +376,9 @@ def test_a_view_pickles_with_the_session():
         _ = view.nothing_of_this_name
 
 
-@pytest.mark.parametrize("settings", [{"retries": 2}, {"pool": 4}])
-def test_what_cannot_apply_to_a_session_of_ones_own_is_said(settings):
-    with pytest.warns(RenderWarning, match="mount a requests.adapters.HTTPAdapter"):
-        SessionView(requests.Session(), Settings(**settings))
+def test_a_view_that_is_not_made_yet_has_no_attributes():
+    with pytest.raises(AttributeError):
+        _ = SessionView.__new__(SessionView).headers
 
 
 # -------------------------------------------------------------------------------- threads and processes
@@ -452,6 +451,21 @@ def in_forked_child(function):
         result = pipe.read().decode()
     os.waitpid(child, 0)
     return result
+
+
+def test_a_session_of_another_process_starts_anew(monkeypatch):
+    with Loopback(keeps_connections) as server:
+        pool = SessionPool(Settings(retries=0))
+        session = pool.get()
+        session.get(server.url)
+        monkeypatch.setattr(os, "getpid", lambda: -1)  # as in a forked process
+        pool.close()
+        session.get(server.url)
+        session.get(server.url)
+        assert server.accepted == 2
+        assert pool.get() is not session
+        pool.close()
+        session.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
