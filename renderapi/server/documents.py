@@ -9,7 +9,7 @@ a rule per value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from renderapi.server.refusals import MeaningRefusal, Refusal
@@ -46,7 +46,7 @@ MIPMAP_PATH_BUILDER = {
     "extension": as_text,
     "imageMipmapPatternString": as_text,
 }
-_LAYOUT_RULES = (
+_LAYOUT_RULES: tuple[tuple[str, type, Callable[[Any, str], Any]], ...] = (
     ("sectionId", str, as_text),
     ("temca", str, as_text),
     ("camera", str, as_text),
@@ -58,6 +58,8 @@ _LAYOUT_RULES = (
     ("pixelsize", float, as_double),
     ("distanceZ", float, as_double),
 )
+_SMALL = 1 << 30
+_PLAIN_LEAF = {"type", "className", "dataString"}
 _TILE_NUMBERS = ("z", "minX", "minY", "maxX", "maxY", "width", "height", "minIntensity", "maxIntensity")
 
 
@@ -113,13 +115,14 @@ def channel(raw: Any, where: str = "channels") -> Document:
 
 
 def _layout(raw: Any) -> Document:
-    given = as_object(raw, "layout")
+    get = (as_object(raw, "layout") or {}).get
     document: Document = {}
     for key, kind, rule in _LAYOUT_RULES:
-        value = given.get(key)  # type: ignore[union-attr]
+        value = get(key)
         if value is not None:
-            if type(value) is not kind or kind is int:
-                value = rule(value, key)  # type: ignore[operator]
+            # only a large integer needs to be asked whether it fits
+            if type(value) is not kind or (kind is int and not -_SMALL < value < _SMALL):
+                value = rule(value, key)
                 if value is None:
                     continue
             document[key] = value
@@ -206,7 +209,12 @@ def transform(raw: Any) -> Document:
                 document[key] = value if type(value) is str else as_text(value, key)
     elif kind == "list":
         specs = []
-        for spec in as_list(get("specList"), "specList", lambda item, _: item) or ():
+        for spec in _specs(get("specList")):
+            if type(spec) is dict and spec.keys() == _PLAIN_LEAF and spec["type"] == "leaf":
+                class_name, data = spec["className"], spec["dataString"]
+                if type(class_name) is str and type(data) is str:
+                    specs.append({"type": "leaf", "className": class_name, "dataString": data})
+                    continue
             if spec is None:
                 raise MeaningRefusal(
                     500,
@@ -229,6 +237,14 @@ def transform(raw: Any) -> Document:
         if fraction is not None:
             document["lambda"] = fraction
     return document
+
+
+def _specs(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if type(value) is not list:
+        raise Refusal(400, f"Cannot read {value!r:.100} as an array for specList")
+    return value
 
 
 def references(spec: Document) -> Iterator[str]:

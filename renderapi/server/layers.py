@@ -9,7 +9,8 @@ from typing import Any
 from renderapi import _json
 from renderapi.server import metadata
 from renderapi.server.boxes import derive_boxes
-from renderapi.server.documents import Document, MeaningRefusal, ResolvedTiles
+from renderapi.server.collecting import no_collection
+from renderapi.server.documents import Document, ResolvedTiles
 from renderapi.server.endpoint import (
     CREATED,
     JSON,
@@ -26,7 +27,7 @@ from renderapi.server.endpoint import (
     string,
     text_of,
 )
-from renderapi.server.refusals import Refusal, StackKey, section_missing, transform_missing
+from renderapi.server.refusals import MeaningRefusal, Refusal, StackKey, section_missing, transform_missing
 from renderapi.server.resolving import load_transforms, refs_of_rows, resolved_answers, shared_transforms
 from renderapi.server.tile_rows import (
     TileBatch,
@@ -312,6 +313,15 @@ def _save_tiles(server: Context, key: StackKey, z: float | None, derive: bool | 
     Reading, boxes and encoding are done before the write transaction begins; whether the stack is there and
     LOADING is asked before that work, and again when it is written.
     """
+    with no_collection():
+        batch = _read_tiles(server, key, z, derive, body)
+    with server.store.write() as connection:
+        stack = metadata.must_be_loading(metadata.get(connection, key), "resolved tiles")
+        batch.save(connection, stack.row)
+    return CREATED
+
+
+def _read_tiles(server: Context, key: StackKey, z: float | None, derive: bool | None, body: Any) -> TileBatch:
     try:
         resolved = ResolvedTiles(body)
     except MeaningRefusal:
@@ -322,11 +332,7 @@ def _save_tiles(server: Context, key: StackKey, z: float | None, derive: bool | 
     if derive:
         derive_boxes(resolved.tiles, resolved.transforms)
     check_boxes(resolved.tiles, z)
-    batch = TileBatch(resolved)
-    with server.store.write() as connection:
-        stack = metadata.must_be_loading(metadata.get(connection, key), "resolved tiles")
-        batch.save(connection, stack.row)
-    return CREATED
+    return TileBatch(resolved)
 
 
 def _must_take_tiles(server: Context, key: StackKey) -> None:

@@ -162,8 +162,12 @@ class Store:
             cached_statements=256,
         )
         self._connections.append(connection)
+        # a tile and its transforms are about a kilobyte
+        connection.execute("PRAGMA page_size = 8192")
         if self.folder is not None:
             connection.execute("PRAGMA journal_mode = WAL")
+            # in pages: batches of an import are moved from the log to the database a few at a time
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
             connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
