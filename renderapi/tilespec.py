@@ -322,25 +322,36 @@ class TileSpec:
         return result
 
     def _new_document(self) -> dict[str, Any]:
-        values = self.__dict__
-        get = values.get
+        get = self.__dict__.get
+        tile_id, z, width, height = get("tileId"), get("z"), get("width"), get("height")
+        minimum, maximum, frame = get("minint"), get("maxint"), get("frameId")
         result: dict[str, Any] = {
-            "tileId": get("tileId"),
-            "z": get("z"),
-            "width": get("width"),
-            "height": get("height"),
-            "minIntensity": get("minint"),
-            "maxIntensity": get("maxint"),
+            "tileId": tile_id,
+            "z": z,
+            "width": width,
+            "height": height,
+            "minIntensity": minimum,
+            "maxIntensity": maximum,
         }
-        if "frameId" in values:
-            result["frameId"] = values["frameId"]
-        if None in result.values():
+        if (
+            tile_id is None
+            or z is None
+            or width is None
+            or height is None
+            or minimum is None
+            or maximum is None
+        ):
             result = {key: value for key, value in result.items() if value is not None}
+        if frame is not None:
+            result["frameId"] = frame
         if (layout := get("layout")) is not None:
             result["layout"] = layout.to_dict()
         ip, tforms = get("ip"), get("tforms")
         result["mipmapLevels"] = {} if ip is None else ip.to_dict()
-        spec_list = [tform.to_dict() for tform in tforms] if tforms else []
+        if tforms and len(tforms) == 1:
+            spec_list = [tforms[0].to_dict()]
+        else:
+            spec_list = [tform.to_dict() for tform in tforms or ()]
         result["transforms"] = {"type": "list", "specList": spec_list}
         if channels := get("channels"):
             result["channels"] = [channel.to_dict() for channel in channels]

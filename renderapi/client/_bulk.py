@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("renderapi.client")
 
 #: A batch is sent when it holds this many tile specs ...
-BATCH_TILES = 5000
+BATCH_TILES = 2000
 #: ... or when its JSON would exceed about this many bytes.
 BATCH_BYTES = 16 * 2**20
 _ENCODED_AT_ONCE = 500

@@ -160,7 +160,7 @@ def import_single_json_file(
     client_script, memGB, host, port, owner, project, render
         Connection.
     **kwargs
-        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 5000).
+        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
     Raises
     ------
@@ -218,7 +218,7 @@ def import_jsonfiles(
     client_script, memGB, host, port, owner, project, render
         Connection.
     **kwargs
-        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 5000).
+        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
     Raises
     ------
@@ -286,7 +286,7 @@ def import_jsonfiles_validate_client(
     client_script, memGB, host, port, owner, project, render
         Connection.
     **kwargs
-        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 5000).
+        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
     Warns
     -----
@@ -362,7 +362,7 @@ def import_jsonfiles_parallel(
     client_scripts, host, port, owner, project, render
         Connection.
     **kwargs
-        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 5000).
+        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
     Raises
     ------
@@ -434,7 +434,7 @@ def import_jsonfiles_and_transforms_parallel_by_z(
     client_scripts, host, port, owner, project, render
         Connection.
     **kwargs
-        ``engine=`` ("java" or "python"), ``batch_size=`` (tiles in a request, default 5000).
+        ``engine=`` ("java" or "python"), ``batch_size=`` (tiles in a request, default 2000).
 
     Raises
     ------
@@ -502,7 +502,7 @@ def import_tilespecs(
     host, port, owner, project, client_script, memGB, render
         Connection.
     **kwargs
-        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 5000),
+        ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000),
         ``poolsize=`` (threads that send, default 1), ``resolved_tiles=`` (with `use_rest`, instead of tiles).
 
     Raises
@@ -614,7 +614,7 @@ def import_tilespecs_parallel(
     close_stack : bool
         Set the stack COMPLETE in the end, if everything was stored. Default True.
     max_tilespecs_per_group : int, optional
-        Most tiles of a Java client, or of a request. Default: an equal share for each client; 5000 for a
+        Most tiles of a Java client, or of a request. Default: an equal share for each client; 2000 for a
         request.
     host, port, owner, project, client_script, memGB, render
         Connection.
