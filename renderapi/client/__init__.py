@@ -7,10 +7,11 @@ Java client, `params` their groups of options.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from renderapi.client import client, client_calls, params, utils
 from renderapi.client._script import ClientArgumentError
 from renderapi.client.client import (
-    WithPool,
     import_jsonfiles,
     import_jsonfiles_and_transforms_parallel_by_z,
     import_jsonfiles_parallel,
@@ -46,6 +47,9 @@ from renderapi.client.params import (
     SiftPointMatchOptions,
 )
 from renderapi.errors import ClientScriptError
+
+if TYPE_CHECKING:
+    from renderapi.client.client import WithPool
 
 __all__ = [
     "ArgumentParameters",
@@ -85,3 +89,9 @@ __all__ = [
     "utils",
     "world_to_local_array",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "WithPool":
+        return client.WithPool
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

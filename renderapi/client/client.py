@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from renderapi.client._arrays import (
     local_to_world_array,
     materialize_renderparameters_image,
@@ -17,8 +19,6 @@ from renderapi.client.client_calls import (
     rendererClient,
 )
 from renderapi.client.importing import (
-    WithMultiprocessingPool,
-    WithPool,
     import_jsonfiles,
     import_jsonfiles_and_transforms_parallel_by_z,
     import_jsonfiles_parallel,
@@ -31,6 +31,10 @@ from renderapi.client.importing import (
 from renderapi.resolvedtiles import put_tilespecs
 from renderapi.stack import make_stack_params, set_stack_state
 from renderapi.utils import NullHandler, renderdump_temp
+
+if TYPE_CHECKING:
+    from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool
+    from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool as WithPool
 
 __all__ = [
     "NullHandler",
@@ -59,3 +63,12 @@ __all__ = [
     "set_stack_state",
     "world_to_local_array",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # multiprocessing.pool loads when a pool is first asked for; a program may also set these names itself
+    if name in ("WithMultiprocessingPool", "WithPool"):
+        from renderapi.external.processpools import stdlib_pool
+
+        return stdlib_pool.WithMultiprocessingPool
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

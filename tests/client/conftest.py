@@ -17,7 +17,9 @@ class StandIn:
     def write(self, body):
         self.path.write_text(
             "#!/bin/sh\n"
-            f"{{ for word; do printf '%s\\037' \"$word\"; done; printf '\\036'; }} >> {self.log}\n"
+            # in one piece, because several may run at once
+            "record=$(for word; do printf '%s\\037' \"$word\"; done; printf '\\036')\n"
+            f"printf '%s' \"$record\" >> {self.log}\n"
             # for the body: `value OPTION "$@"` is what follows an option
             'value() { want="$1"; shift; while [ $# -gt 0 ]; do\n'
             '[ "$1" = "$want" ] && { echo "$2"; return; }; shift; done; }\n'
