@@ -1,0 +1,212 @@
+"""The ``renderapi`` command, as a person starts it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+import renderapi
+from renderapi import cli, demo
+from renderapi.errors import RenderError
+from renderapi.server.process import ServerProcess
+
+COMMAND = [sys.executable, "-W", "error", "-m", "renderapi"]
+
+
+def environment(tmp_path):
+    """Give an environment whose temporary files are all in one folder."""
+    return {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+
+
+def start(tmp_path, *arguments):
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(tmp_path),
+        cwd=tmp_path,
+        start_new_session=True,
+    )
+
+
+def url_answers(url):
+    try:
+        return requests.get(f"{url}/v1/owners", timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+class TestArguments:
+    def test_version(self, capsys):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(["--version"])
+        assert caught.value.code == 0
+        assert capsys.readouterr().out == f"render-python {renderapi.__version__}\n"
+
+    @pytest.mark.parametrize(
+        "arguments", [[], ["nonsense"], ["serve"], ["demo", "--sections", "0"], ["demo", "--port", "70000"]]
+    )
+    def test_wrong_arguments_show_how_to_call_it(self, arguments, capsys):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(arguments)
+        assert caught.value.code == 2
+        assert "usage: renderapi" in capsys.readouterr().err
+
+    def test_an_error_is_one_line(self, tmp_path, capsys):
+        path = tmp_path / "file"
+        path.write_text("")
+        assert cli.main(["serve", "--data", str(path), "--port", "0"]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith("renderapi serve: ")
+        assert error.count("\n") == 1
+
+
+class TestDemo:
+    def test_it_follows_the_guide_and_leaves_nothing_behind(self, tmp_path):
+        done = subprocess.run(
+            [*COMMAND, "demo", "--sections", "2"],
+            capture_output=True, text=True, timeout=120, env=environment(tmp_path), cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "401 tiles in 2 layers" in done.stdout
+        assert "NO " not in done.stdout
+        assert done.stdout.count("  yes ") == 3
+        assert re.search(r"tile specs imported +[\d.]+ s +[\d,]+ tile specs/s", done.stdout)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_the_data_can_be_kept_and_a_second_run_starts_over(self, tmp_path, capsys):
+        for _ in range(2):
+            assert demo.run(sections=1, keep=str(tmp_path / "kept")) == 0
+        assert "201 tiles in 1 layers" in capsys.readouterr().out
+        with ServerProcess(tmp_path / "kept") as server:
+            render = server.connect(owner=demo.OWNER, project=demo.PROJECT)
+            assert renderapi.stack.get_stack_metadata(demo.STACK, render=render).stackResolutionX == 3.0
+
+    def test_without_tqdm_it_says_how_far_it_is(self, monkeypatch, capsys):
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+        assert demo.run(sections=1) == 0
+        assert "100 %" in capsys.readouterr().err
+
+    def test_what_is_not_as_it_should_be_is_said(self, monkeypatch, capsys):
+        monkeypatch.setattr(demo, "_same_tiles", lambda found, sent: False)
+        assert demo.run(sections=1) == 1
+        assert "NO  a layer reads back as it was sent" in capsys.readouterr().out
+
+    def test_the_server_can_be_left_running(self, tmp_path):
+        with start(tmp_path, "demo", "--sections", "1", "--serve") as process:
+            try:
+                lines = []
+                for line in process.stdout:
+                    lines.append(line)
+                    if "Dashboard:" in line:
+                        break
+                dashboard = lines[-1].split("Dashboard: ")[1].strip()
+                assert dashboard.endswith("/render-ws/view/index.html")
+                assert url_answers(dashboard.partition("/view")[0])
+            finally:
+                process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        assert not url_answers(dashboard.partition("/view")[0])
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0])
+    def test_interrupted_at_any_moment_it_leaves_nothing_behind(self, tmp_path, number, seconds):
+        with start(tmp_path, "demo", "--sections", "200") as process:
+            time.sleep(seconds)
+            process.send_signal(number)
+            output, errors = process.communicate(timeout=60)
+        assert process.returncode in (130, -number), errors
+        # before the first line Python itself is still starting
+        assert "Traceback" not in errors or not output
+        assert list(tmp_path.iterdir()) == []
+        if match := re.search(r"runs at (http\S+)", output):
+            assert not url_answers(match[1])
+
+
+class TestServe:
+    def test_it_answers_until_it_is_stopped_and_keeps_its_data(self, tmp_path):
+        for expected in ([], ["me"]):
+            with start(tmp_path, "serve", "--data", str(tmp_path / "data"), "--port", "0") as process:
+                try:
+                    url = process.stdout.readline().split()[2].rstrip(",")
+                    render = renderapi.connect(url=url, owner="me", project="p", web_only=True)
+                    assert renderapi.render.get_owners(render=render) == expected
+                    if not expected:
+                        renderapi.stack.create_stack("s", render=render)
+                    render.close()
+                finally:
+                    process.send_signal(signal.SIGINT)
+                assert process.wait(30) in (0, 130)
+                assert "Traceback" not in process.stderr.read()
+
+    def test_a_port_that_is_taken_is_an_error_with_a_reason(self, tmp_path):
+        with ServerProcess(tmp_path / "one") as server:
+            port = server.url.rsplit(":", 1)[1].partition("/")[0]
+            with pytest.raises(RenderError, match=f"did not start: renderapi serve: .*{port}"):
+                ServerProcess(tmp_path / "two", int(port))
+
+
+class TestServerProcess:
+    def test_it_serves_and_stops(self, tmp_path):
+        with ServerProcess(tmp_path, durable=True) as server:
+            assert "running" in repr(server)
+            with server.connect(owner="me", project="p", web_only=True) as render:
+                assert renderapi.render.get_owners(render=render) == []
+        server.shutdown()
+        assert "stopped" in repr(server)
+        assert not url_answers(server.url)
+
+    def test_it_stops_when_its_parent_is_gone(self, tmp_path):
+        code = (
+            "import os, sys; from renderapi.server.process import ServerProcess\n"
+            f"server = ServerProcess({str(tmp_path)!r})\n"
+            "print(server.url, flush=True); os._exit(9)"
+        )
+        url = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
+        deadline = time.monotonic() + 20
+        while url_answers(url) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not url_answers(url)
+
+    def test_one_that_does_not_start_is_gone(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(RenderError, match="the server did not start"):
+            ServerProcess(tmp_path / "file")
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+
+
+def test_the_tiles_of_the_demonstration_are_those_of_the_guide():
+    tiles = demo.section(3)
+    assert len(tiles) == 200
+    assert tiles[-1].to_dict() == {
+        "tileId": "3_9_19",
+        "z": 3.0,
+        "width": 2048,
+        "height": 2048,
+        "minIntensity": 0,
+        "maxIntensity": 65535,
+        "layout": {
+            "sectionId": "00003", "temca": "myscope", "camera": "mycamera", "imageRow": 9, "imageCol": 19,
+            "stageX": 19 * 2048 * 0.8 * 3.0, "stageY": 9 * 2048 * 0.8 * 3.0, "rotation": 0.0,
+            "pixelsize": 3.0,
+        },
+        "mipmapLevels": {"0": {"imageUrl": "/data/images/3_9_19.tif"}},
+        "transforms": {
+            "type": "list",
+            "specList": [
+                {
+                    "type": "leaf",
+                    "className": "mpicbg.trakem2.transform.AffineModel2D",
+                    "dataString": f"1.0 0.0 0.0 1.0 {19 * 2048 * 0.8!r} {9 * 2048 * 0.8!r}",
+                }
+            ],
+        },
+    }  # fmt: skip
