@@ -1,5 +1,6 @@
 import copy
 import doctest
+import inspect
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+import renderapi
 from renderapi import schemas
 from renderapi.errors import SpecError
 
@@ -374,6 +376,26 @@ def test_connection_settings_refuse(field, value, message):
     assert re.search(message, refused(schemas.ConnectionSchema, field, **{field: value}))
 
 
+def test_every_setting_of_connect_is_known():
+    settings = set(inspect.signature(renderapi.connect).parameters) - {"session", "kwargs"}
+    assert set(schemas.ConnectionSchema().fields) == settings
+
+
+def test_defaults_are_those_of_connect():
+    fields = schemas.ConnectionSchema().fields
+    signature = inspect.signature(renderapi.connect).parameters
+    for name in ("force_http", "validate_client", "web_only"):
+        assert fields[name].metadata["default"] == signature[name].default
+    assert fields["timeout"].metadata["default"] == renderapi.Render().timeout
+
+
+def test_loaded_settings_make_a_connection():
+    loaded = schemas.ConnectionSchema().load(
+        {"host": "h", "port": "1", "owner": "o", "project": "", "timeout": [5, None], "errors": "return"}
+    )
+    assert renderapi.connect(**loaded).timeout == (5.0, 600.0)
+
+
 def test_unknown_settings_can_be_left_out():
     schema = schemas.ConnectionSchema(unknown=marshmallow.EXCLUDE)
     assert schema.load({"host": "h", "mongo_host": "m"}) == {"host": "h"}
@@ -440,6 +462,18 @@ def test_java_keeps_its_defaults():
 )
 def test_parameter_groups_refuse(schema, field, data):
     refused(getattr(schemas, schema), field, **data)
+
+
+def test_loaded_options_make_a_parameter_object():
+    loaded = schemas.SiftPointMatchOptionsSchema().load({"SIFTsteps": 5, "matchMaxEpsilonFullScale": "2.5"})
+    options = renderapi.client.SiftPointMatchOptions(**loaded)
+    assert options.to_java_args() == ["--SIFTsteps", "5", "--matchMaxEpsilonFullScale", "2.5"]
+
+
+def test_parameter_objects_and_schemas_have_the_same_options():
+    for name in ("FeatureExtractionParameters", "MatchDerivationParameters", "SiftPointMatchOptions"):
+        schema = getattr(schemas, f"{name.removesuffix('Parameters')}Schema")
+        assert set(vars(getattr(renderapi.client, name)())) == set(schema().fields)
 
 
 def test_parameter_groups_accept():

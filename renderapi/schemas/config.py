@@ -40,7 +40,7 @@ def _about(description: str, default: Any = None) -> dict[str, Any]:
 
 
 class Timeout(fields.Field):  # type: ignore[type-arg]
-    """Seconds for connecting and reading alike, or a list of the two; null waits for ever."""
+    """Seconds for connecting and reading alike, or a list of the two; null is the default."""
 
     default_error_messages = {"invalid": "Must be a number of seconds above 0, or [connect, read]."}
 
@@ -117,12 +117,18 @@ class ConnectionSchema(Schema):
         allow_none=True, metadata=_about("Seconds to wait: one number or [connect, read].", (10, 600))
     )
     retries = fields.Integer(
-        validate=Range(min=0), metadata=_about("How often a failed request is sent again.")
+        validate=Range(min=0), metadata=_about("How often a failed request is sent again.", 5)
     )
     verify = Verify(metadata=_about("Check the server's certificate, or the bundle to check it with.", True))
-    pool = fields.Integer(validate=Range(min=1), metadata=_about("Connections that are kept open."))
+    pool = fields.Integer(
+        validate=Range(min=1), metadata=_about("Connections that each thread keeps open.", 16)
+    )
     headers = fields.Dict(
         keys=fields.String(), values=fields.String(), metadata=_about("HTTP headers sent with each request.")
+    )
+    errors = fields.String(
+        validate=OneOf(("raise", "return")),
+        metadata=_about("What image functions do with an answer that is no image.", "raise"),
     )
     force_http = fields.Boolean(metadata=_about("Put http:// before a host without a scheme.", True))
     validate_client = fields.Boolean(metadata=_about("Look whether the client script exists.", True))
