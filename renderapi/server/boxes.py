@@ -10,8 +10,19 @@ from renderapi.server.documents import Document
 from renderapi.server.refusals import Refusal
 
 _BAD_NUMBERS = re.compile(r"Inappropriate parameters for [\w.$]+")
+_NO_SIZE = "width and height must be set to create a bounding box"
 _KEYS = ("minX", "minY", "maxX", "maxY")
 _BEFORE_BOX = ("tileId", "layout", "groupId", "z")
+
+
+def refusal_of(problem: SpecError) -> Refusal:
+    """Say in the words of render-ws why a tile cannot be calculated with."""
+    reason = str(getattr(problem, "reason", None) or problem).replace("with id 'None'", "with id 'null'")
+    if reason == _NO_SIZE:
+        return Refusal(500, reason)
+    # render-ws does not say what is wrong with the numbers
+    bare = _BAD_NUMBERS.match(reason)
+    return Refusal(400, bare[0] if bare else reason)
 
 
 def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None:
@@ -22,9 +33,6 @@ def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None
     Refusal
         500 for a tile without width or height, 400 for a transform that cannot be made.
     """
-    for tile in tiles:
-        if "width" not in tile or "height" not in tile:
-            raise Refusal(500, "width and height must be set to create a bounding box")
     if not tiles:
         return
     # scipy is loaded with it, which a server that derives nothing does without
@@ -33,10 +41,7 @@ def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None
     try:
         boxes = bounding_boxes(tiles, shared, nested_references=False).tolist()
     except SpecError as problem:
-        reason = str(getattr(problem, "reason", None) or problem).replace("with id 'None'", "with id 'null'")
-        # render-ws does not say what is wrong with the numbers
-        bare = _BAD_NUMBERS.match(reason)
-        raise Refusal(400, bare[0] if bare else reason) from problem
+        raise refusal_of(problem) from problem
     for tile, box in zip(tiles, boxes):
         if "minX" in tile and "minY" in tile and "maxX" in tile and "maxY" in tile:
             tile["minX"], tile["minY"], tile["maxX"], tile["maxY"] = box

@@ -1,3 +1,4 @@
+import gzip
 import json
 from pathlib import Path
 
@@ -366,3 +367,14 @@ class TestLayoutFile:
         assert tiles.refused("GET", "layoutFile?format=OTHER")[0] == 404
         assert tiles.refused("GET", "layoutFile", stack="gone")[0] == 404
         assert tiles.get("z/9/layoutFile") == ""
+
+
+def test_boxes_of_the_original(loading):
+    path = Path(__file__).parents[1] / "data/golden/original/boxes.json.gz"
+    cases = [case for case in json.loads(gzip.decompress(path.read_bytes()))["cases"] if "box" in case and "extreme" not in case]
+    assert len(cases) > 100
+    tiles = {f"{number:04d}": {**case["tileSpec"], "tileId": f"{number:04d}"} for number, case in enumerate(cases)}
+    loading.send("PUT", "resolvedTiles?deriveData=true", {"tileIdToSpecMap": tiles}, 201)
+    found = loading.get("resolvedTiles")["tileIdToSpecMap"]
+    for tile, case in zip(found.values(), cases):
+        assert [tile[key] for key in ("minX", "minY", "maxX", "maxY")] == case["box"]

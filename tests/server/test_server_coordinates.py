@@ -1,0 +1,273 @@
+import gzip
+import json
+import math
+from pathlib import Path
+
+import pytest
+from conftest import affine, make_tile
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/coordinates.json").read_text())
+SHAPES = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())
+KEY = "stack with owner 'o', project 'p', and name 's'"
+MOVE = affine("1 0 0 1 10 20")
+
+
+def golden_tile(case):
+    names = case["transforms"]
+    specs = [{"className": name, "dataString": data} for name, data in zip(names[::2], names[1::2])]
+    tile = {"tileId": "t", "z": 3.0, "width": case["width"], "height": case["height"]}
+    if "meshCellSize" in case:
+        tile["meshCellSize"] = case["meshCellSize"]
+    return {**tile, "transforms": {"type": "list", "specList": specs}}
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case["name"])
+def test_points_of_the_original(loading, case):
+    """Both ways, of a tile that is stored and of one that is sent; bit for bit."""
+    tile = golden_tile(case)
+    # whether a point is in the box is not what is asked here
+    loading.put_tiles({**tile, "minX": -1e9, "minY": -1e9, "maxX": 1e9, "maxY": 1e9})
+    body = json.dumps(tile)
+    for point in case["points"]:
+        x, y = point["local"]
+        world = loading.get(f"tile/t/local-to-world-coordinates/{x},{y}")
+        assert world == {"tileId": "t", "world": point["world"]}
+        sent = loading("PUT", f"/owner/o/local-to-world-coordinates/{x},{y}", data=body, content_type="application/json")
+        assert sent.json == point["world"]
+        wx, wy, _ = point["world"]
+        inverse = loading("GET", f"z/3/world-to-local-coordinates/{wx},{wy}")
+        sent = loading("PUT", f"/owner/o/world-to-local-coordinates/{wx},{wy}", data=body, content_type="application/json")
+        if "inverse_error" in point:
+            assert inverse.status_code == sent.status_code == 500
+            assert sent.text == point["inverse_error"].partition(": ")[2]
+            assert inverse.text.endswith("found in tile id(s) [t] cannot be inverted")
+        else:
+            assert inverse.json == [{"tileId": "t", "visible": True, "local": point["back_to_local"]}]
+            assert sent.json == point["back_to_local"]
+    if "far_away_error" in case:
+        expected = (500, case["far_away_error"].partition(": ")[2])
+        assert loading.refused("GET", "z/3/world-to-local-coordinates/10000000,1e7") == expected
+
+
+def test_shapes_of_the_original(loading):
+    loading.put_tiles(make_tile("t", 3.0))
+    (found,) = loading.get("z/3/world-to-local-coordinates/1,2")
+    assert list(found.items()) == list(SHAPES["TileCoordinates_visible"].items())
+    ((found,),) = loading("PUT", "z/3/world-to-local-coordinates", [{"error": "old", "world": [999, 999]}]).json
+    assert list(found) == list(SHAPES["TileCoordinates_error"])
+
+
+@pytest.fixture
+def overlapping(loading):
+    """Give tiles that overlap: a and b side by side, m mirrored over both."""
+    loading.put_tiles(
+        make_tile("b", 1.0, (60, 20, 160, 100), specs=[{"type": "ref", "refId": "x"}]),
+        make_tile("a", 1.0, (10, 20, 110, 100), specs=[MOVE]),
+        make_tile("m", 1.0, (0, 0, 200, 200), specs=[affine("-1 0 0 1 100 0")]),
+        make_tile("other", 2.0, (10, 20, 110, 100), specs=[MOVE]),
+        transforms=[affine("1 0 0 1 60 20", id="x")],
+    )
+    return loading
+
+
+A, B = {"tileId": "a", "local": [60.0, 10.0, 1.0]}, {"tileId": "b", "visible": True, "local": [10.0, 10.0, 1.0]}
+
+
+def test_the_last_tile_that_can_be_inverted_is_visible(overlapping):
+    assert overlapping.get("z/1/world-to-local-coordinates/70,30") == [A, B]
+    assert overlapping.get("z/1/world-to-local-coordinates/20,30") == [
+        {"tileId": "a", "visible": True, "local": [10.0, 10.0, 1.0]}
+    ]
+
+
+def test_points_that_lie_nowhere(overlapping):
+    assert overlapping.refused("GET", "z/1/world-to-local-coordinates/-5,1e7") == (
+        400,
+        f"no tile specifications found in {KEY} for world coordinates x=-5.0, y=1.0E7, z=1.0",
+    )
+    assert overlapping.refused("GET", "z/1/world-to-local-coordinates/160,30.25") == (
+        500,
+        "world coordinate (160.0, 30.25) found in tile id(s) [b, m] cannot be inverted",
+    )
+    assert overlapping.refused("GET", "z/1/world-to-local-coordinates/1,1", stack="gone")[0] == 404
+    assert overlapping.refused("GET", "tile/x/local-to-world-coordinates/1,1")[0] == 404
+    assert overlapping.refused("GET", "tile/a/local-to-world-coordinates/1,one")[0] == 404
+    assert overlapping.refused("GET", "z/1/world-to-local-coordinates/1")[0] == 404
+
+
+def batch(api, path, items, **options):
+    answer = api("PUT", path, items, **options)
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+def test_many_local_points(overlapping):
+    items = [
+        {"tileId": "b", "local": [1, 2]},
+        {"tileId": "a", "local": ["1", 2.5, 99]},
+        {"tileId": "gone", "local": [1, 2], "visible": True, "unknown": 1, "error": "old"},
+        None,
+        {"local": [1, 2]},
+        {"tileId": "a"},
+        {"tileId": "a", "local": [1]},
+        {"tileId": "b", "local": [3, 4]},
+    ]
+    expected = [
+        {"tileId": "b", "world": [61.0, 22.0, 1.0]},
+        {"tileId": "a", "world": [11.0, 22.5, 1.0]},
+        {"tileId": "gone", "visible": True, "local": [1.0, 2.0],
+         "error": "tile spec with id 'gone' does not exist in the render.o__p__s__tile collection"},
+        {"error": "coordinates are missing"},
+        {"local": [1.0, 2.0], "error": "tileId is missing"},
+        {"tileId": "a", "error": "local values are missing"},
+        {"tileId": "a", "local": [1.0], "error": "local values must include both x and y"},
+        {"tileId": "b", "world": [63.0, 24.0, 1.0]},
+    ]  # fmt: skip
+    # the z of the path has no meaning
+    for path in ("local-to-world-coordinates", "z/99/local-to-world-coordinates"):
+        assert batch(overlapping, path, items) == expected
+        assert batch(overlapping, path, []) == []
+    (found,) = batch(overlapping, "local-to-world-coordinates", items[:1], stack="gone")
+    assert found["error"] == "stack with owner 'o', project 'p', and name 'gone' does not exist"
+    assert overlapping.refused("PUT", "local-to-world-coordinates", data="null", content_type="application/json")[0] == 500
+    assert overlapping.refused("PUT", "local-to-world-coordinates", {})[0] == 400
+
+
+def test_many_world_points_of_a_layer(overlapping):
+    missing = "no tile specifications found in stack with owner 'o', project 'p', and name 's' for world coordinates "
+    items = [
+        {"world": [70, 30]},
+        {"world": [160, 30], "tileId": "kept", "error": "old"},
+        {"world": [-5, 0]},
+        None,
+        {"tileId": "a"},
+        {"world": [1]},
+        {"world": [1, None]},
+        {"world": [70, 30, 99]},
+    ]
+    expected = [
+        [A, B],
+        [{"tileId": "kept", "world": [160.0, 30.0],
+          "error": "world coordinate (160.0, 30.0) found in tile id(s) [b, m] cannot be inverted"}],
+        [{"world": [-5.0, 0.0], "error": missing + "x=-5.0, y=0.0, z=1.0"}],
+        [{"error": "coordinates are missing"}],
+        [{"tileId": "a", "error": "world values are missing"}],
+        [{"world": [1.0], "error": "world values must include both x and y"}],
+        [{"world": [1.0, None], "error": "world values must include both x and y"}],
+        [A, B],
+    ]  # fmt: skip
+    assert batch(overlapping, "z/1/world-to-local-coordinates", items) == expected
+    ((found,),) = batch(overlapping, "z/1/world-to-local-coordinates", items[:1], stack="gone")
+    assert found["error"] == "stack with owner 'o', project 'p', and name 'gone' does not exist"
+
+
+def test_many_world_points_of_a_stack(overlapping):
+    found = batch(overlapping, "world-to-local-coordinates", [{"world": [70, 30, 1]}, {"world": [70, 30, 2]}, {"world": [70, 30]}])
+    assert found[0] == [A, B]
+    assert found[1] == [{"tileId": "other", "visible": True, "local": [60.0, 10.0, 2.0]}]
+    assert found[2] == [{"world": [70.0, 30.0], "error": "world values must include x, y, and z"}]
+
+
+def test_which_tiles_contain_points(overlapping):
+    items = [
+        {"world": [70, 30], "tileId": "replaced", "error": "kept"},
+        {"world": [110, 100]},
+        {"world": [-5, 0], "local": [1]},
+    ]
+    found = batch(overlapping, "z/1/tileIdsForCoordinates", items)
+    assert [[item.get("tileId") for item in row] for row in found] == [["a", "b", "m"], ["a", "b", "m"], [None]]
+    assert list(found[0][0].items()) == [("tileId", "a"), ("world", [70.0, 30.0]), ("error", "kept")]
+    assert found[2] == [{"local": [1.0], "world": [-5.0, 0.0]}]
+    found = batch(overlapping, "tileIdsForCoordinates", [{"world": [70, 30, 2]}])
+    assert found == [[{"tileId": "other", "world": [70.0, 30.0, 2.0]}]]
+    for bad in (None, {}, {"world": [1, 2]}):
+        assert overlapping.refused("PUT", "tileIdsForCoordinates", [bad])[0] == 500
+    assert overlapping.refused("PUT", "z/1/tileIdsForCoordinates", items, stack="gone")[0] == 404
+
+
+def test_a_point_is_carried_to_another_stack(overlapping):
+    overlapping.create("target")
+    overlapping.put_tiles(make_tile("b", 7.0, specs=[affine("2 0 0 2 0 0")]), stack="target")
+    path = "z/1/world-coordinates/70,30/mapped-to-stack/"
+    assert overlapping.get(path + "target") == {"tileId": "b", "world": [20.0, 20.0, 7.0]}
+    assert overlapping.get(path + "target?toOwner=o&toProject=p")["world"] == [20.0, 20.0, 7.0]
+    assert overlapping.refused("GET", path + "target?toProject=q")[0] == 404
+    assert overlapping.refused("GET", path + "a-b")[0] == 400
+    assert overlapping.refused("GET", "z/1/world-coordinates/20,30/mapped-to-stack/target") == (
+        404,
+        "tile spec with id 'a' does not exist in the render.o__p__target__tile collection",
+    )
+    assert overlapping.refused("GET", "z/1/world-coordinates/160,30/mapped-to-stack/target")[0] == 500
+
+
+def test_a_tile_without_z(loading):
+    loading.put_tiles(make_tile("t", None, specs=[MOVE]))
+    assert loading.get("tile/t/local-to-world-coordinates/1,2")["world"] == [11.0, 22.0]
+    assert batch(loading, "local-to-world-coordinates", [{"tileId": "t", "local": [1, 2]}])[0]["world"] == [11.0, 22.0]
+    assert loading("PUT", "/owner/o/local-to-world-coordinates/1,2", make_tile("t", None)).json == [1.0, 2.0]
+
+
+def test_tiles_that_cannot_be_calculated_with(loading):
+    bad = {"type": "leaf", "className": "x.Y", "dataString": ""}
+    loading.put_tiles(make_tile("t", specs=[bad]), make_tile("u", 2.0, specs=[MOVE], width=None))
+    reason = "transform class 'x.Y' cannot be found"
+    assert loading.refused("GET", "tile/t/local-to-world-coordinates/1,2") == (400, reason)
+    for path in ("local-to-world-coordinates", "z/1/world-to-local-coordinates"):
+        item = {"tileId": "t", "local": [1.0, 2.0], "world": [1.0, 2.0]}
+        (found,) = batch(loading, path, [item])
+        assert found in ({**item, "error": reason}, [{**item, "error": reason}])
+    status, text = loading.refused("GET", "z/2/world-to-local-coordinates/1,2")
+    assert status == 500 and "width and height" in text
+    path = "/owner/o/{}-coordinates/1,2"
+    for direction in ("local-to-world", "world-to-local"):
+        assert loading.refused("PUT", path.format(direction), make_tile("t", specs=[bad]))[0] == 400
+        ref = [{"type": "ref", "refId": "x"}]
+        assert loading.refused("PUT", path.format(direction), make_tile("t", specs=ref))[0] == 500
+        assert loading.refused("PUT", path.format(direction), data="null", content_type="application/json")[0] == 500
+
+
+def test_the_mesh_can_be_finer_than_the_tile_says(loading):
+    quadratic = {
+        "type": "leaf", "className": "mpicbg.trakem2.transform.PolynomialTransform2D",
+        "dataString": "0 1 0 0.001 0 0 0 0 1 0 0 0.001",
+    }  # fmt: skip
+    tile = make_tile("t", specs=[quadratic], width=1000.0, height=1000.0)
+    exact = 123.0
+    world = exact + 0.001 * exact**2
+    errors = []
+    for cell in ("", "?meshCellSize=16", "?meshCellSize=4"):
+        found = loading("PUT", f"/owner/o/world-to-local-coordinates/{world},{world}{cell}", tile).json
+        errors.append(math.dist(found[:2], [exact, exact]))
+    assert errors[0] > errors[1] > errors[2] > 0
+    assert loading.refused("PUT", "/owner/o/world-to-local-coordinates/1,1?meshCellSize=x", tile)[0] == 404
+
+
+def is_near(found, expected):
+    # sums in the double precision moving least squares have no defined order
+    return len(found) == len(expected) and all(abs(a - b) < 1e-8 for a, b in zip(found, expected))
+
+
+def test_tiles_over_each_other_of_the_original(loading):
+    path = Path(__file__).parents[1] / "data/golden/original/inverse.json.gz"
+    cases = [case for case in json.loads(gzip.decompress(path.read_bytes()))["cases"] if case["kind"] == "list"]
+    assert len(cases) > 10
+    for case in cases:
+        z = case["tileSpecs"][0]["z"]
+        tiles = {tile["tileId"]: tile for tile in case["tileSpecs"]}
+        loading.send("PUT", "resolvedTiles?deriveData=true", {"tileIdToSpecMap": tiles}, 201)
+        items = [{"world": point["world"][:2]} for point in case["points"]]
+        contained = batch(loading, f"z/{z}/tileIdsForCoordinates", items)
+        mapped = batch(loading, f"z/{z}/world-to-local-coordinates", items)
+        for point, tile_ids, found in zip(case["points"], contained, mapped):
+            assert [item.get("tileId") for item in tile_ids] == (point["containingTileIds"] or [None])
+            if "local" in point:
+                assert [(item["tileId"], item.get("visible")) for item in found] == [
+                    (item["tileId"], item.get("visible")) for item in point["local"]
+                ]
+                for item, expected in zip(found, point["local"]):
+                    assert is_near(item["local"], expected["local"])
+            elif "error" in point:
+                assert found[0]["error"] == point["error"].partition(": ")[2]
+            else:
+                assert found[0]["error"].startswith("no tile specifications found in")
+        loading.send("DELETE", f"z/{z}")
