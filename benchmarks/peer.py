@@ -67,9 +67,7 @@ def both(code: str, ours: str = "", theirs: str = "", rounds: int = 3) -> tuple[
     for _ in range(rounds):
         reports[0].append(run(sys.executable, textwrap.dedent(ours) + textwrap.dedent(code)))
         reports[1].append(run(python(), textwrap.dedent(theirs) + textwrap.dedent(code)))
-    return tuple(
-        {name: statistics.median(r[name] for r in group) for name in group[0]} for group in reports
-    )  # type: ignore[return-value]
+    return tuple({name: statistics.median(r[name] for r in group) for name in group[0]} for group in reports)  # type: ignore[return-value]
 
 
 def table(rows: list[tuple[str, str, str, str, str]]) -> None:
