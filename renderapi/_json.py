@@ -35,6 +35,9 @@ try:
 except ImportError:
     _msgspec = None
 
+if _orjson is not None and tuple(map(int, _orjson.__version__.split(".")[:3])) < (3, 10, 1):
+    _orjson = None  # it writes arrays whose bytes are in the other order as other numbers
+
 _ORJSON_OPTIONS = 0
 if _orjson is not None:
     # what orjson would write in a way of its own goes through encode_unknown, as without orjson

@@ -17,12 +17,12 @@ import os
 import re
 import threading
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import check_header_validity
 from urllib3.exceptions import InvalidHeader, MaxRetryError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
@@ -126,7 +126,7 @@ class Settings:
     retries: int | Retry | None = None
     verify: bool | str | None = None
     auth: Any = field(default=None, repr=False)
-    headers: dict[str, str] | None = field(default=None, repr=False)
+    headers: Mapping[str, str | bytes] | None = field(default=None, repr=False)
     pool: int | None = None
 
     def __post_init__(self) -> None:
@@ -141,12 +141,12 @@ class Settings:
         if not (self.pool is None or (_is_count(self.pool) and self.pool > 0)):
             raise errors.ConnectionSettingsError(f"pool is {self.pool!r}; it must be a count > 0")
         for name, value in (self.headers or {}).items():
-            try:
-                check_header_validity((name, value))
-            except requests.exceptions.InvalidHeader:  # its text shows the value, which may be secret
+            text = value.decode("latin-1") if isinstance(value, bytes) else value
+            # requests would refuse it too, but show the value, which may be secret
+            if not isinstance(text, str) or text != text.lstrip() or {"\r", "\n"} & set(text):
                 raise errors.ConnectionSettingsError(
                     f"header {name!r} is not a text without line breaks and leading blanks"
-                ) from None
+                )
 
     def effective_timeout(self) -> tuple[float, float]:
         """Give the pair (connect, read) in seconds; what is not set is the default, never endless."""

@@ -100,6 +100,31 @@ def test_a_known_text_says_more_than_its_status(status, text, kind, hint):
     assert hint in str(error)
 
 
+OF_A_SERVER = [
+    (404, "stack with owner 'o', project 'p', and name 's' does not exist", errors.NotFoundError),
+    (500, "Data for stack s cannot be modified because it is READ_ONLY.", errors.StackStateError),
+    (500, "Resolved tiles can only be saved to stacks in the LOADING state, but this stack's state is COMPLETE.",
+     errors.StackStateError),
+    (500, "Z values can only be updated for stacks in the LOADING state, but this stack's state is OFFLINE.",
+     errors.StackStateError),
+    (400, "stack state is COMPLETE but must be LOADING to delete data", errors.StackStateError),
+    (500, "Tiles cannot be cloned to stack s because it is COMPLETE.", errors.StackStateError),
+    (400, "The s stack's state is currently LOADING and must first be transitioned to COMPLETE before "
+          "transitioning it to READ_ONLY.", errors.StackStateError),
+    (400, "Stats for stack with owner 'o' have not been stored.", errors.StackStateError),
+    (400, "section data not aggregated for stack with owner 'o', set stack state to COMPLETE",
+     errors.StackStateError),
+    (400, "query too broad, over 50001 tiles match {}", errors.BadRequestError),
+    (400, "no resolved tiles provided", errors.BadRequestError),
+    (500, "width and height must be set to create a bounding box", errors.ServerError),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "text", "kind"), OF_A_SERVER)
+def test_what_a_render_server_says_has_its_error(status, text, kind):
+    assert type(refusal(status, text)) is kind
+
+
 @pytest.mark.parametrize("status", [401, 413])
 def test_a_known_status_says_what_to_do(status):
     assert {401: "auth=(user, password)", 413: "smaller batches"}[status] in str(refusal(status))
