@@ -103,7 +103,7 @@ def test_a_known_text_says_more_than_its_status(status, text, kind, hint):
 OF_A_SERVER = [
     (404, "stack with owner 'o', project 'p', and name 's' does not exist", errors.NotFoundError),
     (500, "Data for stack s cannot be modified because it is READ_ONLY.", errors.StackStateError),
-    (500, "Resolved tiles can only be saved to stacks in the LOADING state, but this stack's state is COMPLETE.",
+    (500, "Resolved tiles can only be saved to stacks in the LOADING state, but this stack's state is X.",
      errors.StackStateError),
     (500, "Z values can only be updated for stacks in the LOADING state, but this stack's state is OFFLINE.",
      errors.StackStateError),
