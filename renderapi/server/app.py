@@ -20,7 +20,6 @@ from renderapi.server import (
     coordinates,
     hierarchical,
     images,
-    layers,
     layout_file,
     matches,
     stacks,
@@ -43,7 +42,7 @@ PAGES = Path(__file__).parent / "dashboard"
 
 SERVICES: tuple[Service, ...] = (
     stacks.service,
-    layers.service,  # with the endpoints that layout_file and tiles add to it
+    layout_file.service,  # RenderDataService, to which layers, layout_file and tiles add their endpoints
     tiles.service,
     coordinates.service,
     matches.service,
@@ -311,4 +310,3 @@ def _cross_origin(response: Response) -> Response:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             response.headers.update(_PREFLIGHT)
     return response
-

@@ -16,7 +16,7 @@ from renderapi.server.mapping import Points, to_local, to_world
 from renderapi.server.parameters import get_tile
 from renderapi.server.refusals import Refusal, StackKey
 from renderapi.server.resolving import flattened
-from renderapi.server.values import as_boolean, as_double, as_list, as_text, double_text, fields
+from renderapi.server.values import Rules, as_boolean, as_double, as_list, as_text, double_text, fields
 
 service = Service("CoordinateService", "Coordinate mapping")
 
@@ -28,7 +28,13 @@ def _numbers(value: Any, where: str) -> Any:
     return as_list(value, where, as_double)
 
 
-_COORDINATES = {"tileId": as_text, "visible": as_boolean, "local": _numbers, "world": _numbers, "error": as_text}
+_COORDINATES: Rules = {
+    "tileId": as_text,
+    "visible": as_boolean,
+    "local": _numbers,
+    "world": _numbers,
+    "error": as_text,
+}
 
 
 def _items(body: Any) -> list[Item | None]:
@@ -43,7 +49,7 @@ def _failed(item: Item | None, error: str) -> Item:
     return {**{key: value for key, value in (item or {}).items() if key != "error"}, "error": error}
 
 
-def _position(point: Sequence[float], z: float | None) -> list[float]:
+def _position(point: Sequence[float] | Points, z: float | None) -> list[float]:
     position = [float(point[0]), float(point[1])]
     return position if z is None else [*position, z]
 
@@ -89,7 +95,9 @@ class Layers:
 
 
 def _mapped(
-    layers: Layers, requests: list[tuple[str, tuple[float, float]]], map_points: Callable[[Document, Points], Points]
+    layers: Layers,
+    requests: list[tuple[str, tuple[float, float]]],
+    map_points: Callable[[Document, Points], Points],
 ) -> list[Points | Refusal]:
     """Map points, each of its own tile, with one call per tile."""
     by_tile: dict[str, list[int]] = {}
@@ -150,12 +158,14 @@ def _world_problem(item: Item | None, z: float | None) -> str | None:
         return "world values are missing"
     needed = 3 if z is None else 2
     if len(item["world"]) < needed or None in item["world"][:needed]:
-        return "world values must include x, y, and z" if z is None else "world values must include both x and y"
+        return (
+            "world values must include x, y, and z" if z is None else "world values must include both x and y"
+        )
     return None
 
 
 def world_to_local(layers: Layers, items: list[Item | None], z: float | None) -> list[list[Item]]:
-    """Map world points into every tile that contains them; what cannot be mapped is echoed with the reason."""
+    """Map world points into all tiles that contain them; what cannot be mapped is echoed with the reason."""
     answers: list[list[Item]] = []
     requests: list[tuple[str, tuple[float, float]]] = []
     places: list[tuple[int, float, int]] = []
@@ -180,7 +190,9 @@ def world_to_local(layers: Layers, items: list[Item | None], z: float | None) ->
     return answers
 
 
-def _visible(item: Item | None, z: float, mapped: list[tuple[tuple[str, tuple[float, float]], Any]]) -> list[Item]:
+def _visible(
+    item: Item | None, z: float, mapped: list[tuple[tuple[str, tuple[float, float]], Any]]
+) -> list[Item]:
     """Answer one world point from its places in the tiles that contain it; the last one is on top."""
     answer: list[Item] = []
     for (tile_id, _), point in mapped:

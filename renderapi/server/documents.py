@@ -9,11 +9,13 @@ a rule per value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from renderapi.server.refusals import MeaningRefusal, Refusal
 from renderapi.server.values import (
+    Rule,
+    Rules,
     as_double,
     as_integer,
     as_labels,
@@ -32,7 +34,7 @@ DEFAULT_MESH_CELL_SIZE = 64.0
 _LOADER_TYPE = one_of(
     ("IMAGEJ_DEFAULT", "IMAGEJ_TIFF_STACK", "H5_SLICE", "N5_SLICE", "IMAGEJ_COMPOSITE", "DYNAMIC_MASK")
 )
-_IMAGE_AND_MASK = {
+_IMAGE_AND_MASK: Rules = {
     "imageUrl": as_text,
     "imageLoaderType": _LOADER_TYPE,
     "imageSliceNumber": as_integer,
@@ -40,13 +42,13 @@ _IMAGE_AND_MASK = {
     "maskLoaderType": _LOADER_TYPE,
     "maskSliceNumber": as_integer,
 }
-MIPMAP_PATH_BUILDER = {
+MIPMAP_PATH_BUILDER: Rules = {
     "rootPath": as_text,
     "numberOfLevels": as_integer,
     "extension": as_text,
     "imageMipmapPatternString": as_text,
 }
-_LAYOUT_RULES: tuple[tuple[str, type, Callable[[Any, str], Any]], ...] = (
+_LAYOUT_RULES: tuple[tuple[str, type, Rule], ...] = (
     ("sectionId", str, as_text),
     ("temca", str, as_text),
     ("camera", str, as_text),
@@ -115,13 +117,14 @@ def channel(raw: Any, where: str = "channels") -> Document:
 
 
 def _layout(raw: Any) -> Document:
-    get = (as_object(raw, "layout") or {}).get
+    given: Document = as_object(raw, "layout") or {}
+    get = given.get
     document: Document = {}
     for key, kind, rule in _LAYOUT_RULES:
-        value = get(key)
+        value: Any = get(key)
         if value is not None:
             # only a large integer needs to be asked whether it fits
-            if type(value) is not kind or (kind is int and not -_SMALL < value < _SMALL):
+            if type(value) is not kind or (kind is int and abs(value) > _SMALL):
                 value = rule(value, key)
                 if value is None:
                     continue
@@ -312,7 +315,5 @@ class ResolvedTiles:
             for ident in references(tile["transforms"]):
                 missing.update(remaining.get(ident, (ident,)))
             if missing:
-                raise Refusal(
-                    400,
-                    f"tile {tile['tileId']} requires the following transform ids [{', '.join(sorted(missing))}]",
-                )
+                ids = ", ".join(sorted(missing))
+                raise Refusal(400, f"tile {tile['tileId']} requires the following transform ids [{ids}]")

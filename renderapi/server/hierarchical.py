@@ -118,7 +118,9 @@ def pair_residual_calculation(server: Context, stack: StackKey, body: Any) -> An
             "pTileId": as_text,
             "qTileId": as_text,
             "matchRenderStackId": lambda value, where: fields(value, where, names),
-            "matchCollectionId": lambda value, where: fields(value, where, {"owner": as_text, "name": as_text}),
+            "matchCollectionId": lambda value, where: fields(
+                value, where, {"owner": as_text, "name": as_text}
+            ),
             "includeDetails": as_boolean,
         },
     )

@@ -1,5 +1,7 @@
 """RenderDataService: what a stack holds, by layer, section, box and group."""
 
+# ruff: noqa: S608 - conditions and names of columns are put into queries, values never are
+
 from __future__ import annotations
 
 import sqlite3
@@ -60,7 +62,7 @@ def _z_values(server: Context, key: StackKey, min_z: float | None, max_z: float 
             values = [
                 z
                 for (z,) in connection.execute(
-                    f"SELECT DISTINCT z FROM tile WHERE {query.where} ORDER BY z",  # noqa: S608
+                    f"SELECT DISTINCT z FROM tile WHERE {query.where} ORDER BY z",
                     query.values,
                 )
             ]
@@ -77,7 +79,8 @@ def _distinct_layers(connection: sqlite3.Connection, query: TileQuery) -> list[f
         for (z,) in connection.execute(
             "WITH RECURSIVE layer (z) AS ("
             "SELECT min(z) FROM tile WHERE stack = ?1 UNION ALL "
-            "SELECT (SELECT min(z) FROM tile WHERE stack = ?1 AND z > layer.z) FROM layer WHERE layer.z IS NOT NULL"
+            "SELECT (SELECT min(z) FROM tile WHERE stack = ?1 AND z > layer.z) FROM layer "
+            "WHERE layer.z IS NOT NULL"
             ") SELECT z FROM layer WHERE z IS NOT NULL",
             (row,),
         )
@@ -141,8 +144,9 @@ def layer_section_data(server: Context, stack: StackKey, z: float) -> Answer:
         return json_of(
             _section_documents(
                 connection.execute(
-                    "SELECT section_id, z, count(*), min(min_x), max(max_x), min(min_y), max(max_y) FROM tile "
-                    "WHERE stack = ? AND z = ? AND section_id IS NOT NULL GROUP BY section_id ORDER BY section_id",
+                    "SELECT section_id, z, count(*), min(min_x), max(max_x), min(min_y), max(max_y) "
+                    "FROM tile WHERE stack = ? AND z = ? AND section_id IS NOT NULL "
+                    "GROUP BY section_id ORDER BY section_id",
                     (row, z),
                 )
             )
@@ -258,7 +262,7 @@ def _move_tiles(server: Context, key: StackKey, z: float, condition: str, value:
     with server.store.write() as connection:
         stack = metadata.must_be_loading(metadata.get(connection, key), "z")
         tiles = connection.execute(
-            f"SELECT id, document FROM tile WHERE stack = ? AND {condition}",  # noqa: S608
+            f"SELECT id, document FROM tile WHERE stack = ? AND {condition}",
             (stack.row, value),
         ).fetchall()
         connection.executemany(
@@ -392,7 +396,7 @@ def stack_tiles(
     minY: float | None,
     maxY: float | None,
 ) -> Answer:
-    """Give the tiles of a range, group and box as they are stored, and the shared transforms that they use."""
+    """Give the tiles of a range, group and box as they are stored, and their shared transforms."""
     with server.store.read() as connection:
         row = metadata.content_row(connection, stack)
         query = TileQuery(

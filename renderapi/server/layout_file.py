@@ -1,5 +1,7 @@
 """Layout files: where each tile of a stack lies, as text, for stitching programs."""
 
+# ruff: noqa: S608 - conditions and names of columns are put into queries, values never are
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -11,7 +13,8 @@ from renderapi import _json
 from renderapi.server import metadata
 from renderapi.server.documents import Document
 from renderapi.server.endpoint import STACK, TEXT, Answer, Context, enumeration
-from renderapi.server.layers import LAYER, Z_RANGE, service
+from renderapi.server.layers import LAYER, Z_RANGE
+from renderapi.server.layers import service as service
 from renderapi.server.refusals import StackKey
 from renderapi.server.resolving import SharedTransforms, shared_transforms
 from renderapi.server.tile_rows import TileQuery, TileRow
@@ -42,7 +45,8 @@ def affine_words(flat: list[Document], layout: Document) -> list[str]:
 def _raw_path(tile: Document) -> str:
     channels = tile.get("channels")
     levels = channels[0]["mipmapLevels"] if channels else tile["mipmapLevels"]
-    return _word(next(iter(levels.values()), {}).get("imageUrl"))
+    first: Document = next(iter(levels.values()), {})
+    return _word(first.get("imageUrl"))
 
 
 def karsh_line(tile: Document, flat: list[Document], stack_url: str) -> str:
@@ -84,7 +88,7 @@ def _layout(server: Context, key: StackKey, min_z: float | None, max_z: float | 
         stack = metadata.get(connection, key)
     query = TileQuery(row, min_z=min_z, max_z=max_z)
     batches = server.store.rows(
-        f"SELECT tile_id, refs, document FROM tile WHERE {query.where} ORDER BY {_ORDER[style]}",  # noqa: S608
+        f"SELECT tile_id, refs, document FROM tile WHERE {query.where} ORDER BY {_ORDER[style]}",
         query.values,
         _BATCH,
     )

@@ -9,9 +9,9 @@ from typing import Any
 from renderapi import _json
 from renderapi.server.documents import Document
 from renderapi.server.refusals import Refusal
-from renderapi.server.values import as_double, as_integer, as_list, as_object, as_text, fields
+from renderapi.server.values import Rules, as_double, as_integer, as_list, as_object, as_text, fields
 
-_CONSENSUS = {"index": as_integer, "originalPId": as_text, "originalQId": as_text}
+_CONSENSUS: Rules = {"index": as_integer, "originalPId": as_text, "originalQId": as_text}
 _IDS = ("pGroupId", "pId", "qGroupId", "qId")
 _COUNT = b',"matchCount":'
 

@@ -68,9 +68,11 @@ class MemoryAdapter(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """Call the application; time limits and certificates have no meaning here."""
-        begun: list[Any] = []
+        begun: Any = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., Any]:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[..., Any]:
             begun[:] = [status, headers]
             return io.BytesIO().write
 
@@ -89,7 +91,7 @@ class MemoryAdapter(HTTPAdapter):
 
 def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
     parts = urlsplit(request.url or "")
-    content = request.body or b""
+    content: Any = request.body or b""
     if isinstance(content, str):
         content = content.encode()
     elif not isinstance(content, (bytes, bytearray)):
@@ -114,7 +116,8 @@ def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
-    for name, value in request.headers.items():
+    headers: Mapping[str, Any] = request.headers
+    for name, value in headers.items():
         text = value.decode("latin-1") if isinstance(value, bytes) else value
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_LENGTH", "TRANSFER_ENCODING"):

@@ -9,11 +9,11 @@ from typing import Any
 from renderapi import _json
 from renderapi.server.documents import Document, mipmap_path_builder
 from renderapi.server.refusals import Refusal, StackKey, read_only, stack_missing
-from renderapi.server.values import as_date, as_double, as_integer, as_text, double_text, fields
+from renderapi.server.values import Rules, as_date, as_double, as_integer, as_text, double_text, fields
 
 LOADING, COMPLETE, READ_ONLY, OFFLINE = STATES = ("LOADING", "COMPLETE", "READ_ONLY", "OFFLINE")
 
-_VERSION_RULES = {
+_VERSION_RULES: Rules = {
     "createTimestamp": as_date,
     "versionNotes": as_text,
     "cycleNumber": as_integer,
@@ -142,7 +142,8 @@ def must_be_loading(stack: Stack, what: str) -> Stack:
     if what == "z":
         raise Refusal(
             500,
-            f"Z values can only be updated for stacks in the LOADING state, but this stack's state is {stack.state}.",
+            "Z values can only be updated for stacks in the LOADING state, "
+            f"but this stack's state is {stack.state}.",
         )
     raise Refusal(400, f"stack state is {stack.state} but must be LOADING to delete data")
 

@@ -221,8 +221,8 @@ def tile_parameters(
 ) -> Answer:
     """Write the render parameters of one tile.
 
-    Labels decide which transforms are left out as soon as ``exclude_all`` is given, even as false, or any label
-    is; ``normalize`` then only moves the box to the origin.
+    Labels decide which transforms are left out as soon as ``exclude_all`` is given, even as false, or
+    any label is; ``normalize`` then only moves the box to the origin.
     """
     with server.store.read() as connection:
         tile = get_tile(connection, key, tile_id)
@@ -268,7 +268,8 @@ def first_image(tile: Document) -> tuple[str, Document]:
     levels = channels[0]["mipmapLevels"] if channels else tile["mipmapLevels"]
     if not levels:
         raise Refusal(400, f"tile '{tile.get('tileId')}' does not contain any mipmapLevel elements")
-    return next(iter(levels.items()))
+    first: tuple[str, Document] = next(iter(levels.items()))
+    return first
 
 
 def source_parameters(

@@ -50,7 +50,8 @@ class SharedTransforms:
             known = ", ".join(sorted(self.specs))
             raise Refusal(
                 500,
-                f"tile spec {tile_id} is not fully resolved after applying the following transform specs: [{known}]",
+                f"tile spec {tile_id} is not fully resolved after applying the following transform specs: "
+                f"[{known}]",
             ) from None
         return flat
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import select
 import signal
 import socket
 import sys
@@ -56,8 +57,9 @@ class _Workers(ThreadedTaskDispatcher):
         self.set_thread_count(0)
         for worker in self.workers:
             worker.join()
-        while self.queue:
-            self.queue.popleft().cancel()
+        waiting: Any = self.queue
+        while waiting:
+            waiting.popleft().cancel()
 
 
 class Listener:
@@ -80,7 +82,9 @@ class Listener:
         Address of the application, with the port that was found.
     """
 
-    def __init__(self, app: Application, host: str = "127.0.0.1", port: int = 0, max_body: int = MAX_BODY) -> None:
+    def __init__(
+        self, app: Application, host: str = "127.0.0.1", port: int = 0, max_body: int = MAX_BODY
+    ) -> None:
         if host == "localhost":
             host = "127.0.0.1"
         self._workers = _Workers()
@@ -88,7 +92,7 @@ class Listener:
         self._stopping = threading.Event()
         try:
             self._socket = _bind(host, port)
-            self._server = create_server(
+            self._server: Any = create_server(
                 app,
                 map=self._map,
                 _dispatcher=self._workers,
@@ -102,7 +106,7 @@ class Listener:
                 channel_timeout=600,
                 log_socket_errors=False,
                 clear_untrusted_proxy_headers=True,
-                asyncore_use_poll=hasattr(__import__("select"), "poll"),
+                asyncore_use_poll=hasattr(select, "poll"),
             )
         except OSError as problem:
             raise ListenError(f"cannot listen at {host} port {port}: {problem}") from problem

@@ -1,5 +1,7 @@
 """StackMetaDataService: stacks, their versions and states."""
 
+# ruff: noqa: S608 - conditions and names of columns are put into queries, values never are
+
 from __future__ import annotations
 
 import re
@@ -213,12 +215,13 @@ def _copy_contents(
     columns = "tile_id, z, min_y, max_y, min_x, max_x, section_id, group_id, channels, refs, document"
     for layer in dict.fromkeys(layers) if layers else (None,):
         connection.execute(
-            f"INSERT INTO tile (stack, {columns}) SELECT ?, {columns} FROM tile WHERE stack = ?"  # noqa: S608
+            f"INSERT INTO tile (stack, {columns}) SELECT ?, {columns} FROM tile WHERE stack = ?"
             + ("" if layer is None else " AND z = ?"),
             (target, source) if layer is None else (target, source, layer),
         )
     connection.execute(
-        "UPDATE stack SET max_height = max(max_height, (SELECT max_height FROM stack WHERE id = ?)) WHERE id = ?",
+        "UPDATE stack SET max_height = max(max_height, (SELECT max_height FROM stack WHERE id = ?)) "
+        "WHERE id = ?",
         (source, target),
     )
     if not layers:
@@ -365,7 +368,7 @@ def delete_tiles(server: Context, key: StackKey, condition: str, value: Any) -> 
     """Remove tiles of a LOADING stack; none at all is fine, shared transforms stay."""
     with server.store.write() as connection:
         stack = metadata.must_be_loading(metadata.get(connection, key), "deletion")
-        connection.execute(f"DELETE FROM tile WHERE stack = ? AND {condition} = ?", (stack.row, value))  # noqa: S608
+        connection.execute(f"DELETE FROM tile WHERE stack = ? AND {condition} = ?", (stack.row, value))
     return OK
 
 
@@ -441,5 +444,6 @@ def tile_specs_with_ids(server: Context, stack: StackKey, body: Any) -> Answer:
         row = metadata.contents(connection, stack)
         if row is None:
             return json_of([])
-        rows = TileQuery(row, ids=list(dict.fromkeys(ids))).documents(connection)
+        wanted = [tile_id for tile_id in dict.fromkeys(ids) if tile_id is not None]
+        rows = TileQuery(row, ids=wanted).documents(connection)
         return array_of(resolved_answers(connection, row, rows))

@@ -17,6 +17,8 @@ collection, pair
     Match collections; a pair's points are in ``matches``, everything else in ``summary``.
 """
 
+# ruff: noqa: S608 - conditions and names of columns are put into queries, values never are
+
 from __future__ import annotations
 
 import sqlite3
@@ -250,22 +252,22 @@ class Store:
 
     def drop(self, connection: sqlite3.Connection, table: str, row: int) -> None:
         """Take a stack or collection out of sight, within a write transaction; see `remove_dropped`."""
-        connection.execute(f"UPDATE {table} SET owner = NULL WHERE id = ?", (row,))  # noqa: S608
+        connection.execute(f"UPDATE {table} SET owner = NULL WHERE id = ?", (row,))
 
     def remove_dropped(self, table: str) -> None:
         """Remove what `drop` took out of sight, a batch per transaction."""
         while True:
             with self.write() as connection:
-                dropped = connection.execute(f"SELECT id FROM {table} WHERE owner IS NULL").fetchone()  # noqa: S608
+                dropped = connection.execute(f"SELECT id FROM {table} WHERE owner IS NULL").fetchone()
                 if dropped is None:
                     return
                 if not self._remove_batch(connection, table, dropped[0]):
-                    connection.execute(f"DELETE FROM {table} WHERE id = ?", dropped)  # noqa: S608
+                    connection.execute(f"DELETE FROM {table} WHERE id = ?", dropped)
 
     def _remove_batch(self, connection: sqlite3.Connection, table: str, row: int) -> bool:
         for contents in _CONTENTS[table]:
             removed = connection.execute(
-                f"DELETE FROM {contents} WHERE rowid IN "  # noqa: S608
+                f"DELETE FROM {contents} WHERE rowid IN "
                 f"(SELECT rowid FROM {contents} WHERE {table} = ? LIMIT {BATCH})",
                 (row,),
             ).rowcount

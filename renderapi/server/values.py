@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
 from renderapi.server.refusals import Refusal
 
 T = TypeVar("T")
+Rule = Callable[[Any, str], Any]
+Rules = Mapping[str, Rule]
 
 _DOUBLE = re.compile(r"\s*([+-]?)(NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)[fFdD]?\s*", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
@@ -241,7 +243,7 @@ def one_of(words: tuple[str, ...]) -> Callable[[Any, str], str | None]:
     return read
 
 
-def fields(document: Any, where: str, rules: dict[str, Callable[[Any, str], Any]]) -> dict[str, Any] | None:
+def fields(document: Any, where: str, rules: Rules) -> dict[str, Any] | None:
     """Read an object by the rules of its known keys: declared order, nulls left out, the rest dropped."""
     raw = as_object(document, where)
     if raw is None:

@@ -20,7 +20,9 @@ class Api:
 
     @staticmethod
     def url(path, stack="s"):
-        return BASE + (path if path.startswith("/") else f"/owner/o/project/p/stack/{stack}/{path}".rstrip("/"))
+        return BASE + (
+            path if path.startswith("/") else f"/owner/o/project/p/stack/{stack}/{path}".rstrip("/")
+        )
 
     def __call__(self, method, path, body=None, **options):
         if "data" not in options and body is not None:

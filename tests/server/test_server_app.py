@@ -57,17 +57,25 @@ def test_every_endpoint_answers_or_says_that_it_is_not_offered(api):
         assert answer.status_code != 405, path
         if answer.status_code == 501:
             assert answer.text in {
-                f"The embedded server does not offer {what}; use a full render-ws for it." for what in NOT_OFFERED
+                f"The embedded server does not offer {what}; use a full render-ws for it."
+                for what in NOT_OFFERED
             }
         elif answer.status_code >= 500:
             # what render-ws fails at, too
-            assert answer.text.endswith("must not be null") or "must be provided" in answer.text, (path, answer.text)
+            assert answer.text.endswith("must not be null") or "must be provided" in answer.text, (
+                path,
+                answer.text,
+            )
         else:
             assert "Could not find resource" not in answer.text, path
 
 
 def test_names_that_are_none_fail_otherwise_in_images_and_batches(api):
-    for path, method in [("z/1/jpeg-image", "GET"), ("tile/t/png-image", "GET"), ("local-to-world-coordinates", "PUT")]:
+    for path, method in [
+        ("z/1/jpeg-image", "GET"),
+        ("tile/t/png-image", "GET"),
+        ("local-to-world-coordinates", "PUT"),
+    ]:
         status, text = api.refused(method, path, [] if method == "PUT" else None, stack="a-b")
         assert status == 500 and text.startswith("invalid stack 'a-b' specified")
 
@@ -100,7 +108,16 @@ def test_a_slash_at_the_end_is_taken(api, path):
 
 
 def test_bodies_that_are_no_json(loading):
-    for body in (b"{", b"[1,]", b'{"a": NaN}', b"[Infinity]", b"[-Infinity]", b"\xff", b"nothing", b"[" * 100_000):
+    for body in (
+        b"{",
+        b"[1,]",
+        b'{"a": NaN}',
+        b"[Infinity]",
+        b"[-Infinity]",
+        b"\xff",
+        b"nothing",
+        b"[" * 100_000,
+    ):
         status, text = loading.refused("PUT", "resolvedTiles", data=body, content_type="application/json")
         assert status == 400 and text.startswith("Cannot read the body as JSON: ")
     assert decode(b" \n") is None
@@ -109,7 +126,9 @@ def test_bodies_that_are_no_json(loading):
 
 @pytest.mark.parametrize("number", ["1e400", "-1e400"])
 def test_numbers_that_are_too_large(loading, number):
-    body = json.dumps({"tileIdToSpecMap": {"a": make_tile("a", width=0)}}).replace('"width": 0', f'"width": {number}')
+    body = json.dumps({"tileIdToSpecMap": {"a": make_tile("a", width=0)}}).replace(
+        '"width": 0', f'"width": {number}'
+    )
     assert number in body
     assert loading.refused("PUT", "resolvedTiles", data=body, content_type="application/json")[0] == 400
     body = body.replace('"minX": 0.0', f'"minX": {number}')
@@ -128,7 +147,9 @@ def test_content_types(loading):
     body = json.dumps({"tileIdToSpecMap": {"a": make_tile("a")}})
     for kind in ("text/plain", "", "application/xml"):
         assert loading.refused("PUT", "resolvedTiles", data=body, content_type=kind)[0] == 415
-    loading.send("PUT", "resolvedTiles", status=201, data=body, content_type="application/json; charset=UTF-8")
+    loading.send(
+        "PUT", "resolvedTiles", status=201, data=body, content_type="application/json; charset=UTF-8"
+    )
     # where there is no body there is no type either
     assert loading.refused("PUT", "resolvedTiles") == (400, "no resolved tiles provided")
     assert loading("GET", "z/1/tile-specs").headers["Content-Type"] == "application/json"
@@ -202,7 +223,9 @@ def test_identifiers_are_never_more_than_that(loading):
 
 
 def test_below_another_prefix(api):
-    answer = api.client.get("/prefix/render-ws/v1/owner/o/stacks", environ_overrides={"SCRIPT_NAME": "/prefix"})
+    answer = api.client.get(
+        "/prefix/render-ws/v1/owner/o/stacks", environ_overrides={"SCRIPT_NAME": "/prefix"}
+    )
     assert answer.status_code == 404
     environ = {"SCRIPT_NAME": "/prefix", "REQUEST_URI": "/prefix/render-ws/v1/owner/a%2Fb/stacks"}
     answer = api.client.get("/render-ws/v1/owner/a%2Fb/stacks", environ_overrides=environ)

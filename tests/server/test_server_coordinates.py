@@ -32,11 +32,18 @@ def test_points_of_the_original(loading, case):
         x, y = point["local"]
         world = loading.get(f"tile/t/local-to-world-coordinates/{x},{y}")
         assert world == {"tileId": "t", "world": point["world"]}
-        sent = loading("PUT", f"/owner/o/local-to-world-coordinates/{x},{y}", data=body, content_type="application/json")
+        sent = loading(
+            "PUT", f"/owner/o/local-to-world-coordinates/{x},{y}", data=body, content_type="application/json"
+        )
         assert sent.json == point["world"]
         wx, wy, _ = point["world"]
         inverse = loading("GET", f"z/3/world-to-local-coordinates/{wx},{wy}")
-        sent = loading("PUT", f"/owner/o/world-to-local-coordinates/{wx},{wy}", data=body, content_type="application/json")
+        sent = loading(
+            "PUT",
+            f"/owner/o/world-to-local-coordinates/{wx},{wy}",
+            data=body,
+            content_type="application/json",
+        )
         if "inverse_error" in point:
             assert inverse.status_code == sent.status_code == 500
             assert sent.text == point["inverse_error"].partition(": ")[2]
@@ -53,7 +60,9 @@ def test_shapes_of_the_original(loading):
     loading.put_tiles(make_tile("t", 3.0))
     (found,) = loading.get("z/3/world-to-local-coordinates/1,2")
     assert list(found.items()) == list(SHAPES["TileCoordinates_visible"].items())
-    ((found,),) = loading("PUT", "z/3/world-to-local-coordinates", [{"error": "old", "world": [999, 999]}]).json
+    ((found,),) = loading(
+        "PUT", "z/3/world-to-local-coordinates", [{"error": "old", "world": [999, 999]}]
+    ).json
     assert list(found) == list(SHAPES["TileCoordinates_error"])
 
 
@@ -70,7 +79,10 @@ def overlapping(loading):
     return loading
 
 
-A, B = {"tileId": "a", "local": [60.0, 10.0, 1.0]}, {"tileId": "b", "visible": True, "local": [10.0, 10.0, 1.0]}
+A, B = (
+    {"tileId": "a", "local": [60.0, 10.0, 1.0]},
+    {"tileId": "b", "visible": True, "local": [10.0, 10.0, 1.0]},
+)
 
 
 def test_the_last_tile_that_can_be_inverted_is_visible(overlapping):
@@ -129,7 +141,12 @@ def test_many_local_points(overlapping):
         assert batch(overlapping, path, []) == []
     (found,) = batch(overlapping, "local-to-world-coordinates", items[:1], stack="gone")
     assert found["error"] == "stack with owner 'o', project 'p', and name 'gone' does not exist"
-    assert overlapping.refused("PUT", "local-to-world-coordinates", data="null", content_type="application/json")[0] == 500
+    assert (
+        overlapping.refused(
+            "PUT", "local-to-world-coordinates", data="null", content_type="application/json"
+        )[0]
+        == 500
+    )
     assert overlapping.refused("PUT", "local-to-world-coordinates", {})[0] == 400
 
 
@@ -162,7 +179,11 @@ def test_many_world_points_of_a_layer(overlapping):
 
 
 def test_many_world_points_of_a_stack(overlapping):
-    found = batch(overlapping, "world-to-local-coordinates", [{"world": [70, 30, 1]}, {"world": [70, 30, 2]}, {"world": [70, 30]}])
+    found = batch(
+        overlapping,
+        "world-to-local-coordinates",
+        [{"world": [70, 30, 1]}, {"world": [70, 30, 2]}, {"world": [70, 30]}],
+    )
     assert found[0] == [A, B]
     assert found[1] == [{"tileId": "other", "visible": True, "local": [60.0, 10.0, 2.0]}]
     assert found[2] == [{"world": [70.0, 30.0], "error": "world values must include x, y, and z"}]
@@ -175,7 +196,11 @@ def test_which_tiles_contain_points(overlapping):
         {"world": [-5, 0], "local": [1]},
     ]
     found = batch(overlapping, "z/1/tileIdsForCoordinates", items)
-    assert [[item.get("tileId") for item in row] for row in found] == [["a", "b", "m"], ["a", "b", "m"], [None]]
+    assert [[item.get("tileId") for item in row] for row in found] == [
+        ["a", "b", "m"],
+        ["a", "b", "m"],
+        [None],
+    ]
     assert list(found[0][0].items()) == [("tileId", "a"), ("world", [70.0, 30.0]), ("error", "kept")]
     assert found[2] == [{"local": [1.0], "world": [-5.0, 0.0]}]
     found = batch(overlapping, "tileIdsForCoordinates", [{"world": [70, 30, 2]}])
@@ -203,7 +228,10 @@ def test_a_point_is_carried_to_another_stack(overlapping):
 def test_a_tile_without_z(loading):
     loading.put_tiles(make_tile("t", None, specs=[MOVE]))
     assert loading.get("tile/t/local-to-world-coordinates/1,2")["world"] == [11.0, 22.0]
-    assert batch(loading, "local-to-world-coordinates", [{"tileId": "t", "local": [1, 2]}])[0]["world"] == [11.0, 22.0]
+    assert batch(loading, "local-to-world-coordinates", [{"tileId": "t", "local": [1, 2]}])[0]["world"] == [
+        11.0,
+        22.0,
+    ]
     assert loading("PUT", "/owner/o/local-to-world-coordinates/1,2", make_tile("t", None)).json == [1.0, 2.0]
 
 
@@ -223,7 +251,10 @@ def test_tiles_that_cannot_be_calculated_with(loading):
         assert loading.refused("PUT", path.format(direction), make_tile("t", specs=[bad]))[0] == 400
         ref = [{"type": "ref", "refId": "x"}]
         assert loading.refused("PUT", path.format(direction), make_tile("t", specs=ref))[0] == 500
-        assert loading.refused("PUT", path.format(direction), data="null", content_type="application/json")[0] == 500
+        assert (
+            loading.refused("PUT", path.format(direction), data="null", content_type="application/json")[0]
+            == 500
+        )
 
 
 def test_the_mesh_can_be_finer_than_the_tile_says(loading):
@@ -249,7 +280,9 @@ def is_near(found, expected):
 
 def test_tiles_over_each_other_of_the_original(loading):
     path = Path(__file__).parents[1] / "data/golden/original/inverse.json.gz"
-    cases = [case for case in json.loads(gzip.decompress(path.read_bytes()))["cases"] if case["kind"] == "list"]
+    cases = [
+        case for case in json.loads(gzip.decompress(path.read_bytes()))["cases"] if case["kind"] == "list"
+    ]
     assert len(cases) > 10
     for case in cases:
         z = case["tileSpecs"][0]["z"]

@@ -216,7 +216,9 @@ def test_bodies_that_are_no_resolved_tiles(body):
 
 
 def test_identity_comes_from_the_values_not_from_the_keys():
-    read = ResolvedTiles({"transformIdToSpecMap": {"k": {"id": "x"}}, "tileIdToSpecMap": {"k": {"tileId": "a"}}})
+    read = ResolvedTiles(
+        {"transformIdToSpecMap": {"k": {"id": "x"}}, "tileIdToSpecMap": {"k": {"tileId": "a"}}}
+    )
     assert list(read.transforms) == ["x"]
     assert [tile["tileId"] for tile in read.tiles] == ["a"]
 

@@ -9,7 +9,13 @@ CLUSTERS = "z/1/clusteredTileBoundsForCollection/c"
 
 def connect(api, *pairs, owner="o"):
     documents = [
-        {"pGroupId": p[0], "pId": p[1], "qGroupId": q[0], "qId": q[1], "matches": {"p": [[]], "q": [[]], "w": []}}
+        {
+            "pGroupId": p[0],
+            "pId": p[1],
+            "qGroupId": q[0],
+            "qId": q[1],
+            "matches": {"p": [[]], "q": [[]], "w": []},
+        }
         for p, q in pairs
     ]
     api.send("PUT", f"/owner/{owner}/matchCollection/c/matches", documents, 201)
@@ -31,7 +37,10 @@ def test_clusters_of_a_layer(loading):
         (("3", "d"), ("3", "a")),
     )
     found = loading.get(CLUSTERS)
-    assert [[bounds["tileId"] for bounds in cluster] for cluster in found] == [["a", "b", "x", "y"], ["d", "e"]]
+    assert [[bounds["tileId"] for bounds in cluster] for cluster in found] == [
+        ["a", "b", "x", "y"],
+        ["d", "e"],
+    ]
     assert found[0][2] == {
         "minX": 0.0, "minY": 0.0, "maxX": 100.0, "maxY": 80.0, "tileId": "x", "sectionId": "1.1", "z": 1.0,
     }  # fmt: skip
@@ -61,7 +70,11 @@ def aligned(loading):
     lens = affine("1 0 0 1 5 0", metaData={"labels": ["lens"]})
     loading.put_tiles(make_tile("a", specs=[lens, affine("1 0 0 1 1000 0")]), make_tile("b", specs=[lens]))
     loading.create("aligned")
-    loading.put_tiles(make_tile("a", specs=[affine("1 0 0 1 10 0")]), make_tile("b", specs=[affine("1 0 0 1 10 3")]), stack="aligned")
+    loading.put_tiles(
+        make_tile("a", specs=[affine("1 0 0 1 10 0")]),
+        make_tile("b", specs=[affine("1 0 0 1 10 3")]),
+        stack="aligned",
+    )
     return loading
 
 
@@ -97,7 +110,9 @@ def test_residuals(aligned):
     assert answer["inputData"] == question()
     # the last two points cannot be inverted
     assert answer["distanceList"] == pytest.approx([3.0, 5.0, 7.0])
-    assert (answer["medianDistance"], answer["meanDistance"], answer["maxDistance"]) == pytest.approx((5, 5, 7))
+    assert (answer["medianDistance"], answer["meanDistance"], answer["maxDistance"]) == pytest.approx(
+        (5, 5, 7)
+    )
     assert answer["rootMeanSquareError"] == pytest.approx(np.sqrt((9 + 25 + 49) / 3))
     swapped = ask(aligned, question("b", "a", details=False)).json
     assert "distanceList" not in swapped

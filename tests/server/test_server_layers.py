@@ -38,9 +38,13 @@ def test_order_of_checks(api):
     api.in_state("COMPLETE")
     for body in (good, null_spec):
         status, text = api.refused("PUT", "resolvedTiles", body)
-        assert status == 500 and text.startswith("Resolved tiles can only be saved to stacks in the LOADING state")
+        assert status == 500 and text.startswith(
+            "Resolved tiles can only be saved to stacks in the LOADING state"
+        )
     api.state("LOADING")
-    assert api.refused("PUT", "resolvedTiles", null_spec)[1].startswith("A null spec is part of the transform")
+    assert api.refused("PUT", "resolvedTiles", null_spec)[1].startswith(
+        "A null spec is part of the transform"
+    )
 
 
 def test_nothing_is_stored_of_a_body_with_a_bad_tile(loading):
@@ -59,12 +63,20 @@ def test_nothing_is_stored_of_a_body_with_a_bad_tile(loading):
 def test_derived_boxes_replace_what_was_sent(loading):
     tile = make_tile("a", box=(None,) * 4, specs=[affine("1 0 0 1 10.5 -20.7")])
     other = make_tile("b", box=(1, 2, 3, 4), specs=[REF])
-    body = {"transformIdToSpecMap": {"x": affine("1 0 0 1 -10.5 0", id="x")}, "tileIdToSpecMap": {"a": tile, "b": other}}
+    body = {
+        "transformIdToSpecMap": {"x": affine("1 0 0 1 -10.5 0", id="x")},
+        "tileIdToSpecMap": {"a": tile, "b": other},
+    }
     loading.send("PUT", "resolvedTiles?deriveData=True", body, 201)
     found = loading.get("tile/a")
     assert list(found)[:7] == ["tileId", "layout", "z", "minX", "minY", "maxX", "maxY"]
     assert [found[key] for key in ("minX", "minY", "maxX", "maxY")] == [10.0, -20.0, 110.0, 60.0]
-    assert [loading.get("tile/b")[key] for key in ("minX", "minY", "maxX", "maxY")] == [-10.0, 0.0, 90.0, 80.0]
+    assert [loading.get("tile/b")[key] for key in ("minX", "minY", "maxX", "maxY")] == [
+        -10.0,
+        0.0,
+        90.0,
+        80.0,
+    ]
 
 
 def test_only_true_derives(loading):
@@ -85,7 +97,10 @@ def test_other_numbers_may_be_none(loading):
 
 
 def test_a_tile_is_replaced_as_a_whole(loading):
-    loading.put_tiles(make_tile("a", groupId="g", labels=["l"], channels=[{"name": "c"}], specs=[REF]), transforms=[affine(id="x")])
+    loading.put_tiles(
+        make_tile("a", groupId="g", labels=["l"], channels=[{"name": "c"}], specs=[REF]),
+        transforms=[affine(id="x")],
+    )
     loading.put_tiles(make_tile("a", 2.0, section="9"))
     assert loading.get("zValues") == [2.0]
     found = loading.get("tile/a")
@@ -107,7 +122,9 @@ def test_a_shared_transform_is_replaced_without_touching_boxes(loading):
 
 
 def test_layers(loading):
-    loading.put_tiles(*(make_tile(f"t{z}", z) for z in (3.0, 1.0, 2.5, -1.0, 2.0, 10.0)), make_tile("none", None))
+    loading.put_tiles(
+        *(make_tile(f"t{z}", z) for z in (3.0, 1.0, 2.5, -1.0, 2.0, 10.0)), make_tile("none", None)
+    )
     assert loading.get("zValues") == [-1.0, 1.0, 2.0, 2.5, 3.0, 10.0]
     assert loading.get("zValues/?minZ=2&maxZ=3") == [2.0, 2.5, 3.0]
     assert loading.get("zValues?minZ=2.1") == [2.5, 3.0, 10.0]
@@ -196,12 +213,22 @@ def test_tile_bounds(loading):
 
 
 def test_tiles_are_moved_to_another_layer(loading):
-    loading.put_tiles(make_tile("a", groupId="g"), make_tile("b"), make_tile("c", 5.0, section="5"), {**make_tile("d", None, section="6"), "layout": {"sectionId": "6"}})
+    loading.put_tiles(
+        make_tile("a", groupId="g"),
+        make_tile("b"),
+        make_tile("c", 5.0, section="5"),
+        {**make_tile("d", None, section="6"), "layout": {"sectionId": "6"}},
+    )
     loading.send("PUT", "section/1.0/z", 3, 201)
     assert loading.get("section/1.0/z") == 3.0
     assert loading.get("zValues") == [3.0, 5.0]
     found = loading.get("tile/a")
-    assert found == make_tile("a", 3.0, groupId="g") and list(found)[:4] == ["tileId", "layout", "groupId", "z"]
+    assert found == make_tile("a", 3.0, groupId="g") and list(found)[:4] == [
+        "tileId",
+        "layout",
+        "groupId",
+        "z",
+    ]
     loading.send("PUT", "z/7.5/tileIds", ["a", "c", "unknown"], 201)
     assert loading.get("zValues") == [3.0, 7.5]
     assert loading.get("tile/c")["z"] == 7.5
@@ -239,12 +266,18 @@ def test_stored_and_resolved_answers(loading):
     assert raw["transforms"]["specList"] == [REF, affine("1 0 0 1 2 2")]
     resolved = loading.get("z/1/resolvedTiles")
     assert list(resolved) == list(GOLDEN["ResolvedTileSpecCollection"])
-    assert resolved == {"transformIdToSpecMap": {"x": nested}, "tileIdToSpecMap": {"a": make_tile("a", specs=[affine()]), "b": raw}}
+    assert resolved == {
+        "transformIdToSpecMap": {"x": nested},
+        "tileIdToSpecMap": {"a": make_tile("a", specs=[affine()]), "b": raw},
+    }
     assert loading.get("resolvedTiles") == resolved
     specs = loading.get("z/1/tile-specs")
     assert [tile["tileId"] for tile in specs] == ["a", "b"]
     assert specs[0] == loading.get("tile/a")
-    assert specs[1] == {**raw, "transforms": {"type": "list", "specList": [affine("1 0 0 1 1 1", id="leaf"), affine("1 0 0 1 2 2")]}}
+    assert specs[1] == {
+        **raw,
+        "transforms": {"type": "list", "specList": [affine("1 0 0 1 1 1", id="leaf"), affine("1 0 0 1 2 2")]},
+    }
     assert loading.get("z/1/last-tile-transforms") == [
         {"tileId": "a", "lastTransform": affine()},
         {"tileId": "b", "lastTransform": affine("1 0 0 1 2 2")},
@@ -280,7 +313,9 @@ def test_selecting_resolved_tiles(loading):
 
 
 def test_tile_counts(loading):
-    loading.put_tiles(make_tile("a", 1.0, (0, 0, 10, 10)), make_tile("b", 1.0, (10, 10, 20, 1000)), make_tile("c", 2.0))
+    loading.put_tiles(
+        make_tile("a", 1.0, (0, 0, 10, 10)), make_tile("b", 1.0, (10, 10, 20, 1000)), make_tile("c", 2.0)
+    )
     assert loading.get("z/1/box/10,10,0,0/tile-count") == 2
     assert loading.get("z/1.0/box/-5.5,-5.5,5,5/tile-count") == 0
     assert loading.get("z/1/box/-5.5,-5.5,6,6/tile-count") == 1
@@ -312,9 +347,17 @@ def test_more_tiles_than_one_answer_takes(loading):
             "VALUES (1, ?, 1.0, 0, 1, 0, 1, '1.0', x'7b7d')",
             ((f"{number:05d}",) for number in range(TOO_MANY + 1)),
         )
-    for path in ("z/1/resolvedTiles", "resolvedTiles", "z/1/tile-specs", "z/1/box/0,0,9,9,1/render-parameters"):
+    for path in (
+        "z/1/resolvedTiles",
+        "resolvedTiles",
+        "z/1/tile-specs",
+        "z/1/box/0,0,9,9,1/render-parameters",
+    ):
         status, text = loading.refused("GET", path)
-        assert (status, text[:42]) == (400, "query too broad, over 50001 tiles match z " if "z/1" in path else text[:42])
+        assert (status, text[:42]) == (
+            400,
+            "query too broad, over 50001 tiles match z " if "z/1" in path else text[:42],
+        )
         assert text.startswith("query too broad, over 50001 tiles match")
     # these are not limited
     assert loading.get("z/1/box/0,0,9,9/tile-count") == TOO_MANY + 1
@@ -371,9 +414,15 @@ class TestLayoutFile:
 
 def test_boxes_of_the_original(loading):
     path = Path(__file__).parents[1] / "data/golden/original/boxes.json.gz"
-    cases = [case for case in json.loads(gzip.decompress(path.read_bytes()))["cases"] if "box" in case and "extreme" not in case]
+    cases = [
+        case
+        for case in json.loads(gzip.decompress(path.read_bytes()))["cases"]
+        if "box" in case and "extreme" not in case
+    ]
     assert len(cases) > 100
-    tiles = {f"{number:04d}": {**case["tileSpec"], "tileId": f"{number:04d}"} for number, case in enumerate(cases)}
+    tiles = {
+        f"{number:04d}": {**case["tileSpec"], "tileId": f"{number:04d}"} for number, case in enumerate(cases)
+    }
     loading.send("PUT", "resolvedTiles?deriveData=true", {"tileIdToSpecMap": tiles}, 201)
     found = loading.get("resolvedTiles")["tileIdToSpecMap"]
     for tile, case in zip(found.values(), cases):

@@ -42,7 +42,9 @@ def numbers(value):
     return float(value) if isinstance(value, int) else value
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case["op"] == "normalize"], ids=lambda case: case["name"])
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case["op"] == "normalize"], ids=lambda case: case["name"]
+)
 def test_normalization_of_the_original(case):
     if "error" in case:
         with pytest.raises(Refusal) as refusal:
@@ -60,7 +62,9 @@ def test_merging_of_the_original():
     for case in CASES:
         if case["op"] != "merge":
             continue
-        documents = [canvas_matches(document) if case["normalizeFirst"] else document for document in case["inputs"]]
+        documents = [
+            canvas_matches(document) if case["normalizeFirst"] else document for document in case["inputs"]
+        ]
         if "error" in case:
             with pytest.raises(Refusal):
                 merged(documents)
@@ -72,7 +76,10 @@ def test_sorting_of_the_original():
     checked = 0
     for case in CASES:
         if case["op"] == "sort":
-            keys = [[d["pGroupId"], d["qGroupId"], d["pId"], d["qId"]] for d in map(canvas_matches, case["inputs"])]
+            keys = [
+                [d["pGroupId"], d["qGroupId"], d["pId"], d["qId"]]
+                for d in map(canvas_matches, case["inputs"])
+            ]
             assert sorted(keys, key=lambda key: list(map(utf16_key, key))) == case["result"]
             checked += 1
     assert checked
@@ -135,7 +142,11 @@ def test_saving(api):
     put(api)
     assert api.refused("GET", f"{C}/groupIds") == (404, "match collection 'o__c' does not exist")
     put(api, pair())
-    put(api, pair(count=3, consensusSetData={"index": 1.0, "originalPId": "p", "originalQId": 5}), pair(p="p2"))
+    put(
+        api,
+        pair(count=3, consensusSetData={"index": 1.0, "originalPId": "p", "originalQId": 5}),
+        pair(p="p2"),
+    )
     found = api.get(f"{C}/pGroup/g1/matches")
     # replaced, not appended
     assert [d["matchCount"] for d in found] == [3, 2]
@@ -208,7 +219,10 @@ def test_selections(collection, path):
     )
 
 
-@pytest.mark.parametrize("path", [path for path in SELECTIONS if "/id/" not in path or path.count("/id/") == 1 and "With" in path])
+@pytest.mark.parametrize(
+    "path",
+    [path for path in SELECTIONS if "/id/" not in path or (path.count("/id/") == 1 and "With" in path)],
+)
 def test_points_can_be_left_out(collection, path):
     full = collection.get(f"{C}/{path}")
     bare = collection.get(f"{C}/{path}?excludeMatchDetails=True")
@@ -216,19 +230,31 @@ def test_points_can_be_left_out(collection, path):
 
 
 def test_match_counts(collection):
-    assert collection.get(f"{C}/pGroup/1/matchCounts") == collection.get(f"{C}/pGroup/1/matches?excludeMatchDetails=true")
+    assert collection.get(f"{C}/pGroup/1/matchCounts") == collection.get(
+        f"{C}/pGroup/1/matches?excludeMatchDetails=true"
+    )
     collection.send("PUT", f"{C}/pGroup/1/matchCounts", status=201)
     assert collection.refused("PUT", f"{C}/pGroup/none/matchCounts")[0] == 500
     assert collection.refused("PUT", "/owner/o/matchCollection/none/pGroup/1/matchCounts")[0] == 404
 
 
-DELETIONS = ["pGroup/1/matches", "group/2/matchesOutsideGroup", "group/2/matchesWith/1", "group/2/id/c/matchesWith/1/id/b", "group/10/id/e"]
+DELETIONS = [
+    "pGroup/1/matches",
+    "group/2/matchesOutsideGroup",
+    "group/2/matchesWith/1",
+    "group/2/id/c/matchesWith/1/id/b",
+    "group/10/id/e",
+]
 
 
 @pytest.mark.parametrize("path", DELETIONS)
 def test_deleting(collection, path):
     def everything():
-        return {key for group in collection.get(f"{C}/pGroupIds") for key in ids(collection.get(f"{C}/pGroup/{group}/matches"))}
+        return {
+            key
+            for group in collection.get(f"{C}/pGroupIds")
+            for key in ids(collection.get(f"{C}/pGroup/{group}/matches"))
+        }
 
     before, doomed = everything(), set(ids(collection.get(f"{C}/{path}")))
     assert doomed
@@ -241,14 +267,20 @@ def test_deleting(collection, path):
 def test_a_collection_stays_when_it_is_empty(api):
     put(api, pair())
     api.send("DELETE", f"{C}/pGroup/g1/matches")
-    assert api.get("/owner/o/matchCollections") == [{"collectionId": {"owner": "o", "name": "c"}, "pairCount": 0}]
+    assert api.get("/owner/o/matchCollections") == [
+        {"collectionId": {"owner": "o", "name": "c"}, "pairCount": 0}
+    ]
     assert api.get(f"{C}/groupIds") == []
     # there is no such deletion
     assert api.refused("DELETE", f"{C}/group/1/matchesWithinGroup")[0] == 405
 
 
 def test_groups(collection):
-    put(collection, pair("9", "x", "99", "y", consensusSetData={"index": 0}), pair("1", "x", "2", "y", consensusSetData={}))
+    put(
+        collection,
+        pair("9", "x", "99", "y", consensusSetData={"index": 0}),
+        pair("1", "x", "2", "y", consensusSetData={}),
+    )
     assert collection.get(f"{C}/pGroupIds") == ["1", "10", "2", "9"]
     assert collection.get(f"{C}/qGroupIds") == ["1", "10", "2", "3", "99"]
     assert collection.get(f"{C}/groupIds") == ["1", "10", "2", "3", "9", "99"]
@@ -310,7 +342,15 @@ class TestMerging:
         assert [d["pId"] for d in found] == ["a", "b", "c", "empty"]
         both = found[1]
         assert both["matchCount"] == 5 and both["consensusSetData"] == {"index": 1}
-        assert list(both) == ["pGroupId", "pId", "qGroupId", "qId", "consensusSetData", "matches", "matchCount"]
+        assert list(both) == [
+            "pGroupId",
+            "pId",
+            "qGroupId",
+            "qId",
+            "consensusSetData",
+            "matches",
+            "matchCount",
+        ]
         assert both["matches"]["p"] == [[0.0, 1.0, 10.0, 11.0, 12.0], [0.5, 1.5, 10.5, 11.5, 12.5]]
         assert both["matches"]["q"][0] == [100.0, 101.0, 110.0, 111.0, 112.0]
         assert found[0] == stored(pair(p="a"))
@@ -361,4 +401,7 @@ def test_long_answers_are_sent_in_parts(api):
 def test_trials_are_not_offered(api):
     for method, path, body in [("POST", "", {}), ("GET", "/" + "5f" * 12, None), ("DELETE", "/x", None)]:
         status, text = api.refused(method, f"/owner/o/matchTrial{path}", body)
-        assert (status, text) == (501, "The embedded server does not offer match trials; use a full render-ws for it.")
+        assert (status, text) == (
+            501,
+            "The embedded server does not offer match trials; use a full render-ws for it.",
+        )

@@ -30,10 +30,23 @@ def test_flattening_as_the_original_does():
 
 
 def test_lists_vanish_but_for_their_labels():
-    inner = {"type": "list", "metaData": {"labels": ["b"]}, "specList": [affine(), affine(metaData={"labels": ["c", "b"]})]}
-    outer = {"type": "list", "metaData": {"labels": ["a"]}, "specList": [inner, affine(), {"type": "list", "specList": []}]}
+    inner = {
+        "type": "list",
+        "metaData": {"labels": ["b"]},
+        "specList": [affine(), affine(metaData={"labels": ["c", "b"]})],
+    }
+    outer = {
+        "type": "list",
+        "metaData": {"labels": ["a"]},
+        "specList": [inner, affine(), {"type": "list", "specList": []}],
+    }
     flat = flattened({"type": "list", "specList": [outer, affine()]})
-    assert [spec.get("metaData", {}).get("labels") for spec in flat] == [["b", "a"], ["c", "b", "a"], ["a"], None]
+    assert [spec.get("metaData", {}).get("labels") for spec in flat] == [
+        ["b", "a"],
+        ["c", "b", "a"],
+        ["a"],
+        None,
+    ]
 
 
 def test_parts_of_interpolations():
@@ -45,12 +58,16 @@ def test_parts_of_interpolations():
 
 def test_a_label_inherited_in_one_tile_shows_in_the_others(loading):
     labelled = {"type": "list", "metaData": {"labels": ["z-correction"]}, "specList": [REF]}
-    loading.put_tiles(make_tile("a", specs=[REF]), make_tile("b", specs=[labelled]), transforms=[affine(id="x")])
+    loading.put_tiles(
+        make_tile("a", specs=[REF]), make_tile("b", specs=[labelled]), transforms=[affine(id="x")]
+    )
     a, b = loading.get("z/1/tile-specs")
     assert a["transforms"] == b["transforms"]
     assert a["transforms"]["specList"][0]["metaData"] == {"labels": ["z-correction"]}
     # but only within one answer
-    assert "metaData" not in loading.get("tile/a/render-parameters")["tileSpecs"][0]["transforms"]["specList"][0]
+    assert (
+        "metaData" not in loading.get("tile/a/render-parameters")["tileSpecs"][0]["transforms"]["specList"][0]
+    )
     assert "metaData" not in loading.get("transform/x")
 
 
@@ -92,14 +109,18 @@ def test_what_cannot_be_resolved_fails_when_it_is_read(loading, target):
     for path in ("z/1/tile-specs", "tile/a/render-parameters", "z/1/last-tile-transforms"):
         status, text = loading.refused("GET", path)
         assert status == 500
-        assert text.startswith("tile spec a is not fully resolved after applying the following transform specs: [x")
+        assert text.startswith(
+            "tile spec a is not fully resolved after applying the following transform specs: [x"
+        )
     assert loading.get("tile/a")["transforms"]["specList"] == [REF]
     assert "x" in loading.get("z/1/resolvedTiles")["transformIdToSpecMap"]
 
 
 def test_a_missing_reference_is_named():
     with pytest.raises(Refusal, match=r"\[x, y\]"):
-        SharedTransforms({"y": affine(), "x": affine()}).flatten({"type": "list", "specList": [{"type": "ref", "refId": "z"}]}, "t")
+        SharedTransforms({"y": affine(), "x": affine()}).flatten(
+            {"type": "list", "specList": [{"type": "ref", "refId": "z"}]}, "t"
+        )
 
 
 GOLDEN_TRANSFORMS = Path(__file__).parents[1] / "data/golden/original/transforms.json.gz"

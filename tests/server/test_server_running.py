@@ -38,7 +38,9 @@ def test_requests_arrive(running):
     answer = session.get(session.stack + "/tile/a%2F%C3%BC%20b", timeout=TIMEOUT)
     assert answer.json() == tile
     assert answer.headers["Content-Type"] == "application/json"
-    answer = session.get(session.stack + "/tileIds", params={"minZ": 0.5, "matchPattern": "ü"}, timeout=TIMEOUT)
+    answer = session.get(
+        session.stack + "/tileIds", params={"minZ": 0.5, "matchPattern": "ü"}, timeout=TIMEOUT
+    )
     assert answer.json() == ["a/ü b"]
     answer = session.get(session.stack + "/tile/ä", timeout=TIMEOUT)
     assert answer.status_code == 404 and "'ä'" in answer.text
@@ -54,7 +56,11 @@ def test_requests_arrive(running):
 def test_bodies_of_every_kind(running):
     _, session = running
     headers = {"Content-Type": "application/json"}
-    for body in ('{"versionNotes": "ü"}', '{"versionNotes": "ü"}'.encode(), iter([b'{"versionNotes"', b': "\xc3\xbc"}'])):
+    for body in (
+        '{"versionNotes": "ü"}',
+        '{"versionNotes": "ü"}'.encode(),
+        iter([b'{"versionNotes"', b': "\xc3\xbc"}']),
+    ):
         assert session.post(session.stack, data=body, headers=headers, timeout=TIMEOUT).status_code == 201
         assert session.get(session.stack, timeout=TIMEOUT).json()["currentVersion"] == {"versionNotes": "ü"}
 
@@ -63,7 +69,9 @@ def test_a_body_from_a_file(running, tmp_path):
     _, session = running
     (tmp_path / "body").write_bytes(b'{"versionNotes": "file"}')
     with (tmp_path / "body").open("rb") as body:
-        answer = session.post(session.stack, data=body, headers={"Content-Type": "application/json"}, timeout=TIMEOUT)
+        answer = session.post(
+            session.stack, data=body, headers={"Content-Type": "application/json"}, timeout=TIMEOUT
+        )
     assert answer.status_code == 201
 
 
@@ -222,7 +230,9 @@ def test_serving_until_interrupted(tmp_path, number):
     with process:
         line = process.stdout.readline()
         url = re.fullmatch(r"render-ws at (\S+), data in (.*)\n", line)[1]
-        assert requests.post(url + "/v1/owner/o/project/p/stack/s", json={}, timeout=TIMEOUT).status_code == 201
+        assert (
+            requests.post(url + "/v1/owner/o/project/p/stack/s", json={}, timeout=TIMEOUT).status_code == 201
+        )
         process.send_signal(number)
         output, errors = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, output, errors) == (0, "", "")

@@ -100,7 +100,13 @@ def test_back_to_loading_begins_a_version_and_drops_the_stats(api):
     api.in_state("COMPLETE")
     api.state("LOADING")
     found = api.get("")
-    assert list(found) == ["stackId", "state", "lastModifiedTimestamp", "currentVersionNumber", "currentVersion"]
+    assert list(found) == [
+        "stackId",
+        "state",
+        "lastModifiedTimestamp",
+        "currentVersionNumber",
+        "currentVersion",
+    ]
     assert (found["state"], found["currentVersionNumber"]) == ("LOADING", 1)
     assert len(api.get("sectionData")) == 1  # the aggregate stays, stale
     api.put_tiles(make_tile("new", 2.0))
@@ -116,7 +122,9 @@ def test_state_transitions(api, before, after):
         # the transition itself is allowed, but there is nothing left to derive stats of
         status, text = api.refused("PUT", "state/COMPLETE")
         assert status == 500
-        assert text.startswith("Stack data aggregation returned no results because the stack has no tiles.  The")
+        assert text.startswith(
+            "Stack data aggregation returned no results because the stack has no tiles.  The"
+        )
     elif expected == "ok":
         api.state(after)
         assert api.get("")["state"] == after
@@ -147,7 +155,17 @@ def test_which_transitions_change_the_time(api, monkeypatch):
     api.create()
     api.put_tiles(make_tile())
     changes = []
-    for state in ("LOADING", "COMPLETE", "COMPLETE", "READ_ONLY", "READ_ONLY", "COMPLETE", "LOADING", "COMPLETE", "OFFLINE"):
+    for state in (
+        "LOADING",
+        "COMPLETE",
+        "COMPLETE",
+        "READ_ONLY",
+        "READ_ONLY",
+        "COMPLETE",
+        "LOADING",
+        "COMPLETE",
+        "OFFLINE",
+    ):
         before = time()
         api.state(state)
         changes.append(time() != before)
@@ -193,10 +211,22 @@ CONTENT_CHANGES = {
     "clone to it": ("PUT", "/owner/o/project/p/stack/source/cloneTo/s?z=1", {}, 201),
 }
 WORDS = {
-    "put tiles": (500, "Resolved tiles can only be saved to stacks in the LOADING state, but this stack's state is {}."),
-    "put layer": (500, "Resolved tiles can only be saved to stacks in the LOADING state, but this stack's state is {}."),
-    "put z of tiles": (500, "Z values can only be updated for stacks in the LOADING state, but this stack's state is {}."),
-    "put z of section": (500, "Z values can only be updated for stacks in the LOADING state, but this stack's state is {}."),
+    "put tiles": (
+        500,
+        "Resolved tiles can only be saved to stacks in the LOADING state, but this stack's state is {}.",
+    ),
+    "put layer": (
+        500,
+        "Resolved tiles can only be saved to stacks in the LOADING state, but this stack's state is {}.",
+    ),
+    "put z of tiles": (
+        500,
+        "Z values can only be updated for stacks in the LOADING state, but this stack's state is {}.",
+    ),
+    "put z of section": (
+        500,
+        "Z values can only be updated for stacks in the LOADING state, but this stack's state is {}.",
+    ),
     "delete layer": (400, "stack state is {} but must be LOADING to delete data"),
     "delete section": (400, "stack state is {} but must be LOADING to delete data"),
     "delete tile": (400, "stack state is {} but must be LOADING to delete data"),
@@ -220,7 +250,12 @@ def test_which_state_allows_contents_to_change(api, state, change):
 METADATA_CHANGES = {
     "put resolution": ("PUT", "resolutionValues", [1, 2, 3], 200),
     "delete resolution": ("DELETE", "resolutionValues", None, 200),
-    "put builder": ("PUT", "mipmapPathBuilder", {"rootPath": "r", "numberOfLevels": 1, "extension": "png"}, 200),
+    "put builder": (
+        "PUT",
+        "mipmapPathBuilder",
+        {"rootPath": "r", "numberOfLevels": 1, "extension": "png"},
+        200,
+    ),
     "delete builder": ("DELETE", "mipmapPathBuilder", None, 200),
     "put cycle": ("PUT", "cycle", {"number": 1}, 200),
     "delete cycle": ("DELETE", "cycle", None, 200),
@@ -253,7 +288,10 @@ def test_which_state_allows_a_new_name(api, state):
     api.in_state(state)
     target = {"owner": "o2", "project": "p2", "stack": "s2"}
     if state in ("READ_ONLY", "OFFLINE"):
-        assert api.refused("PUT", "stackId", target) == (400, f"{KEY} cannot be modified because it is {state}.")
+        assert api.refused("PUT", "stackId", target) == (
+            400,
+            f"{KEY} cannot be modified because it is {state}.",
+        )
         return
     before = api.get("")
     api.send("PUT", "stackId", target)
@@ -301,7 +339,14 @@ def test_an_offline_stack_lost_its_contents(api):
     found = api.get("")
     assert found["state"] == "OFFLINE" and found["stats"]["tileCount"] == 1
     missing = (404, f"{KEY} does not exist")
-    for path in ("tile/t", "z/1/tile-specs", "z/1/bounds", "z/1/tileBounds", "z/1/resolvedTiles", "resolvedTiles"):
+    for path in (
+        "tile/t",
+        "z/1/tile-specs",
+        "z/1/bounds",
+        "z/1/tileBounds",
+        "z/1/resolvedTiles",
+        "resolvedTiles",
+    ):
         assert api.refused("GET", path) == missing
     assert api.get("tileIds") == [] and api.get("zValues") == []
     assert api.refused("GET", "sectionData")[0] == 400
@@ -324,13 +369,21 @@ def test_deleting_a_stack(api):
 
 
 def test_a_stack_version_is_needed(api):
-    for options in ({"data": "", "content_type": "application/json"}, {"data": "null", "content_type": "application/json"}):
+    for options in (
+        {"data": "", "content_type": "application/json"},
+        {"data": "null", "content_type": "application/json"},
+    ):
         assert api.refused("POST", "", **options) == (400, "no stack version provided")
         api.create("source")
-        assert api.refused("PUT", "cloneTo/x", stack="source", **options) == (400, "no stack version provided")
+        assert api.refused("PUT", "cloneTo/x", stack="source", **options) == (
+            400,
+            "no stack version provided",
+        )
 
 
-@pytest.mark.parametrize("path", ["", "zValues", "bounds", "sectionData", "z/1/bounds", "cycle", "resolutionValues"])
+@pytest.mark.parametrize(
+    "path", ["", "zValues", "bounds", "sectionData", "z/1/bounds", "cycle", "resolutionValues"]
+)
 def test_a_stack_that_is_not_there(api, path):
     assert api.refused("GET", path) == (404, f"{KEY} does not exist")
 
@@ -367,7 +420,9 @@ def test_resolution(api):
     }  # fmt: skip
     api.send("DELETE", "resolutionValues")
     assert api.get("resolutionValues") == [None, None, None]
-    assert api.refused("PUT", "resolutionValues", None, data="null", content_type="application/json")[0] == 400
+    assert (
+        api.refused("PUT", "resolutionValues", None, data="null", content_type="application/json")[0] == 400
+    )
 
 
 def test_cycle(api):
@@ -384,7 +439,9 @@ def test_cycle(api):
 def test_mipmap_path_builder(api):
     api.create()
     assert api("GET", "mipmapPathBuilder").status_code == 204
-    api.send("PUT", "mipmapPathBuilder", {"extension": "tif", "numberOfLevels": "3", "rootPath": "/mips", "x": 1})
+    api.send(
+        "PUT", "mipmapPathBuilder", {"extension": "tif", "numberOfLevels": "3", "rootPath": "/mips", "x": 1}
+    )
     assert api.get("mipmapPathBuilder") == {"rootPath": "/mips/", "numberOfLevels": 3, "extension": "tif"}
     api.send("DELETE", "mipmapPathBuilder")
     assert api("GET", "mipmapPathBuilder").status_code == 204
@@ -476,7 +533,10 @@ class TestClone:
 
     def test_transforms_can_be_left_out(self, source):
         self.clone(source, "?z=2&skipTransforms=true")
-        assert source.refused("GET", "transform/y") == (404, f"transform spec with id 'y' does not exist in the {KEY}")
+        assert source.refused("GET", "transform/y") == (
+            404,
+            f"transform spec with id 'y' does not exist in the {KEY}",
+        )
 
     def test_into_another_project(self, source):
         self.clone(source, "?toProject=elsewhere")

@@ -111,7 +111,11 @@ def test_settings(tmp_path):
             return connection.execute(f"PRAGMA {name}").fetchone()[0]
 
     with Store(tmp_path / "a") as store:
-        assert [pragma(store, name) for name in ("journal_mode", "synchronous", "foreign_keys")] == ["wal", 1, 1]
+        assert [pragma(store, name) for name in ("journal_mode", "synchronous", "foreign_keys")] == [
+            "wal",
+            1,
+            1,
+        ]
     with Store(tmp_path / "b", durable=True) as store:
         assert pragma(store, "synchronous") == 2
     with Store() as store:

@@ -24,7 +24,11 @@ def test_a_tile(loading):
         "tile spec with id 'A' does not exist in the render.o__p__s__tile collection",
     )
     assert loading.refused("GET", "tile/%FF")[0] == 404
-    for path in ("tile/A/render-parameters", "tile/A/source/scale/1/render-parameters", "tile/A/validation-info"):
+    for path in (
+        "tile/A/render-parameters",
+        "tile/A/source/scale/1/render-parameters",
+        "tile/A/validation-info",
+    ):
         assert loading.refused("GET", path)[0] == 404
     assert loading.refused("GET", "tile/t", stack="gone")[0] == 404
 
@@ -50,7 +54,13 @@ def test_parameters_of_boxes(loading):
     found = loading.get("z/5/box/-0.5,0,10,10,0.5/render-parameters")
     assert [tile["tileId"] for tile in found["tileSpecs"]] == ["b"]
     assert found["tileSpecs"][0]["transforms"]["specList"] == [affine(id="x")]
-    assert (found["x"], found["y"], found["width"], found["height"], found["scale"]) == (-0.5, 0.0, 10, 10, 0.5)
+    assert (found["x"], found["y"], found["width"], found["height"], found["scale"]) == (
+        -0.5,
+        0.0,
+        10,
+        10,
+        0.5,
+    )
     both = loading.get("z/5/box/0,0,10,10,0.5/render-parameters?scale=0.25")
     assert [tile["tileId"] for tile in both["tileSpecs"]] == ["a", "b"]
     assert both["scale"] == 0.25
@@ -67,7 +77,13 @@ def test_parameters_of_boxes(loading):
 def test_parameters_of_a_layer(loading):
     loading.put_tiles(make_tile("b", 5.0, (-10.5, 0, 10, 10.9)), make_tile("a", 5.0, (10, 10, 20.2, 20.9)))
     found = loading.get("z/5/render-parameters")
-    assert (found["x"], found["y"], found["width"], found["height"], found["scale"]) == (-10.5, 0.0, 30, 20, 1.0)
+    assert (found["x"], found["y"], found["width"], found["height"], found["scale"]) == (
+        -10.5,
+        0.0,
+        30,
+        20,
+        1.0,
+    )
     assert [tile["tileId"] for tile in found["tileSpecs"]] == ["a", "b"]
     assert loading.get("z/5/render-parameters?scale=0.1")["scale"] == 0.1
 
@@ -159,7 +175,11 @@ class TestTileParameters:
         assert found["tileSpecs"][0]["transforms"]["specList"] == specs[:kept]
 
     def test_excluding_all_transforms_even_as_false_means_labels(self, tile):
-        assert self.summary(tile("?excludeAllTransforms=true")) == ([], [0.0, 0.0, 100, 80], [0.0, 0.0, 100.0, 80.0])
+        assert self.summary(tile("?excludeAllTransforms=true")) == (
+            [],
+            [0.0, 0.0, 100, 80],
+            [0.0, 0.0, 100.0, 80.0],
+        )
         # nothing is cut, but the box is derived anew
         derived = (self.ALL, [511.0, 20.0, 100, 80], [511.0, 20.0, 611.0, 100.0])
         assert self.summary(tile("?excludeAllTransforms=false")) == derived

@@ -33,7 +33,12 @@ def with_image(url, **more):
 
 
 def test_a_valid_tile(checking, images):
-    for url in (f"{images}/a b.png", f"file://{images}/a%20b.png", "http://elsewhere/a.png", "s3://bucket/a.png"):
+    for url in (
+        f"{images}/a b.png",
+        f"file://{images}/a%20b.png",
+        "http://elsewhere/a.png",
+        "s3://bucket/a.png",
+    ):
         checking.put_tiles(with_image(url))
         answer = checking("GET", "tile/t/validation-info")
         assert (answer.status_code, answer.data) == (200, b"")
@@ -67,14 +72,21 @@ def test_no_file_is_looked_at_unless_it_is_allowed(api, images):
 def test_masks_and_channels_are_checked_too(checking, images):
     good = f"{images}/a b.png"
     checking.put_tiles(with_image(good, maskUrl=f"{images}/m.png"))
-    assert checking.refused("GET", "tile/t/validation-info")[1] == f"cannot find maskUrl file '{images}/m.png'"
+    assert (
+        checking.refused("GET", "tile/t/validation-info")[1] == f"cannot find maskUrl file '{images}/m.png'"
+    )
     channels = [{"mipmapLevels": {"0": {"imageUrl": good}}}, {"mipmapLevels": {}}]
     checking.put_tiles(make_tile("t", channels=channels))
-    assert checking.refused("GET", "tile/t/validation-info")[1] == "tile 't' does not contain any mipmapLevel elements"
+    assert (
+        checking.refused("GET", "tile/t/validation-info")[1]
+        == "tile 't' does not contain any mipmapLevel elements"
+    )
 
 
 def test_an_impossible_path_is_only_not_there(checking, images):
-    checking.put_tiles(with_image(f"{images}/\0.png"), with_image(f"{images}/{'x' * 5000}.png") | {"tileId": "u"})
+    checking.put_tiles(
+        with_image(f"{images}/\0.png"), with_image(f"{images}/{'x' * 5000}.png") | {"tileId": "u"}
+    )
     for tile in "tu":
         assert checking.refused("GET", f"tile/{tile}/validation-info")[0] == 400
 
@@ -85,7 +97,10 @@ def test_transforms_are_made(checking, images):
         ({"className": "x.Y", "dataString": "1"}, "transform class 'x.Y' cannot be found"),
         (affine("1"), "Inappropriate parameters for mpicbg.trakem2.transform.AffineModel2D"),
         ({"dataString": "1", "id": "i"}, "no className defined for leaf transform spec with id 'i'"),
-        ({"className": affine()["className"]}, "no dataString defined for leaf transform spec with id 'null'"),
+        (
+            {"className": affine()["className"]},
+            "no dataString defined for leaf transform spec with id 'null'",
+        ),
     ]:
         checking.put_tiles({**tile, "transforms": {"type": "list", "specList": [spec]}})
         assert checking.refused("GET", "tile/t/validation-info") == (400, problem)

@@ -52,7 +52,9 @@ def test_numbers_are_printed_as_java_prints_them(value, text):
     assert parse_double(text) == value or math.isnan(value)
 
 
-@pytest.mark.parametrize("text, value", [(" 1.5 ", 1.5), ("1d", 1.0), ("1e3f", 1000.0), (".5", 0.5), ("-3.", -3.0), ("+2", 2.0)])
+@pytest.mark.parametrize(
+    "text, value", [(" 1.5 ", 1.5), ("1d", 1.0), ("1e3f", 1000.0), (".5", 0.5), ("-3.", -3.0), ("+2", 2.0)]
+)
 def test_numbers_are_read_as_java_reads_them(text, value):
     assert parse_double(text) == value
 
@@ -72,16 +74,33 @@ def test_what_is_no_integer(text):
 def test_integers_and_booleans_of_paths():
     assert parse_integer("-2147483648") == -(2**31)
     assert parse_integer("+7") == 7
-    assert [parse_boolean(word) for word in ("true", "True", "TRUE", "yes", "1", "")] == [True] * 3 + [False] * 3
+    assert [parse_boolean(word) for word in ("true", "True", "TRUE", "yes", "1", "")] == [True] * 3 + [
+        False
+    ] * 3
 
 
 def test_casts_cut_off():
-    assert [as_int(value) for value in (1.9, -1.9, math.nan, 1e300, -math.inf)] == [1, -1, 0, 2**31 - 1, -(2**31)]
+    assert [as_int(value) for value in (1.9, -1.9, math.nan, 1e300, -math.inf)] == [
+        1,
+        -1,
+        0,
+        2**31 - 1,
+        -(2**31),
+    ]
 
 
 @pytest.mark.parametrize(
     "value, number",
-    [(1, 1.0), (1.5, 1.5), ("1.5", 1.5), (" 2 ", 2.0), ("", None), (None, None), ("NaN", "NaN"), ("-INF", "-Infinity")],
+    [
+        (1, 1.0),
+        (1.5, 1.5),
+        ("1.5", 1.5),
+        (" 2 ", 2.0),
+        ("", None),
+        (None, None),
+        ("NaN", "NaN"),
+        ("-INF", "-Infinity"),
+    ],
 )
 def test_doubles_of_bodies(value, number):
     read = as_double(value, "z")
@@ -103,7 +122,9 @@ def test_longs_are_longer():
     assert as_long(2**40, "savedMatchPairCount") == 2**40
 
 
-@pytest.mark.parametrize("value, text", [(5, "5"), (5.0, "5.0"), (True, "true"), (False, "false"), ("x", "x"), (None, None)])
+@pytest.mark.parametrize(
+    "value, text", [(5, "5"), (5.0, "5.0"), (True, "true"), (False, "false"), ("x", "x"), (None, None)]
+)
 def test_numbers_become_text_where_text_is_declared(value, text):
     assert as_text(value, "sectionId") == text
 
