@@ -368,6 +368,25 @@ def test_urls_arrive(script):
     assert script.only_call() == ["1G", JAVA_CLASS, url]
 
 
+def test_what_is_not_refused_arrives_through_a_script_that_does_not_quote(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("file1", "b.json", "a-b"):
+        (tmp_path / name).touch()
+    # the real script expands its arguments twice without quotes
+    script.write('run() { command="java $*"; for word in $command; do echo "$word"; done; }; run $*')
+    candidates = [
+        "", "a b", "x\ty", "*", "*.json", "file?", "[f]ile1", "[x]*", "a?c", "http://h/a?b=c&d=e", "$HOME",
+        "~", "{a,b}", "!x", "(x)", "a;b", "a|b", "<x", "a#b", "'q'", 'a"b', "-1.5", "a=b", "%20", "\u00e4",
+        "x" * 5000,
+    ]  # fmt: skip
+    accepted = [word for word in candidates if _script._trouble_with(word) is None]
+    printed = call_run_ws_client(
+        JAVA_CLASS, accepted, client_script=str(script.path), subprocess_mode="check_output"
+    )
+    assert printed.decode().splitlines()[3:] == accepted
+    assert set(candidates) - set(accepted) == {"", "a b", "x\ty", "*", "*.json", "file?", "[f]ile1"}
+
+
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
 def test_what_is_no_argument_is_refused(script, value):
     with pytest.raises(
