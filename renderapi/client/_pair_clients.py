@@ -125,6 +125,10 @@ def tilePairClient(
         Search radius in pixels, instead of `xyNeighborFactor`.
     excludeSameLayerPairsWithPosition : {"TOP", "BOTTOM", "LEFT", "RIGHT"}, optional
         Leave out pairs in a layer in which a tile has this position.
+    host, port, owner, project, client_script, memGB, render
+        Connection and script, where they differ from those of `render`.
+    subprocess_mode, **kwargs
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
 
     Returns
     -------
@@ -133,6 +137,13 @@ def tilePairClient(
         with an empty list where there are none; with `return_jsonfiles` a tuple of that and the files that
         were written, or only the files without `return_jsondata`. A temporary file that is returned is the
         caller's to remove.
+
+    Raises
+    ------
+    ClientScriptError
+        The client failed (with the end of what it printed), or no client script is configured.
+    ClientArgumentError
+        An argument would not reach Java, or not be understood; nothing was started.
     """
     with ExitStack() as cleanup:
         temporary = outjson is None
@@ -322,6 +333,17 @@ def pointMatchClient(
         Clip the tiles to their overlap; for exactly one pair.
     renderFileFormat, canvasGroupIdAlgorithm, canvasIdAlgorithm : str, optional
         As the Java client has them.
+    host, port, owner, project, client_script, memGB, render
+        Connection and script, where they differ from those of `render`.
+    subprocess_mode, **kwargs
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+
+    Raises
+    ------
+    ClientScriptError
+        The client failed (with the end of what it printed), or no client script is configured.
+    ClientArgumentError
+        An argument would not reach Java, or not be understood; nothing was started.
     """
     className = f"{PACKAGE}PointMatchClient"
     pairs = [_pair(pair) for pair in tile_pairs]

@@ -101,6 +101,17 @@ def renderSectionClient(
         Render each tile as an area of one value.
     useStackBounds : bool, optional
         Give all sections the size of the stack.
+    host, port, owner, project, client_script, memGB, render
+        Connection and script, where they differ from those of `render`.
+    subprocess_mode, **kwargs
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+
+    Raises
+    ------
+    ClientScriptError
+        The client failed (with the end of what it printed), or no client script is configured.
+    ClientArgumentError
+        An argument would not reach Java, or not be understood; nothing was started.
     """
     if customSubFolder is not None and customOutputFolder is None:
         warnings.warn("customSubFolder has no effect without customOutputFolder", RenderWarning, stacklevel=3)
@@ -187,6 +198,17 @@ def renderClient(
         Upper left of the box, in the world; Java's default is 0.
     res : float, optional
         Size of the cells of the triangle mesh; Java's default is 64.
+    client_script, memGB, render
+        Connection and script, where they differ from those of `render`.
+    subprocess_mode, **kwargs
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+
+    Raises
+    ------
+    ClientScriptError
+        The client failed (with the end of what it printed), or no client script is configured.
+    ClientArgumentError
+        An argument would not reach Java, or not be understood; nothing was started.
     """
     arguments = [
         *get_param(tile_spec_url, "--tile_spec_url"),
@@ -279,6 +301,17 @@ def rendererClient(
         Fill that with noise.
     channels : str, optional
         ``NAME``, or ``A__0.5__B__0.5``.
+    client_script, memGB, render
+        Connection and script, where they differ from those of `render`.
+    subprocess_mode, **kwargs
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+
+    Raises
+    ------
+    ClientScriptError
+        The client failed (with the end of what it printed), or no client script is configured.
+    ClientArgumentError
+        An argument would not reach Java, or not be understood; nothing was started.
     """
     arguments = [
         *get_param(tile_spec_url, "--tile_spec_url"),

@@ -61,6 +61,17 @@ def importJsonClient(
     validatorClass, validatorData : str, optional
         Java class that checks tiles, and its limits. **Java drops tiles that it finds invalid and says so
         only in its output.**
+    host, port, owner, project, client_script, memGB, render
+        Connection and script, where they differ from those of `render`.
+    subprocess_mode, **kwargs
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+
+    Raises
+    ------
+    ClientScriptError
+        The client failed (with the end of what it printed), or no client script is configured.
+    ClientArgumentError
+        An argument would not reach Java, or not be understood; nothing was started.
     """
     files = [] if tileFiles is None else several(tileFiles)
     if not files:
@@ -120,6 +131,17 @@ def importTransformChangesClient(
         Set the target stack COMPLETE afterwards.
     validatorClass, validatorData : str, optional
         As for `importJsonClient`.
+    host, port, owner, project, client_script, memGB, render
+        Connection and script, where they differ from those of `render`.
+    subprocess_mode, **kwargs
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+
+    Raises
+    ------
+    ClientScriptError
+        The client failed (with the end of what it printed), or no client script is configured.
+    ClientArgumentError
+        An argument would not reach Java, or not be understood; nothing was started.
     """
     mode = one_of(changeMode or "REPLACE_LAST", _CHANGE_MODES, "changeMode")
     arguments = [
@@ -206,6 +228,17 @@ def transformSectionClient(
         As for `importJsonClient`.
     completeTargetStack : bool, optional
         Set the target stack COMPLETE afterwards.
+    host, port, owner, project, client_script, memGB, render
+        Connection and script, where they differ from those of `render`.
+    subprocess_mode, **kwargs
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+
+    Raises
+    ------
+    ClientScriptError
+        The client failed (with the end of what it printed), or no client script is configured.
+    ClientArgumentError
+        An argument would not reach Java, or not be understood; nothing was started.
     """
     className = f"{PACKAGE}TransformSectionClient"
     old_style: list[str] = []
@@ -286,12 +319,23 @@ def coordinateClient(
         Threads of Java; its default is 1.
     toOwner, toProject, toStack : str, optional
         Map world coordinates on to the world of this stack.
+    host, port, owner, project, client_script, memGB, render
+        Connection and script, where they differ from those of `render`.
+    subprocess_mode, **kwargs
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
 
     Returns
     -------
     list
         One entry per point, in their order: a list of the tiles it lies in (``visible`` marks the one on
         top), or with `localToWorld` a dict. A point that cannot be mapped carries an ``error``.
+
+    Raises
+    ------
+    ClientScriptError
+        The client failed (with the end of what it printed), or no client script is configured.
+    ClientArgumentError
+        An argument would not reach Java, or not be understood; nothing was started.
     """
     if fromJson is None:
         raise ClientArgumentError("coordinateClient needs fromJson, the file with the points")
