@@ -13,9 +13,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set, ValuesView
 from datetime import date, datetime, timezone
 from enum import Enum
+from importlib.util import find_spec
 from os import PathLike, fspath
 from types import ModuleType
 from typing import Any
@@ -25,15 +26,12 @@ import numpy as np
 from renderapi.errors import SpecError
 
 _orjson: ModuleType | None
-_msgspec: ModuleType | None
 try:
     import orjson as _orjson
 except ImportError:
     _orjson = None
-try:
-    import msgspec as _msgspec
-except ImportError:
-    _msgspec = None
+# loads when there is something to cut: it takes as long as half of this package
+_HAS_MSGSPEC = find_spec("msgspec") is not None
 
 if _orjson is not None and tuple(map(int, _orjson.__version__.split(".")[:3])) < (3, 10, 1):
     _orjson = None  # it writes arrays whose bytes are in the other order as other numbers
@@ -205,29 +203,29 @@ def loads(content: bytes | bytearray | memoryview | str) -> Any:
 
 def split_list(content: bytes) -> list[bytes] | None:
     """Cut a JSON array into the bytes of its elements, or give None where that is not possible."""
-    if _msgspec is None:
-        return None
-    parts = _split(content, list[_msgspec.Raw])  # type: ignore[name-defined]
+    parts = _split(content, lambda raw: list[raw])  # type: ignore[valid-type]
     # copies, because a Raw keeps the whole content in memory
     return None if parts is None else list(map(bytes, parts))
 
 
 def split_maps(content: bytes) -> dict[str, dict[str, bytes]] | None:
     """Cut a JSON object of objects into the bytes of their values, or give None where it is not one."""
-    if _msgspec is None:
-        return None
-    parts = _split(content, dict[str, dict[str, _msgspec.Raw]])  # type: ignore[name-defined]
+    parts = _split(content, lambda raw: dict[str, dict[str, raw]])  # type: ignore[valid-type]
     if parts is None:
         return None
     return {key: dict(zip(part, map(bytes, part.values()))) for key, part in parts.items()}
 
 
-def _split(content: bytes, kind: Any) -> Any:
+def _split(content: bytes, kind: Callable[[Any], Any]) -> Any:
+    if not _HAS_MSGSPEC:
+        return None
+    import msgspec
+
     try:
         if not content.isascii():
             content.decode()  # msgspec does not look into the texts that it cuts out
-        return _msgspec.json.decode(content, type=kind)  # type: ignore[union-attr]
-    except (_msgspec.DecodeError, UnicodeDecodeError):  # type: ignore[union-attr]
+        return msgspec.json.decode(content, type=kind(msgspec.Raw))
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None  # not of that kind, or not strict JSON: the caller decodes it as a whole
 
 

@@ -338,7 +338,7 @@ def test_what_is_not_json_is_a_value_error(content):
         _json.loads(content)
 
 
-@pytest.mark.skipif(_json._msgspec is None, reason="msgspec is not installed")
+@pytest.mark.skipif(not _json._HAS_MSGSPEC, reason="msgspec is not installed")
 class TestSplitting:
     def test_a_list_is_cut_into_its_documents(self):
         assert _json.split_list(b' [ {"a": 1} , [2, 3],"x",4 ] ') == [b'{"a": 1}', b"[2, 3]", b'"x"', b"4"]
@@ -361,7 +361,7 @@ class TestSplitting:
 
 
 def test_without_msgspec_nothing_is_cut(monkeypatch):
-    monkeypatch.setattr(_json, "_msgspec", None)
+    monkeypatch.setattr(_json, "_HAS_MSGSPEC", False)
     assert _json.split_list(b"[1]") is None
     assert _json.split_maps(b"{}") is None
 
@@ -370,7 +370,7 @@ def test_the_module_works_where_the_fast_libraries_are_missing():
     code = (
         "import sys; sys.modules['orjson'] = sys.modules['msgspec'] = None\n"
         "from renderapi import _json\n"
-        "assert _json._orjson is None and _json._msgspec is None\n"
+        "assert _json._orjson is None and not _json._HAS_MSGSPEC\n"
         "assert _json.loads(_json.dumps({'a': [1.5, 'é']})) == {'a': [1.5, 'é']}\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -86,7 +86,7 @@ def test_an_empty_collection(read):
 def test_without_msgspec_the_same_is_read(monkeypatch):
     content = json.dumps(COLLECTION).encode()
     fast = ResolvedTiles.from_json(content).to_dict(bounds=True)
-    monkeypatch.setattr(_json, "_msgspec", None)
+    monkeypatch.setattr(_json, "_HAS_MSGSPEC", False)
     assert ResolvedTiles.from_json(content).to_dict(bounds=True) == fast == COLLECTION
 
 

@@ -436,7 +436,7 @@ class TestLaziness:
         ]
 
     def test_without_msgspec_the_same_tiles_are_read(self, monkeypatch):
-        monkeypatch.setattr(_json, "_msgspec", None)
+        monkeypatch.setattr(_json, "_HAS_MSGSPEC", False)
         assert read(document()).to_dict(bounds=True) == document()
 
     def test_without_orjson_the_same_text_is_written(self, monkeypatch):
