@@ -114,7 +114,8 @@ def parse_doubles(text: str | None) -> list[float]:
 
 def parse_loosely(text: str | None) -> list[float]:
     """Read numbers as `parse_doubles`; the caller makes integers floats and refuses what is no number."""
-    text = require_text(text)
+    if type(text) is not str:
+        text = require_text(text)
     if _fast_loads is not None and "," not in text and "t" not in text and '"' not in text:
         # plain JSON numbers are read in one go; whatever is none goes the slow way
         try:

@@ -10,6 +10,7 @@ import numpy as np
 
 from renderapi.errors import RenderError, SpecError
 from renderapi.transform.leaf.common import as_points, read_extras, write_extras
+from renderapi.transform.leaf.transform import NullHandler, Transform, logger
 from renderapi.transform.leaf.utils import load_leaf_json
 
 if TYPE_CHECKING:
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "InterpolatedTransform",
+    "NullHandler",
     "ReferenceTransform",
     "RenderError",
+    "Transform",
     "TransformList",
     "load_transform_json",
+    "logger",
 ]
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import ConversionError, EstimationError, SpecError
-from renderapi.transform import _fit, _numbers
+from renderapi.transform import _fit
 from renderapi.transform._native import (
     AFFINE as _AFFINE,
 )
@@ -32,7 +32,7 @@ from renderapi.transform._native import (
 from renderapi.transform._native import (
     TRANSLATION as _TRANSLATION,
 )
-from renderapi.transform._numbers import format_doubles, parse_loosely
+from renderapi.transform._numbers import format_doubles, format_floats32, parse_loosely, parse_native
 from renderapi.transform.leaf.common import (
     as_points,
     blocks,
@@ -52,6 +52,20 @@ logger.addHandler(NullHandler())
 __all__ = ["AffineModel", "RigidModel", "SimilarityModel", "TranslationModel"]
 
 _fill_matrix: Callable[..., None] = struct.Struct("9d").pack_into
+
+
+def _matrix(m00: Any, m01: Any, m10: Any, m11: Any, b0: Any, b1: Any) -> NDArray[np.float64]:
+    # of numbers or their text
+    M = np.empty((3, 3))
+    try:
+        _fill_matrix(M, 0, m00, m01, b0, m10, m11, b1, 0.0, 0.0, 1.0)
+    except struct.error:
+        try:
+            numbers = [float(value) for value in (m00, m01, b0, m10, m11, b1)]
+        except (TypeError, ValueError) as error:
+            raise ConversionError(f"parameters of an affine transform must be numbers: {error}") from error
+        _fill_matrix(M, 0, *numbers, 0.0, 0.0, 1.0)
+    return M
 
 
 class AffineModel(Transform):
@@ -94,6 +108,7 @@ class AffineModel(Transform):
 
     className: str = _AFFINE
     M: NDArray[np.float64]
+    _native: tuple[str, bytes, list[float]] | None = None
 
     def __init__(
         self,
@@ -131,18 +146,7 @@ class AffineModel(Transform):
         ConversionError
             If one of them is no number.
         """
-        M = np.empty((3, 3))
-        try:
-            _fill_matrix(M, 0, self.M00, self.M01, self.B0, self.M10, self.M11, self.B1, 0.0, 0.0, 1.0)
-        except struct.error:
-            values = (self.M00, self.M01, self.B0, self.M10, self.M11, self.B1)
-            try:
-                _fill_matrix(M, 0, *(float(value) for value in values), 0.0, 0.0, 1.0)
-            except (TypeError, ValueError) as error:
-                raise ConversionError(
-                    f"parameters of an affine transform must be numbers: {error}"
-                ) from error
-        self.M = M
+        self.M = _matrix(self.M00, self.M01, self.M10, self.M11, self.B0, self.B1)
 
     def from_dict(self, d: dict[str, Any]) -> None:
         """Take everything over from a document.
@@ -169,7 +173,7 @@ class AffineModel(Transform):
         if self.className in NATIVE_COUNTS:
             numbers = self._native_numbers()
             if numbers is not None:
-                return _numbers.format_floats32(numbers)
+                return format_floats32(numbers)
         (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()
         return format_doubles([m00, m10, m01, m11, b0, b1])
 
@@ -178,31 +182,29 @@ class AffineModel(Transform):
         self._parse(text)
 
     def _parse(self, text: Any) -> None:
+        numbers = None
         try:
             if self.className in NATIVE_COUNTS:
-                self.__dict__.pop("_native", None)
-                numbers = _numbers.parse_native(text, NATIVE_COUNTS[self.className])
-                if numbers is not None:
-                    self.M00, self.M01, self.M10, self.M11, self.B0, self.B1 = native_matrix(
-                        self.className, numbers
-                    )
-                    self.load_M()
-                    self._native = (self.className, self.M.tobytes(), numbers)
-                    return
-            values = parse_loosely(text)
-            if len(values) == 6:
-                self.M00, self.M10, self.M01, self.M11, self.B0, self.B1 = values
-                self.load_M()
-                return
+                numbers = parse_native(text, NATIVE_COUNTS[self.className])
+            if numbers is None:
+                values = parse_loosely(text)
+                if len(values) != 6:
+                    raise SpecError(f"6 numbers are needed, {len(values)} found")
+                m00, m10, m01, m11, b0, b1 = values
+            else:
+                m00, m01, m10, m11, b0, b1 = native_matrix(self.className, numbers)
+            self.M = _matrix(m00, m01, m10, m11, b0, b1)
         except (SpecError, ConversionError) as error:
-            raise self._refusal(error) from error
-        count = NATIVE_COUNTS.get(self.className)
-        wanted = "6 numbers" if count is None else f"{count} numbers (or 6, as old clients wrote)"
-        raise self._refusal(f"{wanted} are needed, {len(values)} found")
+            count = NATIVE_COUNTS.get(self.className)
+            hint = "" if count is None else f" ({count} numbers, or 6 as old clients wrote)"
+            raise self._refusal(f"{error}{hint}") from error
+        self.M00, self.M01, self.M10, self.M11, self.B0, self.B1 = m00, m01, m10, m11, b0, b1
+        # what was read, for writing it back: an angle cannot always be found again in M
+        self._native = None if numbers is None else (self.className, self.M.tobytes(), numbers)
 
     def _native_numbers(self) -> list[float] | None:
         # the numbers of a class with a format of its own, None where they cannot say exactly what M says
-        native = self.__dict__.get("_native")
+        native = self._native
         if native is not None and native[0] == self.className and native[1] == self.M.tobytes():
             return list(native[2])
         (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()

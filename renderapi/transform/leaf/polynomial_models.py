@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.linalg import svd
 
 from renderapi.errors import ConversionError, EstimationError, RenderError, SpecError
 from renderapi.transform import _numbers
@@ -278,13 +279,14 @@ class Polynomial2DTransform(Transform):
         if w is not None:
             root = np.sqrt(w)[:, None]
             design, target = root * design, root * target
-        solution, _, rank, _ = np.linalg.lstsq(design, target, rcond=None)
+        u, singular, vh = svd(design, full_matrices=False)
+        rank = int((singular > singular[0] * np.finfo(float).eps * len(p)).sum())
         if rank < terms:
             raise EstimationError(
                 f"{model} cannot be estimated: {len(p)} points determine only {rank} of {terms} coefficients "
                 "(too few different points, or all on one line or curve)"
             )
-        coefficients = np.ascontiguousarray(solution.T)
+        coefficients = ((target.T @ u) / singular) @ vh
         coefficients[:, 0] += shift
         return _shifted(coefficients, order, centre, scale)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
-__all__ = ["ParsedTransform", "Transform"]
+__all__ = ["NullHandler", "ParsedTransform", "Transform", "logger"]
 
 
 class Transform:
@@ -53,6 +53,7 @@ class Transform:
     """
 
     className: str | None = None
+    _extras: dict[str, Any]
     transformId: str | None
     labels: list[str] | None
 
@@ -116,7 +117,8 @@ class Transform:
         if len(d) == 3 and "type" in d:
             # most documents hold nothing else
             self.transformId = self.labels = None
-            self.__dict__.pop("_extras", None)
+            if "_extras" in self.__dict__:
+                del self._extras
         else:
             self.transformId = d.get("id")
             read_extras(self, d, ("type", "className", "dataString", "id"))
