@@ -67,7 +67,7 @@ class _Target:
     """The connection of an import, as the keywords of each kind of function that is called for it."""
 
     def __init__(self, values: dict[str, Any], kwargs: dict[str, Any]) -> None:
-        self.rest = {name: values[name] for name in ("host", "port", "owner", "project", "render")}
+        self.rest: dict[str, Any] = {name: values[name] for name in ("host", "port", "owner", "project", "render")}
         self.rest["session"] = kwargs.get("session")
         self.connection = _bulk.Connection(**self.rest)
         client_script = values.get("client_script") or kwargs.get("client_script")
@@ -76,7 +76,7 @@ class _Target:
         if client_script is None and client_scripts:
             client_script = _script_in(client_scripts)
         streams = {name: kwargs[name] for name in ("stdout", "stderr") if name in kwargs}
-        self.java = {
+        self.java: dict[str, Any] = {
             **{name: self.rest[name] for name in ("host", "port", "owner", "project")},
             "client_script": client_script,
             "memGB": values.get("memGB") or kwargs.get("memGB"),
