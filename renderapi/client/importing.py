@@ -75,7 +75,7 @@ class _Target:
         self.by_java = _uses_java(kwargs.get("engine"), client_script, client_scripts)
         if client_script is None and client_scripts:
             client_script = _script_in(client_scripts)
-        streams = {name: kwargs[name] for name in ("stdout", "stderr") if name in kwargs}
+        streams: dict[str, Any] = {name: kwargs[name] for name in ("stdout", "stderr") if name in kwargs}
         self.java: dict[str, Any] = {
             **{name: self.rest[name] for name in ("host", "port", "owner", "project")},
             "client_script": client_script,
@@ -309,14 +309,10 @@ def import_jsonfiles_validate_client(
     if target.by_java:
         importJsonClient(
             stack,
-            tileFiles=[
-                "--validatorClass",
-                f"org.janelia.alignment.spec.validator.{type(checker).__name__}",
-                "--validatorData",
-                checker.data(),
-                *jsonfiles,
-            ],
+            tileFiles=list(jsonfiles),
             transformFile=transformFile,
+            validatorClass=f"org.janelia.alignment.spec.validator.{type(checker).__name__}",
+            validatorData=checker.data(),
             subprocess_mode=subprocess_mode,
             **target.java,
         )
