@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import select
@@ -136,7 +137,9 @@ class Listener:
     def stop(self) -> None:
         """Let `run` return; may be called from any thread."""
         self._stopping.set()
-        self._server.pull_trigger()
+        # the loop may have seen the event already, and closed the trigger that wakes it
+        with contextlib.suppress(OSError):
+            self._server.pull_trigger()
 
 
 def _bind(host: str, port: int) -> socket.socket:
