@@ -37,6 +37,7 @@ Timeout = float | tuple[float | None, float | None] | None
 #: a stack takes minutes before the first byte comes.
 DEFAULT_TIMEOUT: tuple[float, float] = (10.0, 600.0)
 DEFAULT_RETRIES = 5
+_DEFAULT_CONNECT_RETRIES = 3
 DEFAULT_POOL = 16
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _RETRIED_METHODS = READING_METHODS | {"PUT", "DELETE"}
@@ -59,10 +60,15 @@ class RetryPolicy(Retry):
     """
 
     @classmethod
-    def of(cls, retries: int) -> RetryPolicy:
-        """Give the policy that repeats a request at most `retries` times."""
+    def of(cls, retries: int | None) -> RetryPolicy:
+        """Give the policy that repeats a request at most `retries` times.
+
+        None stands for the default: `DEFAULT_RETRIES`, but 3 where no connection can be made at all, so that a
+        server that is not running, or a mistyped name, is reported within a few seconds.
+        """
         return cls(
-            total=retries,
+            total=DEFAULT_RETRIES if retries is None else retries,
+            connect=_DEFAULT_CONNECT_RETRIES if retries is None else None,
             redirect=5,
             other=0,
             status_forcelist=_RETRIED_STATUSES,
@@ -159,7 +165,7 @@ class Settings:
         if isinstance(self.retries, Retry):
             return self.retries
         # int: urllib3 takes False for something else than 0
-        return RetryPolicy.of(DEFAULT_RETRIES if self.retries is None else int(self.retries))
+        return RetryPolicy.of(None if self.retries is None else int(self.retries))
 
     def credentials(self) -> Any:
         """Give `auth` as requests can send it: a user or password beyond Latin-1 in UTF-8 (RFC 7617)."""

@@ -111,8 +111,9 @@ def run(sections: int = 500, keep: str | None = None, stay: bool = False, port: 
         correct = _follow_the_guide(render, sections)
         dashboard = service.url.partition("/render-ws")[0] + "/render-ws/view/index.html"
         if stay:
-            print(f"\nThe server keeps running. Dashboard: {dashboard}\nPress Ctrl-C to stop it.", flush=True)
-            _wait_for_interrupt()
+            _wait_for_interrupt(
+                f"\nThe server keeps running. Press Ctrl-C to stop it.\nDashboard: {dashboard}"
+            )
         else:
             print("\nTo look around in it: renderapi demo --serve")
     return 0 if correct else 1
@@ -172,8 +173,8 @@ def _follow_the_guide(render: renderapi.Render, sections: int) -> bool:
         bounds = renderapi.stack.get_stack_bounds(STACK, render=render)
         zs = renderapi.stack.get_z_values_for_stack(STACK, render=render)
     print(
-        f"6. The server says: {stats['tileCount']:,} tiles in {stats['sectionCount']:,} layers, z {zs[0]:g} to "
-        f"{zs[-1]:g}, x {bounds['minX']:g} to {bounds['maxX']:g}, y {bounds['minY']:g} to {bounds['maxY']:g}."
+        f"6. The server says: {stats['tileCount']:,} tiles in {stats['sectionCount']:,} layers, "
+        f"z {zs[0]:g} to {zs[-1]:g}, x {bounds['minX']:g} to {bounds['maxX']:g}, y {bounds['minY']:g} to {bounds['maxY']:g}."
     )
     last = sections - 1
     with timed("one layer read", ROWS * COLUMNS, "tile specs"):
@@ -265,8 +266,9 @@ def _terminated_like_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _wait_for_interrupt() -> None:
+def _wait_for_interrupt(text: str) -> None:
     try:
+        print(text, flush=True)
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:

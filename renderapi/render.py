@@ -472,7 +472,8 @@ def connect(
         Seconds to wait for a connection, and for an answer. Default (10, 600).
     retries : int or urllib3.util.Retry, optional
         How often GET, PUT and DELETE are repeated when the connection fails or the server answers 502, 503
-        or 504, with growing pauses. Default 5. A POST is never repeated.
+        or 504, with growing pauses. Default 5, or 3 where there is no connection
+        at all. A POST is never repeated.
     verify : bool or str, optional
         TLS verification, or the file of certificates to trust. Default True.
     auth : tuple or requests authentication, optional

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from renderapi import _json, _transport
@@ -371,6 +370,8 @@ def set_stack_state(
         If the server refuses.
     """
     if state not in STATES:
+        from difflib import get_close_matches
+
         close = get_close_matches(str(state).upper(), STATES, n=1, cutoff=0.6)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise BadRequestError(f"{state!r} is no state of a stack; there are {', '.join(STATES)}{hint}")

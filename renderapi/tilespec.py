@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import logging
 import math
 import re
@@ -184,7 +183,9 @@ class TileSpec:
                 setattr(self, name, keywords[name])
         known = {*_SCALARS, *_BOUNDS, *_BUILT, *_LAYOUT_KEYWORDS, "imagePyramid", "json"}
         for name in keywords.keys() - known - _IGNORED_KEYWORDS:
-            if close := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
+            from difflib import get_close_matches
+
+            if close := get_close_matches(name, known, n=1, cutoff=0.8):
                 warnings.warn(
                     f"TileSpec() ignores the keyword {name!r}; did you mean {close[0]}?",
                     RenderWarning,

@@ -175,12 +175,19 @@ class TestServerProcess:
             time.sleep(0.1)
         assert not url_answers(url)
 
-    def test_one_that_does_not_start_is_gone(self, tmp_path):
+    def test_one_that_does_not_start_is_gone(self, tmp_path, monkeypatch):
+        started = []
+
+        class Recorded(subprocess.Popen):
+            def __init__(self, *args, **kwargs):
+                super().__init__(*args, **kwargs)
+                started.append(self)
+
+        monkeypatch.setattr(subprocess, "Popen", Recorded)
         (tmp_path / "file").write_text("")
         with pytest.raises(RenderError, match="the server did not start"):
             ServerProcess(tmp_path / "file")
-        with pytest.raises(ChildProcessError):
-            os.waitpid(-1, os.WNOHANG)
+        assert [process.returncode for process in started] == [1]
 
 
 def test_the_tiles_of_the_demonstration_are_those_of_the_guide():

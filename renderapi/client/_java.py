@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
@@ -101,6 +100,8 @@ def check_options(class_name: str, words: Iterable[str], client_script: str | No
 def _advice(word: str, known: frozenset[str]) -> str:
     if word in _INSTEAD:
         return _INSTEAD[word]
+    from difflib import get_close_matches
+
     close = get_close_matches(word, known, n=1)
     if close:
         return f"did you mean {close[0]}?"

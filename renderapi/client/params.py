@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from renderapi.errors import ClientScriptError, RenderWarning
@@ -46,6 +45,8 @@ class ArgumentParameters:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         for name in kwargs:
+            from difflib import get_close_matches
+
             close = get_close_matches(name, _keywords(type(self)), n=1, cutoff=0.6)
             hint = f"; did you mean {close[0]}?" if close else ""
             warnings.warn(
