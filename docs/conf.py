@@ -1,4 +1,4 @@
-"""Settings of the documentation: ``sphinx-build -W docs docs/_build``. Nothing is fetched from the network."""
+"""Settings of the documentation: ``sphinx-build -W docs docs/_build``. It needs no network."""
 
 from renderapi import __version__
 

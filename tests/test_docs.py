@@ -7,23 +7,24 @@ import io
 import os
 import pkgutil
 import re
+import shlex
+import sys
 import textwrap
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import renderapi
-from renderapi import _environment, cli, errors
+from renderapi import cli, errors
+from renderapi._environment import ENVIRONMENT
+from renderapi.errors import RenderWarning
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.rglob("*.rst"))
-DOCTEST_OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-
-_BLOCK = re.compile(r"^(?P<indent> *)\.\. code-block:: *(?P<language>\w+)\s*$")
-_FENCE = re.compile(r"^```(?P<language>\w*)\s*$")
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.rst"))]
+API = "\n".join(page.read_text(encoding="utf-8") for page in sorted((DOCS / "api").glob("*.rst")))
+COMPARED = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
 def _name(path):
@@ -40,7 +41,12 @@ class Block:
     language: str
     text: str
     line: int
+    #: nothing stands between it and a block of Python, so it may be what that prints
     after_python: bool = False
+
+
+_DIRECTIVE = re.compile(r"^ *\.\. code-block:: *(?P<language>\w+)\s*$")
+_FENCE = re.compile(r"^```(?P<language>\w*)\s*$")
 
 
 def blocks_of_rst(content):
@@ -51,8 +57,8 @@ def blocks_of_rst(content):
     end_of_python = None
     while index < len(lines):
         line = lines[index]
-        directive = _BLOCK.match(line)
-        if directive:
+        stop = index + 1
+        if directive := _DIRECTIVE.match(line):
             follows = end_of_python is not None and not "".join(lines[end_of_python:index]).strip()
             start = index + 1
             while lines[start].strip().startswith(":"):
@@ -61,25 +67,18 @@ def blocks_of_rst(content):
             while stop < len(lines) and (not lines[stop].strip() or _indent(lines[stop]) > _indent(line)):
                 stop += 1
             text = textwrap.dedent("\n".join(lines[start:stop])).rstrip() + "\n"
-            language = directive["language"]
-            if language == "python" and text.lstrip("\n").startswith(">>>"):
-                language = "doctest"
-            found.append(Block(language, text, start + 1, follows))
-            end_of_python = stop if language == "python" else None
-            index = stop
+            found.append(Block(directive["language"], text, start + 1, follows))
+            end_of_python = stop if directive["language"] == "python" else None
         elif line.lstrip().startswith(">>>"):
-            stop = index
             while stop < len(lines) and lines[stop].strip():
                 stop += 1
             found.append(Block("doctest", textwrap.dedent("\n".join(lines[index:stop])) + "\n", index + 1))
-            index = stop
-        else:
-            index += 1
+        index = stop
     return found
 
 
 def blocks_of_markdown(content):
-    """Give the fenced blocks of a page, in order; one without a language is output or a command."""
+    """Give the fenced blocks of a page, in order; one without a language is output, or a command."""
     found, opened, end_of_python = [], None, None
     lines = content.split("\n")
     for number, line in enumerate(lines, 1):
@@ -108,75 +107,233 @@ def blocks_of(path):
 # ------------------------------------------------------------------------------------------ running them
 
 
-def run_page(path, blocks):
+def run_page(name, blocks):
     """Run the Python of a page in one namespace, and compare what it prints with what the page shows."""
     namespace = {"__name__": "__main__"}
     try:
-        with _signs_of_neglect_are_the_readers_business():
-            for block, following in zip(blocks, [*blocks[1:], None]):
-                if block.language == "python":
-                    printed = _printed(path, block, namespace)
-                    shown = following.text if following and following.after_python else ""
-                    if following is not None and following.language not in ("text", "console", "json"):
-                        shown = ""
-                    assert _same(shown, printed), (
-                        f"{_name(path)}:{block.line} prints\n{printed}\nbut the page shows\n{shown}"
-                    )
-                elif block.language == "doctest":
-                    _check_doctest(path, block, namespace)
+        for block, following in zip(blocks, [*blocks[1:], Block("", "", 0)]):
+            if block.language == "python":
+                shown = following.text if following.language == "text" and following.after_python else ""
+                printed = _printed(name, block, namespace)
+                assert doctest.OutputChecker().check_output(shown, printed, COMPARED), (
+                    f"{name}:{block.line} prints\n{printed}\nbut the page shows\n{shown}"
+                )
+            elif block.language == "doctest":
+                test = doctest.DocTestParser().get_doctest(block.text, {}, name, name, block.line - 1)
+                test.globs = namespace
+                _check(test)
     finally:
         _close(namespace)
 
 
-def _printed(path, block, namespace):
+def _printed(name, block, namespace):
     # empty lines before it, so that a traceback names the line of the page
-    code = compile("\n" * (block.line - 1) + block.text, str(path), "exec")
+    code = compile("\n" * (block.line - 1) + block.text, name, "exec")
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(code, namespace)
     return printed.getvalue()
 
 
-def _same(shown, printed):
-    return doctest.OutputChecker().check_output(shown, printed, DOCTEST_OPTIONS)
-
-
-def _check_doctest(path, block, namespace):
-    test = doctest.DocTestParser().get_doctest(block.text, {}, _name(path), str(path), block.line - 1)
-    test.globs = namespace
+def _check(test):
     report = io.StringIO()
-    runner = doctest.DocTestRunner(optionflags=DOCTEST_OPTIONS, verbose=False)
-    outcome = runner.run(test, out=report.write, clear_globs=False)
+    outcome = doctest.DocTestRunner(optionflags=COMPARED).run(test, out=report.write, clear_globs=False)
+    assert outcome.attempted, f"there is no example in {test.name}"
     assert not outcome.failed, report.getvalue()
 
 
-@contextlib.contextmanager
-def _signs_of_neglect_are_the_readers_business():
-    """Let examples leave servers and connections to the end of the program, as a reader would."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        yield
-
-
 def _close(namespace):
+    """Close what a reader would leave to the end of the program."""
     values = list(namespace.values())
     for value in values:
         if isinstance(value, renderapi.Render):
             value.close()
     for value in values:
-        if hasattr(value, "shutdown") and hasattr(value, "url"):
+        if type(value).__name__ == "BackgroundServer":
             value.shutdown()
 
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    """Run in an empty folder, with an environment that is put back afterwards."""
+    """Run in an empty folder, with nobody at the keyboard; the environment is put back afterwards."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     before = dict(os.environ)
     yield
     os.environ.clear()
     os.environ.update(before)
 
 
-@pytest.mark.parametrize("path", [ROOT / "README.md", *PAGES], ids=_name)
-def test_examples_of_the_page_work(path, elsewhere):
-    run_page(path, blocks_of(path))
+def _has_examples(path):
+    return any(block.language in ("python", "doctest") for block in blocks_of(path))
+
+
+@pytest.mark.parametrize("path", [page for page in PAGES if _has_examples(page)], ids=_name)
+def test_the_examples_of_a_page_work(path, elsewhere):
+    run_page(_name(path), blocks_of(path))
+
+
+def _with_examples():
+    """Give the names of the modules that have examples in docstrings, without importing them."""
+    package = Path(renderapi.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        if ">>> " in path.read_text(encoding="utf-8"):
+            yield ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("name", list(_with_examples()))
+def test_the_examples_of_docstrings_work(name, elsewhere):
+    found = doctest.DocTestFinder().find(importlib.import_module(name), name)
+    tests = [test for test in found if test.examples]
+    assert tests
+    for test in tests:
+        _check(test)
+
+
+# ------------------------------------------------------------------------------- that this can fail at all
+
+
+BROKEN = {
+    "an example that raises": (".. code-block:: python\n\n   1 / 0\n", ZeroDivisionError),
+    "output that is not shown": (".. code-block:: python\n\n   print(1)\n", AssertionError),
+    "output that is another": (
+        ".. code-block:: python\n\n   print(1)\n\n.. code-block:: text\n\n   2\n",
+        AssertionError,
+    ),
+    "a doctest that gives something else": (">>> 1 + 1\n3\n", AssertionError),
+    "a doctest that raises": (">>> renderapi.nothing\n", AssertionError),
+    "a name of another page": (".. code-block:: python\n\n   server.shutdown()\n", NameError),
+    "a warning": (
+        ".. code-block:: python\n\n   from renderapi.tilespec import TileSpec\n   TileSpec(widht=5)\n",
+        RenderWarning,
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "error"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_example_is_found(content, error):
+    with pytest.raises(error):
+        run_page("page.rst", blocks_of_rst(content))
+
+
+def test_blocks_are_found_where_they_stand():
+    content = (
+        "Text\n\n.. code-block:: python\n   :caption: x\n\n   a = 1\n\n   print(a)\n\n"
+        ".. code-block:: text\n\n   1\n\n>>> a\n1\n\nend"
+    )
+    assert [(block.language, block.line, block.after_python) for block in blocks_of_rst(content)] == [
+        ("python", 5, False),
+        ("text", 11, True),
+        ("doctest", 14, False),
+    ]
+    run_page("page.rst", blocks_of_rst(content))
+    markdown = "# Title\n\n```python\nprint(1)\n```\n\n```\n1\n```\n"
+    assert [(block.language, block.text) for block in blocks_of_markdown(markdown)] == [
+        ("python", "print(1)\n"),
+        ("text", "1\n"),
+    ]
+
+
+def test_nothing_is_left_out_by_a_doctest_option():
+    for page in PAGES:
+        assert "doctest:" not in page.read_text(encoding="utf-8"), _name(page)
+
+
+# ------------------------------------------------------------------------------------- what is written there
+
+
+def _commands():
+    for page in PAGES:
+        for block in blocks_of(page):
+            for line in block.text.splitlines() if block.language in ("console", "text") else ():
+                for part in re.split(r"&&|\brender-python (?=renderapi)", line.removeprefix("$ ")):
+                    if part.strip().startswith("renderapi ") and not part.strip().startswith("renderapi :"):
+                        yield pytest.param(part.strip(), id=f"{_name(page)}: {part.strip()}")
+
+
+@pytest.mark.parametrize("command", list(_commands()))
+def test_a_command_is_understood(command):
+    options = cli._parser().parse_args(shlex.split(command)[1:])
+    assert callable(options.run)
+
+
+_REFERENCE = re.compile(r"(?<![`:])`(renderapi(?:\.\w+)+)`(?![`_])")
+
+
+def _resolve(name):
+    parts = name.split(".")
+    for split in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:split]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[split:]:
+            found = getattr(found, part)
+        return found
+    raise AttributeError(name)
+
+
+def test_every_name_that_is_referred_to_exists():
+    names = {
+        (_name(page), name)
+        for page in PAGES[1:]
+        for name in _REFERENCE.findall(page.read_text(encoding="utf-8"))
+    }
+    assert len(names) > 80
+    for page, name in sorted(names):
+        try:
+            _resolve(name)
+        except AttributeError as error:
+            raise AssertionError(f"{page} refers to {name}") from error
+
+
+def _documented():
+    """Give what the API pages have, as full names."""
+    module, names = "", set()
+    for line in API.splitlines():
+        if current := re.match(r"\.\. currentmodule:: (\S+)", line):
+            module = current[1]
+        elif entry := re.match(r"\.\. auto(?:function|class|exception):: (\S+)", line):
+            names.add(f"{module}.{entry[1]}")
+    return names
+
+
+def test_every_public_name_is_on_a_page_of_the_api():
+    documented = {id(_resolve(name)) for name in _documented()}
+    # names that modules import from others are documented there
+    missing = set()
+    for info in pkgutil.walk_packages(renderapi.__path__, "renderapi."):
+        if "._" in info.name:
+            continue
+        module = importlib.import_module(info.name)
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            ours = getattr(value, "__module__", "").startswith("renderapi.")
+            if ours and callable(value) and id(value) not in documented:
+                missing.add(f"{module.__name__}.{name}")
+    assert not missing
+
+
+def test_every_page_of_the_api_is_listed():
+    index = (DOCS / "api" / "index.rst").read_text(encoding="utf-8")
+    pages = {page.stem for page in (DOCS / "api").glob("*.rst")} - {"index"}
+    assert pages == set(re.findall(r"^   (\w+)$", index, re.MULTILINE))
+
+
+def test_every_error_is_explained():
+    page = (DOCS / "errors.rst").read_text(encoding="utf-8")
+    for name in errors.__all__:
+        assert re.search(rf"\b{name}\b", page), name
+
+
+def test_every_environment_variable_is_explained():
+    page = (DOCS / "environment.rst").read_text(encoding="utf-8")
+    for setting, variables in ENVIRONMENT.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"``{setting}``"))
+        assert re.findall(r"``(\w+)``", row)[1 : 1 + len(variables)] == list(variables)
+
+
+def test_every_corrected_defect_is_in_the_list_of_differences():
+    page = (DOCS / "compatibility.rst").read_text(encoding="utf-8")
+    listed = re.findall(r"^([A-Z]\d+) +\S", page, re.MULTILINE)
+    known = {"T": 25, "S": 11, "H": 18, "C": 11, "U": 9}
+    assert sorted(listed) == sorted(f"{kind}{n}" for kind, last in known.items() for n in range(1, last + 1))
