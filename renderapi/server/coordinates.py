@@ -15,7 +15,7 @@ from renderapi.server.layers import LAYER, box_query
 from renderapi.server.mapping import Points, to_local, to_world
 from renderapi.server.parameters import get_tile
 from renderapi.server.refusals import Refusal, StackKey
-from renderapi.server.resolving import flattened
+from renderapi.server.resolving import SharedTransforms, flatten_tile
 from renderapi.server.values import Rules, as_boolean, as_double, as_list, as_text, double_text, fields
 
 service = Service("CoordinateService", "Coordinate mapping")
@@ -304,9 +304,7 @@ def _sent_tile(body: Any) -> Document:
     if body is None:
         raise Refusal(500, "the tile spec must not be null")
     tile = tile_spec(body)
-    flat = flattened(tile["transforms"], str(tile.get("tileId")))
-    tile["transforms"] = {"type": "list", "specList": flat}
-    return tile
+    return flatten_tile(tile, SharedTransforms({}))
 
 
 @service.put(OWNER + "/local-to-world-coordinates" + POINT)

@@ -124,7 +124,8 @@ def _layout(raw: Any) -> Document:
         value: Any = get(key)
         if value is not None:
             # only a large integer needs to be asked whether it fits
-            if type(value) is not kind or (kind is int and abs(value) > _SMALL):
+            fits = type(value) is kind
+            if not fits or (kind is int and abs(value) > _SMALL):
                 value = rule(value, key)
                 if value is None:
                     continue
@@ -263,15 +264,23 @@ def references(spec: Document) -> Iterator[str]:
         yield from references(spec["b"])
 
 
-def is_flat(transforms: Document) -> bool:
-    """Tell whether a tile's list is already what flattening makes of it."""
-    return len(transforms) == 2 and all(map(_is_flat_part, transforms["specList"]))
+def is_nested(transforms: Document) -> bool:
+    """Tell whether flattening a tile's list does more than to replace references.
+
+    It does for lists in the list, for references inside of interpolations, and for labels of the list itself.
+    """
+    return len(transforms) > 2 or not all(map(_stays, transforms["specList"]))
 
 
-def _is_flat_part(spec: Document) -> bool:
+def _stays(spec: Document) -> bool:
+    kind = spec["type"]
+    return kind == "leaf" or (kind == "ref" and len(spec) == 2) or _is_flat(spec)
+
+
+def _is_flat(spec: Document) -> bool:
     if spec["type"] == "leaf":
         return True
-    return spec["type"] == "interpolated" and _is_flat_part(spec["a"]) and _is_flat_part(spec["b"])
+    return spec["type"] == "interpolated" and _is_flat(spec["a"]) and _is_flat(spec["b"])
 
 
 class ResolvedTiles:

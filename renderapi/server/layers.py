@@ -15,7 +15,6 @@ from renderapi.server.collecting import no_collection
 from renderapi.server.documents import Document, ResolvedTiles
 from renderapi.server.endpoint import (
     CREATED,
-    JSON,
     STACK,
     TEXT,
     Answer,
@@ -30,7 +29,7 @@ from renderapi.server.endpoint import (
     text_of,
 )
 from renderapi.server.refusals import MeaningRefusal, Refusal, StackKey, section_missing, transform_missing
-from renderapi.server.resolving import load_transforms, refs_of_rows, resolved_answers, shared_transforms
+from renderapi.server.resolving import flatten_tile, load_transforms, resolved_content, shared_transforms
 from renderapi.server.tile_rows import (
     TileBatch,
     TileQuery,
@@ -359,18 +358,22 @@ def save_layer_tiles(
 
 
 def _resolved_tiles(connection: sqlite3.Connection, key: StackKey, row: int, query: TileQuery) -> Answer:
-    rows = query.documents(connection)
-    if not rows:
+    tiles = query.selected(connection, keyed=True)
+    if not tiles.number:
         raise Refusal(404, f"no tile specs found in the {key} where {query.description or 'any'}")
-    transforms = load_transforms(connection, row, refs_of_rows(rows))
-    parts = [b'{"transformIdToSpecMap":{']
-    parts.append(
-        b",".join(_json.dumps(ident) + b":" + document for ident, document in sorted(transforms.items()))
+    transforms = load_transforms(connection, row, tiles.refs)
+    entries = [_json.dumps(ident) + b":" + document for ident, document in sorted(transforms.items())]
+    return json_bytes(
+        b"".join(
+            [
+                b'{"transformIdToSpecMap":{',
+                b",".join(entries),
+                b'},"tileIdToSpecMap":{',
+                tiles.content,
+                b"}}",
+            ]
+        )
     )
-    parts.append(b'},"tileIdToSpecMap":{')
-    parts.append(b",".join([_json.dumps(tile.tile_id) + b":" + tile.document for tile in rows]))
-    parts.append(b"}}")
-    return json_bytes(b"".join(parts))
 
 
 @service.get(LAYER + "/resolvedTiles")
@@ -440,10 +443,10 @@ def tile_specs(server: Context, stack: StackKey, z: float) -> Answer:
     """Give the resolved tile specs of a layer."""
     with server.store.read() as connection:
         row = metadata.content_row(connection, stack)
-        rows = TileQuery(row, z=z).documents(connection)
-        if not rows:
+        tiles = TileQuery(row, z=z).selected(connection)
+        if not tiles.number:
             raise no_tiles_in_layer(stack, z)
-        return array_of(resolved_answers(connection, row, rows))
+        return array_of([resolved_content(connection, row, tiles)])
 
 
 @service.get(LAYER + "/last-tile-transforms")
@@ -451,15 +454,15 @@ def last_tile_transforms(server: Context, stack: StackKey, z: float) -> Answer:
     """Give the last transform of each tile of a layer."""
     with server.store.read() as connection:
         row = metadata.content_row(connection, stack)
-        rows = TileQuery(row, z=z).documents(connection)
-        if not rows:
+        tiles = TileQuery(row, z=z).selected(connection)
+        if not tiles.number:
             raise no_tiles_in_layer(stack, z)
-        shared = shared_transforms(connection, row, rows)
+        shared = shared_transforms(connection, row, tiles.refs)
     answers = []
-    for tile in rows:
-        flat = shared.flatten(_json.loads(tile.document)["transforms"], tile.tile_id)
-        answer: Document = {"tileId": tile.tile_id}
-        if flat:
-            answer["lastTransform"] = flat[-1]
+    for document in tiles.documents():
+        tile = flatten_tile(_json.loads(document), shared)
+        answer: Document = {"tileId": tile["tileId"]}
+        if tile["transforms"]["specList"]:
+            answer["lastTransform"] = tile["transforms"]["specList"][-1]
         answers.append(answer)
-    return Answer(_json.dumps(answers), JSON)
+    return json_of(answers)

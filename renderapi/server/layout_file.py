@@ -14,10 +14,10 @@ from renderapi.server import metadata
 from renderapi.server.documents import Document
 from renderapi.server.endpoint import STACK, TEXT, Answer, Context, enumeration
 from renderapi.server.layers import LAYER, Z_RANGE
-from renderapi.server.layers import service as service
+from renderapi.server.layers import service as service  # noqa: PLC0414 - app takes it from here
 from renderapi.server.refusals import StackKey
-from renderapi.server.resolving import SharedTransforms, shared_transforms
-from renderapi.server.tile_rows import TileQuery, TileRow
+from renderapi.server.resolving import flatten_tile, shared_transforms
+from renderapi.server.tile_rows import TileQuery, all_refs
 from renderapi.server.values import as_int, double_text
 
 KARSH, SCHEFFER = FORMATS = ("KARSH", "SCHEFFER")
@@ -32,13 +32,15 @@ def _word(value: Any) -> str:
     return double_text(value) if isinstance(value, float) else str(value)
 
 
-def affine_words(flat: list[Document], layout: Document) -> list[str]:
+def affine_words(tile: Document) -> list[str]:
     """Give the numbers of a tile's last transform row by row, or the stage position if it is not affine."""
+    flat = tile["transforms"]["specList"]
     data = flat[-1].get("dataString", "").split() if flat and flat[-1]["type"] == "leaf" else []
     if len(data) == 6:
         return [data[place] for place in (0, 2, 4, 1, 3, 5)]
     if len(data) > 6:
         return [str(len(data)), *data]
+    layout = tile.get("layout") or {}
     return ["1.0", "0.0", _word(layout.get("stageX")), "0.0", "1.0", _word(layout.get("stageY"))]
 
 
@@ -49,13 +51,13 @@ def _raw_path(tile: Document) -> str:
     return _word(first.get("imageUrl"))
 
 
-def karsh_line(tile: Document, flat: list[Document], stack_url: str) -> str:
+def karsh_line(tile: Document, stack_url: str) -> str:
     """Write the line of a tile in the KARSH format."""
     layout = tile.get("layout") or {}
     words = [
         _word(layout.get("sectionId")),
         tile["tileId"],
-        *affine_words(flat, layout),
+        *affine_words(tile),
         _word(layout.get("imageCol")),
         _word(layout.get("imageRow")),
         _word(layout.get("camera")),
@@ -68,9 +70,9 @@ def karsh_line(tile: Document, flat: list[Document], stack_url: str) -> str:
     return "\t".join(words) + "\n"
 
 
-def scheffer_line(tile: Document, flat: list[Document]) -> str:
+def scheffer_line(tile: Document, stack_url: str) -> str:
     """Write the line of a tile in the SCHEFFER format."""
-    affine = " ".join(affine_words(flat, tile.get("layout") or {}))
+    affine = " ".join(affine_words(tile))
     width, height = (as_int(float(tile.get(key, -1))) for key in ("width", "height"))
     return f"TRANSFORM '{_raw_path(tile)}' {affine} {width} {height}\n"
 
@@ -88,29 +90,25 @@ def _layout(server: Context, key: StackKey, min_z: float | None, max_z: float | 
         stack = metadata.get(connection, key)
     query = TileQuery(row, min_z=min_z, max_z=max_z)
     batches = server.store.rows(
-        f"SELECT tile_id, refs, document FROM tile WHERE {query.where} ORDER BY {_ORDER[style]}",
+        f"SELECT refs, document FROM tile WHERE {query.where} ORDER BY {_ORDER[style]}",
         query.values,
         _BATCH,
     )
     base, stack_path, _ = request.base_url.partition(f"/stack/{key.stack}")
 
+    write_line = karsh_line if style == KARSH else scheffer_line
+
     def content() -> Iterator[bytes]:
         if style == SCHEFFER:
             yield _header(stack).encode()
         for batch in batches:
-            tiles = list(map(TileRow._make, batch))
+            refs = ",".join({refs for refs, _ in batch if refs is not None})
             with server.store.read() as connection:
-                shared = shared_transforms(connection, row, tiles)
-            yield "".join(_lines(tiles, shared, style, base + stack_path)).encode()
+                shared = shared_transforms(connection, row, all_refs(refs))
+            tiles = [flatten_tile(_json.loads(document), shared) for _, document in batch]
+            yield "".join(write_line(tile, base + stack_path) for tile in tiles).encode()
 
     return Answer(content(), TEXT)
-
-
-def _lines(tiles: list[TileRow], shared: SharedTransforms, style: str, stack_url: str) -> Iterator[str]:
-    for tile in tiles:
-        document = _json.loads(tile.document)
-        flat = shared.flatten(document["transforms"], tile.tile_id)
-        yield karsh_line(document, flat, stack_url) if style == KARSH else scheffer_line(document, flat)
 
 
 @service.get(STACK + "/layoutFile", gives=TEXT, query={**Z_RANGE, **_FORMAT})

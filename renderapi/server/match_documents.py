@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from renderapi import _json
@@ -13,7 +12,6 @@ from renderapi.server.values import Rules, as_double, as_integer, as_list, as_ob
 
 _CONSENSUS: Rules = {"index": as_integer, "originalPId": as_text, "originalQId": as_text}
 _IDS = ("pGroupId", "pId", "qGroupId", "qId")
-_COUNT = b',"matchCount":'
 
 
 def utf16_key(text: str) -> bytes:
@@ -79,38 +77,30 @@ def canvas_matches(raw: Any) -> Document:
     return document
 
 
-@dataclass(frozen=True)
-class PairRow:
-    """The matches of one pair as they are stored.
+def pair_columns(document: Document) -> tuple[Any, ...]:
+    """Encode normalised matches as the columns of their row.
 
-    ``key`` is what answers are ordered by: p group, q group, p id, q id.
+    p group, q group, p id and q id - what answers are ordered by -, whether there is a consensus set, the
+    bytes before the matches, the matches, and their number.
     """
-
-    key: tuple[str, str, str, str]
-    consensus: bool
-    summary: bytes
-    matches: bytes | None
-
-    @classmethod
-    def of(cls, document: Document) -> PairRow:
-        """Encode normalised matches."""
-        key = (document["pGroupId"], document["qGroupId"], document["pId"], document["qId"])
-        matches = document.get("matches")
-        summary = {name: value for name, value in document.items() if name != "matches"}
-        encoded = None if matches is None else _json.dumps(matches)
-        return cls(key, "consensusSetData" in document, _json.dumps(summary), encoded)
-
-    def values(self) -> tuple[Any, ...]:
-        """Give the columns of the row."""
-        return (*self.key, self.consensus, self.summary, self.matches)
+    head = {key: value for key, value in document.items() if key not in ("matches", "matchCount")}
+    matches = document.get("matches")
+    return (
+        document["pGroupId"],
+        document["qGroupId"],
+        document["pId"],
+        document["qId"],
+        "consensusSetData" in document,
+        _json.dumps(head)[:-1],
+        None if matches is None else _json.dumps(matches),
+        document["matchCount"],
+    )
 
 
-def written(summary: bytes, matches: bytes | None) -> bytes:
-    """Put the points back into a stored pair, before its count."""
-    if matches is None:
-        return summary
-    place = summary.rindex(_COUNT)
-    return b"".join([summary[:place], b',"matches":', matches, summary[place:]])
+def pair_document(details: bool = True) -> str:
+    """Give the SQL expression that puts the JSON of a pair together."""
+    matches = """ || CASE WHEN matches IS NULL THEN '' ELSE ',"matches":' || matches END""" if details else ""
+    return f"""head{matches} || ',"matchCount":' || match_count || '}}'"""
 
 
 def merged(documents: Sequence[Document]) -> Document:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import Any
 
@@ -28,8 +28,9 @@ from renderapi.server.endpoint import (
     json_of,
     strings,
 )
-from renderapi.server.match_documents import PairRow, canvas_matches, merged, utf16_key, written
+from renderapi.server.match_documents import canvas_matches, merged, pair_columns, pair_document, utf16_key
 from renderapi.server.refusals import CollectionKey, Refusal, collection_missing, not_built
+from renderapi.server.store import insert
 from renderapi.server.values import as_list, as_text, fields
 
 service = Service("MatchService", "Point matches")
@@ -38,6 +39,7 @@ _MERGE = {"mergeCollection": strings}
 _DETAILS = {"excludeMatchDetails": flag, **_MERGE}
 _ORDER = "p_group, q_group, p_id, q_id"
 _key = itemgetter(slice(0, 4))
+_PAGE = 250
 
 
 @dataclass(frozen=True)
@@ -108,41 +110,28 @@ def find_collection(connection: sqlite3.Connection, key: CollectionKey) -> int:
     return int(found[0])
 
 
-def _selected(server: Context, row: int, selection: Selection, columns: str) -> Iterator[tuple[Any, ...]]:
-    streams = [
-        (
-            pair
-            for batch in server.store.rows(
-                f"SELECT {_ORDER}, {columns} FROM pair WHERE collection = :collection AND {condition} "
-                f"ORDER BY {_ORDER}",
-                {"collection": row, **selection.values},
-                100,
-            )
-            for pair in batch
-        )
+def _query(selection: Selection, columns: str, after: bool = False) -> str:
+    """Write the query for selected pairs in the order of answers, perhaps only those after some pair."""
+    more = f" AND ({_ORDER}) > (:after_pg, :after_qg, :after_p, :after_q)" if after else ""
+    parts = [
+        f"SELECT {_ORDER}, {columns} FROM pair WHERE collection = :collection AND {condition}{more}"
         for condition in selection.conditions
     ]
-    return heapq.merge(*streams, key=_key)
+    return f"{' UNION ALL '.join(parts)} ORDER BY {_ORDER}"
 
 
 def select_documents(connection: sqlite3.Connection, row: int, selection: Selection) -> list[Document]:
     """Give the selected pairs of a collection decoded, for few of them."""
-    return [
-        _json.loads(written(summary, points))
-        for condition in selection.conditions
-        for summary, points in connection.execute(
-            f"SELECT summary, matches FROM pair WHERE collection = :collection AND {condition} "
-            f"ORDER BY {_ORDER}",
-            {"collection": row, **selection.values},
-        )
-    ]
+    query = _query(selection, f"{pair_document()} AS document")
+    rows = connection.execute(query, {"collection": row, **selection.values})
+    return [_json.loads(found[4]) for found in rows]
 
 
 def matches_answer(
     server: Context,
     collection: CollectionKey,
     selection: Selection,
-    merge: list[str] = [],  # noqa: B006
+    merge: Sequence[str] = (),
     exclude_details: bool = False,
 ) -> Answer:
     """Answer the selected pairs of one collection, or of several merged into one.
@@ -153,50 +142,74 @@ def matches_answer(
     keys = [CollectionKey(collection.owner, name).checked() for name in names]
     with server.store.read() as connection:
         rows = [find_collection(connection, key) for key in keys]
-    if len(rows) > 1:
-        _check_mergeable(server, rows, selection, exclude_details)
-    columns = "summary, NULL" if exclude_details else "summary, matches"
-    streams = [_selected(server, row, selection, columns) for row in rows]
-    pairs = heapq.merge(*streams, key=_key)
-    return json_bytes(_written_list(_one_per_pair(pairs) if len(rows) > 1 else _alone(pairs)))
+    if len(rows) == 1:
+        return json_bytes(_array(_pages(server, rows[0], selection, not exclude_details)))
+    if _equal_pairs_without_points(server, rows, selection, exclude_details):
+        raise Refusal(500, "matches without their details cannot be merged")
+    return json_bytes(_array(_merged_pairs(server, rows, selection, not exclude_details)))
 
 
-def _check_mergeable(server: Context, rows: list[int], selection: Selection, exclude_details: bool) -> None:
-    columns = "1" if exclude_details else "matches IS NULL"
-    streams = [_selected(server, row, selection, columns) for row in rows]
-    for key, group in groupby(heapq.merge(*streams, key=_key), _key):
-        same = list(group)
-        if len(same) > 1 and any(pair[4] for pair in same):
-            raise Refusal(500, f"matches of {key[2]} and {key[3]} without their details cannot be merged")
+def _pages(server: Context, row: int, selection: Selection, details: bool) -> Iterator[bytes]:
+    """Give the JSON of pairs, some at a time, which the database puts together.
+
+    Row by row, another thread could take the interpreter away each time.
+    """
+    values: dict[str, Any] = {"collection": row, **selection.values, "page": _PAGE}
+    last = None
+    with server.store.held():
+        while True:
+            pairs = f"{_query(selection, 'head, matches, match_count', last is not None)} LIMIT :page"
+            with server.store.read() as connection:
+                (content,) = connection.execute(
+                    f"SELECT CAST(group_concat(document, ',' || char(10)) AS BLOB) FROM "
+                    f"(SELECT {pair_document(details)} AS document FROM ({pairs}))",
+                    values,
+                ).fetchone()
+                last = connection.execute(
+                    f"SELECT {_ORDER} FROM ({pairs}) LIMIT 1 OFFSET :page - 1", values
+                ).fetchone()
+            if content is not None:
+                yield content
+            if last is None:
+                return
+            values.update(zip(("after_pg", "after_qg", "after_p", "after_q"), last))
 
 
-def _alone(pairs: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
-    for pair in pairs:
-        yield written(pair[4], pair[5])
+def _pairs(server: Context, rows: list[int], selection: Selection, column: str) -> Iterator[list[Any]]:
+    """Give a value of each pair of several collections, those of equal pairs together."""
+    streams = [
+        chain.from_iterable(
+            server.store.rows(_query(selection, column), {"collection": row, **selection.values}, _PAGE)
+        )
+        for row in rows
+    ]
+    for _, same in groupby(heapq.merge(*streams, key=_key), _key):
+        yield [pair[4] for pair in same]
 
 
-def _one_per_pair(pairs: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
-    for _, group in groupby(pairs, _key):
-        documents = [written(pair[4], pair[5]) for pair in group]
-        if len(documents) == 1:
-            yield documents[0]
-        else:
-            yield _json.dumps(merged(list(map(_json.loads, documents))))
+def _equal_pairs_without_points(
+    server: Context, rows: list[int], selection: Selection, exclude_details: bool
+) -> bool:
+    column = "1" if exclude_details else "matches IS NULL"
+    return any(len(same) > 1 and any(same) for same in _pairs(server, rows, selection, column))
 
 
-def _written_list(documents: Iterator[bytes], size: int = 1 << 18) -> Iterator[bytes]:
-    parts = [b"["]
-    length = 0
-    separator = b""
-    for document in documents:
-        parts += (separator, document)
-        separator = b",\n"
-        length += len(document)
-        if length > size:
-            yield b"".join(parts)
-            parts, length = [], 0
-    parts.append(b"]")
-    yield b"".join(parts)
+def _merged_pairs(server: Context, rows: list[int], selection: Selection, details: bool) -> Iterator[bytes]:
+    column = f"CAST({pair_document(details)} AS BLOB)"
+    found = (
+        same[0] if len(same) == 1 else _json.dumps(merged(list(map(_json.loads, same))))
+        for same in _pairs(server, rows, selection, column)
+    )
+    while page := b",\n".join(islice(found, _PAGE)):
+        yield page
+
+
+def _array(pages: Iterator[bytes]) -> Iterator[bytes]:
+    start = b"["
+    for page in pages:
+        yield start + page
+        start = b",\n"
+    yield b"[]" if start == b"[" else b"]"
 
 
 @service.get("/matchCollectionOwners")
@@ -418,7 +431,7 @@ def delete_matches_of_object(server: Context, collection: CollectionKey, groupId
 def save_matches(server: Context, collection: CollectionKey, body: Any) -> Answer:
     """Store matches, replacing those of the same pairs; the first ones create the collection."""
     with no_collection():
-        pairs = as_list(body, "matches", lambda pair, _: PairRow.of(canvas_matches(pair)))
+        pairs = as_list(body, "matches", lambda pair, _: pair_columns(canvas_matches(pair)))
     if pairs is None:
         raise Refusal(400, "no matches provided")
     if not pairs:
@@ -429,12 +442,14 @@ def save_matches(server: Context, collection: CollectionKey, body: Any) -> Answe
             (collection.owner, collection.name),
         )
         row = find_collection(connection, collection)
-        connection.executemany(
-            "INSERT INTO pair (collection, p_group, q_group, p_id, q_id, consensus, summary, matches) "
-            f"VALUES ({row:d}, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (collection, p_group, q_group, p_id, q_id) "
-            "DO UPDATE SET consensus = excluded.consensus, summary = excluded.summary, "
-            "matches = excluded.matches",
-            [pair.values() for pair in pairs],
+        insert(
+            connection,
+            "INSERT INTO pair (collection, p_group, q_group, p_id, q_id, consensus, head, matches, "
+            "match_count)",
+            [(row, *columns) for columns in pairs],
+            "ON CONFLICT (collection, p_group, q_group, p_id, q_id) DO UPDATE SET "
+            "consensus = excluded.consensus, head = excluded.head, matches = excluded.matches, "
+            "match_count = excluded.match_count",
         )
     return CREATED
 

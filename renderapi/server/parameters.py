@@ -13,7 +13,7 @@ from renderapi.server.documents import DEFAULT_MESH_CELL_SIZE, Document, channel
 from renderapi.server.endpoint import Answer, Context, Query, boolean, double, json_bytes, string
 from renderapi.server.layers import box_query, layer_bounds
 from renderapi.server.refusals import Refusal, StackKey, tile_missing
-from renderapi.server.resolving import labels_of, resolved_answers, resolved_tile
+from renderapi.server.resolving import labels_of, resolved_content, resolved_tile
 from renderapi.server.tile_rows import TileQuery, tile_document
 from renderapi.server.values import as_int, double_text, parse_double
 
@@ -58,7 +58,7 @@ def render_parameters(
     box: tuple[float, float, int, int],
     scale: float,
     query: dict[str, Any],
-    tiles: Sequence[bytes],
+    tiles: bytes,
     version: Document,
     skip_interpolation: bool = False,
 ) -> Answer:
@@ -72,8 +72,8 @@ def render_parameters(
         Scale that the path asks for; a scale in the query wins.
     query : dict
         Values of `RENDER_QUERY`.
-    tiles : sequence of bytes
-        Resolved tile specs.
+    tiles : bytes
+        Resolved tile specs, separated by commas.
     version : dict
         Current version of the stack: its default channel and mipmap path builder.
     skip_interpolation : bool
@@ -118,7 +118,7 @@ def render_parameters(
     }
     head = _json.dumps({key: value for key, value in document.items() if value is not None})
     tail = _json.dumps({"minBoundsMeshCellSize": DEFAULT_MESH_CELL_SIZE})
-    return json_bytes(b"".join([head[:-1], b',"tileSpecs":[', b",".join(tiles), b"],", tail[1:]]))
+    return json_bytes(b"".join([head[:-1], b',"tileSpecs":[', tiles, b"],", tail[1:]]))
 
 
 def layer_parameters(server: Context, key: StackKey, z: float, query: dict[str, Any]) -> Answer:
@@ -126,7 +126,8 @@ def layer_parameters(server: Context, key: StackKey, z: float, query: dict[str, 
     with server.store.read() as connection:
         stack = metadata.get(connection, key)
         bounds = layer_bounds(connection, key, z)
-        tiles = resolved_answers(connection, stack.row, TileQuery(stack.row, z=z).documents(connection))
+        selected = TileQuery(stack.row, z=z).selected(connection)
+        tiles = resolved_content(connection, stack.row, selected)
     box = (
         bounds["minX"],
         bounds["minY"],
@@ -149,8 +150,8 @@ def box_parameters(
     with server.store.read() as connection:
         row = metadata.content_row(connection, key)
         version = metadata.get(connection, key).version
-        rows = box_query(connection, row, z, box, group).documents(connection)
-        tiles = resolved_answers(connection, row, rows)
+        selected = box_query(connection, row, z, box, group).selected(connection)
+        tiles = resolved_content(connection, row, selected)
     return render_parameters(server, box, scale, query, tiles, version)
 
 
@@ -238,7 +239,7 @@ def tile_parameters(
         as_int(tile["maxX"] - tile["minX"]) if width is None else width,
         as_int(tile["maxY"] - tile["minY"]) if height is None else height,
     )
-    return render_parameters(server, box, 1.0, query, [_json.dumps(tile)], version)
+    return render_parameters(server, box, 1.0, query, _json.dumps(tile), version)
 
 
 def neighbor_parameters(
@@ -281,7 +282,7 @@ def source_parameters(
         found = tile_document(connection, row, tile_id)
     if found is None:
         raise tile_missing(key, tile_id)
-    tile = _json.loads(found.document)
+    tile = _json.loads(found)
     level, image = first_image(tile)
     names = {
         f"{part}Url": "imageUrl",
@@ -296,7 +297,7 @@ def source_parameters(
         "meshCellSize": DEFAULT_MESH_CELL_SIZE,
     }
     box = (0.0, 0.0, *_size(tile))
-    return render_parameters(server, box, scale, query, [_json.dumps(anonymous)], {}, skip_interpolation=True)
+    return render_parameters(server, box, scale, query, _json.dumps(anonymous), {}, skip_interpolation=True)
 
 
 def _size(tile: Document) -> tuple[int, int]:

@@ -8,18 +8,33 @@ transform that got a label in the list of one tile shows it in all tiles of the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from renderapi import _json
-from renderapi.server.documents import Document
+from renderapi.server.documents import Document, references
 from renderapi.server.refusals import Refusal
-from renderapi.server.tile_rows import TileRow
+from renderapi.server.tile_rows import Selected
 
 MAX_STEPS = 10
 
 _BEFORE = b'"transforms":'
 _AFTER = b',"meshCellSize":'
+
+
+class UnresolvedError(LookupError):
+    """A reference that cannot be resolved."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        super().__init__()
+        self.known = sorted(known)
+
+    def refusal(self, tile_id: str | None) -> Refusal:
+        """Say it as render-ws does of a tile."""
+        return Refusal(
+            500,
+            f"tile spec {tile_id} is not fully resolved after applying the following transform specs: "
+            f"[{', '.join(self.known)}]",
+        )
 
 
 class SharedTransforms:
@@ -35,25 +50,28 @@ class SharedTransforms:
         self.specs = specs
         self._flat: dict[str, list[Document]] = {}
 
-    def flatten(self, transforms: Document, tile_id: str) -> list[Document]:
-        """Give the leaves and interpolations that a tile's list comes to, in their order.
+    def flatten(self, transforms: Document) -> list[Document]:
+        """Give the leaves and interpolations that a list comes to, in their order.
 
         Raises
         ------
-        Refusal
-            500 if a reference cannot be resolved.
+        UnresolvedError
+            If a reference cannot be resolved.
         """
         flat: list[Document] = []
-        try:
-            self._append(transforms, flat, ())
-        except KeyError:
-            known = ", ".join(sorted(self.specs))
-            raise Refusal(
-                500,
-                f"tile spec {tile_id} is not fully resolved after applying the following transform specs: "
-                f"[{known}]",
-            ) from None
+        self._append(transforms, flat, ())
         return flat
+
+    def of_id(self, ident: str) -> list[Document]:
+        """Give what a reference comes to, as `flatten` does."""
+        return self._of_reference(ident, ())
+
+    def has_some(self, ident: str) -> bool:
+        """Tell whether a reference can be resolved to one transform or more."""
+        try:
+            return bool(self.of_id(ident))
+        except UnresolvedError:
+            return False
 
     def _append(self, spec: Document, flat: list[Document], path: tuple[str, ...]) -> None:
         kind = spec["type"]
@@ -76,9 +94,9 @@ class SharedTransforms:
     def _of_reference(self, ident: str, path: tuple[str, ...]) -> list[Document]:
         flat = self._flat.get(ident)
         if flat is None:
-            target = self.specs[ident]
-            if target["type"] == "ref" or ident in path:
-                raise KeyError(ident)
+            target = self.specs.get(ident)
+            if target is None or target["type"] == "ref" or ident in path:
+                raise UnresolvedError(self.specs)
             flat = []
             self._append(target, flat, (*path, ident))
             self._flat[ident] = flat
@@ -128,61 +146,63 @@ def load_transforms(connection: sqlite3.Connection, row: int, ids: Iterable[str]
     return loaded
 
 
-def refs_of_rows(rows: Iterable[TileRow]) -> set[str]:
-    """Give the ids of the shared transforms that some tiles refer to."""
-    ids: set[str] = set()
-    for text in {row.refs for row in rows if row.refs is not None}:
-        ids.update(_json.loads(text))
-    return ids
-
-
-def shared_transforms(connection: sqlite3.Connection, row: int, rows: Iterable[TileRow]) -> SharedTransforms:
-    """Load the shared transforms of some tiles."""
-    loaded = load_transforms(connection, row, refs_of_rows(rows))
+def shared_transforms(connection: sqlite3.Connection, row: int, ids: Iterable[str]) -> SharedTransforms:
+    """Load the shared transforms with some ids, and those that they refer to."""
+    loaded = load_transforms(connection, row, ids)
     return SharedTransforms({ident: _json.loads(document) for ident, document in loaded.items()})
 
 
-def _cut(document: bytes) -> tuple[int, int]:
-    # a quote inside of a string is escaped, so these bytes are the keys of the tile itself
-    return document.index(_BEFORE) + len(_BEFORE), document.rindex(_AFTER)
+def resolved_content(connection: sqlite3.Connection, row: int, tiles: Selected) -> bytes:
+    """Give tiles as JSON, separated by commas, with their transforms resolved and flattened.
 
-
-def resolved_answers(connection: sqlite3.Connection, row: int, rows: Sequence[TileRow]) -> list[bytes]:
-    """Give tiles as JSON with their transforms resolved and flattened.
-
-    Tiles that are stored flat are copied. Of the others only the transforms are decoded.
+    Tiles that have only leaves are copied, references are replaced in the bytes, and only where lists are in
+    lists the transforms are decoded.
     """
-    if all(tile.refs is None for tile in rows):
-        return [tile.document for tile in rows]
-    shared = shared_transforms(connection, row, rows)
-    answers: list[Any] = []
-    for tile in rows:
-        if tile.refs is None:
-            answers.append(tile.document)
-        else:
-            start, end = _cut(tile.document)
-            flat = shared.flatten(_json.loads(tile.document[start:end]), tile.tile_id)
-            answers.append((tile.document, start, end, flat))
+    content = tiles.content
+    if tiles.refs or tiles.nested:
+        shared = shared_transforms(connection, row, tiles.refs)
+        if tiles.nested or not all(shared.has_some(ident) for ident in tiles.refs):
+            return b",".join(_flattened_documents(shared, tiles.documents()))
+        for ident in tiles.refs:
+            flat = _json.dumps(shared.of_id(ident))
+            # a quote inside of a string is escaped, so that these bytes are a reference and nothing else
+            content = content.replace(_json.dumps({"type": "ref", "refId": ident}), flat[1:-1])
+    return content.replace(b"\n", b",")
+
+
+def _flattened_documents(shared: SharedTransforms, documents: list[bytes]) -> list[bytes]:
+    parts = []
+    for document in documents:
+        start, end = document.index(_BEFORE) + len(_BEFORE), document.rindex(_AFTER)
+        try:
+            flat = shared.flatten(_json.loads(document[start:end]))
+        except UnresolvedError as problem:
+            raise problem.refusal(_json.loads(document)["tileId"]) from None
+        parts.append((document, start, end, flat))
     # encoded only now: a later tile may have added labels to a transform of an earlier one
-    return [answer if isinstance(answer, bytes) else _with_transforms(*answer) for answer in answers]
+    return [
+        b"".join([document[:start], b'{"type":"list","specList":', _json.dumps(flat), b"}", document[end:]])
+        for document, start, end, flat in parts
+    ]
 
 
-def _with_transforms(document: bytes, start: int, end: int, flat: list[Document]) -> bytes:
-    return document[:start] + b'{"type":"list","specList":' + _json.dumps(flat) + b"}" + document[end:]
-
-
-def resolved_tile(connection: sqlite3.Connection, row: int, tile: TileRow) -> Document:
+def resolved_tile(connection: sqlite3.Connection, row: int, content: bytes) -> Document:
     """Give a tile decoded, with its transforms resolved and flattened."""
-    document: Document = _json.loads(tile.document)
-    if tile.refs is not None:
-        shared = shared_transforms(connection, row, [tile])
-        document["transforms"] = {
-            "type": "list",
-            "specList": shared.flatten(document["transforms"], tile.tile_id),
-        }
-    return document
+    tile: Document = _json.loads(content)
+    return flatten_tile(tile, shared_transforms(connection, row, references(tile["transforms"])))
 
 
-def flattened(transforms: Document, tile_id: str = "") -> list[Document]:
-    """Flatten a list without references to shared transforms."""
-    return SharedTransforms({}).flatten(transforms, tile_id)
+def flatten_tile(tile: Document, shared: SharedTransforms) -> Document:
+    """Resolve and flatten the transforms of a tile.
+
+    Raises
+    ------
+    Refusal
+        500 if a reference cannot be resolved.
+    """
+    try:
+        flat = shared.flatten(tile["transforms"])
+    except UnresolvedError as problem:
+        raise problem.refusal(tile.get("tileId")) from None
+    tile["transforms"] = {"type": "list", "specList": flat}
+    return tile

@@ -28,9 +28,13 @@ from renderapi.server.store import Store
 if TYPE_CHECKING:
     from renderapi.render import Render
 
-THREADS = 8
+# each keeps the memory of the largest body that it has read
+THREADS = 4
 # bodies and answers up to this size stay in memory on their way, larger ones go through a file
-_BUFFER = 64 << 20
+_BUFFER = 16 << 20
+# a client that reads slowly never stops a worker
+_MOST_UNSENT = 1 << 40
+_SWITCH_SECONDS = 0.001
 
 logger = logging.getLogger("renderapi.server")
 
@@ -102,6 +106,7 @@ class Listener:
                 max_request_body_size=max_body,
                 inbuf_overflow=_BUFFER,
                 outbuf_overflow=_BUFFER,
+                outbuf_high_watermark=_MOST_UNSENT,
                 recv_bytes=1 << 18,
                 connection_limit=1000,
                 channel_timeout=600,
@@ -333,6 +338,8 @@ def serve(
     durable, image_roots, max_body, **options
         As for `serve_background`.
     """
+    # whoever asks for a tile should not wait long for those who read a large body
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with Store(data, durable) as store:
         app = create_app(store, image_roots=image_roots, max_body=max_body, **options)
         _warn_if_open(host)

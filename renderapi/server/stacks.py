@@ -37,9 +37,12 @@ from renderapi.server.endpoint import (
 )
 from renderapi.server.metadata import LOADING, OFFLINE, READ_ONLY, Stack
 from renderapi.server.refusals import Refusal, StackKey, stack_missing
-from renderapi.server.resolving import resolved_answers
+from renderapi.server.resolving import resolved_content
 from renderapi.server.tile_rows import TileQuery
 from renderapi.server.values import as_double, as_integer, as_list, as_text, fields
+
+# ids that are sent at a time
+_PAGE = 20_000
 
 service = Service("StackMetaDataService", "Stack metadata")
 
@@ -212,7 +215,7 @@ def _copy_contents(
             "SELECT ?, transform_id, refs, document FROM transform WHERE stack = ?",
             (target, source),
         )
-    columns = "tile_id, z, min_y, max_y, min_x, max_x, section_id, group_id, channels, refs, document"
+    columns = "tile_id, z, min_y, max_y, min_x, max_x, section_id, group_id, channels, refs, nested, document"
     for layer in dict.fromkeys(layers) if layers else (None,):
         connection.execute(
             f"INSERT INTO tile (stack, {columns}) SELECT ?, {columns} FROM tile WHERE stack = ?"
@@ -418,17 +421,27 @@ def tile_ids(
     with server.store.read() as connection:
         row = metadata.contents(connection, stack)
     query = TileQuery(row, min_z=minZ, max_z=maxZ)
-    rows = server.store.rows(
-        f"SELECT tile_id FROM tile WHERE {query.where} ORDER BY tile_id", query.values, 50_000
-    )
 
     def content() -> Iterator[bytes]:
-        start = b"["
-        for batch in rows:
-            ids = [tile_id for (tile_id,) in batch if pattern is None or pattern.search(tile_id)]
-            if ids:
-                yield start + _json.dumps(ids)[1:-1]
-                start = b","
+        start, after, last = b"[", "", ()
+        with server.store.held():
+            while True:
+                with server.store.read() as connection:
+                    page, *last = connection.execute(
+                        "SELECT json_group_array(tile_id), max(tile_id) FROM (SELECT tile_id FROM tile "
+                        f"WHERE {query.where}{after} ORDER BY tile_id LIMIT {_PAGE})",
+                        (*query.values, *last),
+                    ).fetchone()
+                if last == [None]:
+                    break
+                after = " AND tile_id > ?"
+                if pattern is not None:
+                    page = _json.dumps(
+                        [tile_id for tile_id in _json.loads(page) if pattern.search(tile_id)]
+                    ).decode()
+                if page != "[]":
+                    yield start + page[1:-1].encode()
+                    start = b","
         yield b"[]" if start == b"[" else b"]"
 
     return json_bytes(content())
@@ -445,5 +458,5 @@ def tile_specs_with_ids(server: Context, stack: StackKey, body: Any) -> Answer:
         if row is None:
             return json_of([])
         wanted = [tile_id for tile_id in dict.fromkeys(ids) if tile_id is not None]
-        rows = TileQuery(row, ids=wanted).documents(connection)
-        return array_of(resolved_answers(connection, row, rows))
+        tiles = TileQuery(row, ids=wanted).selected(connection)
+        return array_of([resolved_content(connection, row, tiles)])

@@ -10,11 +10,12 @@ stack
     One row per stack: its name, state and metadata document. A row without owner is a stack that was
     deleted and whose tiles are still being removed, a batch at a time, so that nobody waits for it.
 tile, transform, section
-    The contents of stacks; ``section`` is the aggregate that COMPLETE makes. ``tile.refs`` is NULL where
-    the stored transform list is flat, so that resolved answers can copy the stored bytes; otherwise it is
-    the JSON array of the shared transforms that the tile refers to.
+    The contents of stacks; ``section`` is the aggregate that COMPLETE makes. ``refs`` is the JSON array of
+    the shared transforms that are referred to, NULL without any. A tile that is not ``nested`` has
+    nothing but leaves and references in its list of transforms, so that the bytes of a resolved answer are
+    the stored ones but for the references.
 collection, pair
-    Match collections; a pair's points are in ``matches``, everything else in ``summary``.
+    Match collections. The document of a pair is ``head``, ``matches`` and ``match_count`` put together.
 """
 
 # ruff: noqa: S608 - conditions and names of columns are put into queries, values never are
@@ -23,8 +24,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,7 @@ MIGRATIONS: tuple[str, ...] = (
         group_id TEXT,
         channels TEXT,
         refs TEXT,
+        nested INTEGER NOT NULL DEFAULT 0,
         document BLOB NOT NULL
     );
     CREATE UNIQUE INDEX tile_by_id ON tile (stack, tile_id);
@@ -100,8 +103,9 @@ MIGRATIONS: tuple[str, ...] = (
         p_id TEXT NOT NULL,
         q_id TEXT NOT NULL,
         consensus INTEGER NOT NULL,
-        summary BLOB NOT NULL,
-        matches BLOB
+        head BLOB NOT NULL,
+        matches BLOB,
+        match_count INTEGER NOT NULL
     );
     CREATE UNIQUE INDEX pair_by_p ON pair (collection, p_group, q_group, p_id, q_id);
     -- in the order of answers for a fixed q group
@@ -111,6 +115,37 @@ MIGRATIONS: tuple[str, ...] = (
 )
 
 _CONTENTS = {"stack": ("tile", "transform", "section"), "collection": ("pair",)}
+
+
+# rows of one INSERT statement; few sizes, so that the prepared statements are found again
+_ROWS = (512, 64, 8, 1)
+
+
+def insert(
+    connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]], end: str = ""
+) -> None:
+    """Insert many rows with few statements.
+
+    Between the rows of ``executemany`` the interpreter lock is given away, and a thread that calculates
+    keeps it for milliseconds each time. One statement for many rows gives it away once, and leaves it to
+    the others while the rows are written.
+
+    Parameters
+    ----------
+    statement : str
+        ``INSERT INTO table (columns)``.
+    rows : sequence of tuple
+        Values of the columns.
+    end : str
+        What follows the values, such as an ``ON CONFLICT`` clause.
+    """
+    start = 0
+    for size in _ROWS:
+        while len(rows) - start >= size:
+            row = f"({', '.join('?' * len(rows[start]))})"
+            values = list(chain.from_iterable(rows[start : start + size]))
+            connection.execute(f"{statement} VALUES {', '.join([row] * size)} {end}", values)
+            start += size
 
 
 class StoreError(RenderError, OSError):
@@ -146,6 +181,7 @@ class Store:
             if self.folder is not None:
                 self.folder.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
+            self._writer.execute("PRAGMA cache_size = -65536")
         except (OSError, sqlite3.Error) as problem:
             raise StoreError(f"{folder} cannot be used as a data folder: {problem}") from problem
         try:
@@ -173,7 +209,8 @@ class Store:
             connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("PRAGMA cache_size = -65536")
+        # in kB; every thread that reads has one of these
+        connection.execute("PRAGMA cache_size = -16384")
         return connection
 
     def _prepare(self) -> None:
@@ -233,6 +270,18 @@ class Store:
             yield connection
         finally:
             connection.execute("COMMIT")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let everything that is read until the end see one state, where the database is in a file.
+
+        In memory there is one connection, which nobody may keep for as long as a client takes to read.
+        """
+        if self.folder is None:
+            yield
+        else:
+            with self.read():
+                yield
 
     def rows(self, query: str, values: Any = (), size: int = 1000) -> Iterator[list[Any]]:
         """Give the rows of a query in batches, for answers that are too long to be held.

@@ -5,21 +5,40 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NamedTuple
 
 from renderapi import _json
-from renderapi.server.documents import Document, ResolvedTiles, is_flat, references
+from renderapi.server.documents import Document, ResolvedTiles, is_nested, references
 from renderapi.server.refusals import TILE_LIMIT, Refusal, too_broad
+from renderapi.server.store import insert
 from renderapi.server.values import as_number, double_text
 
 
-class TileRow(NamedTuple):
-    """A stored tile; ``refs`` is None where its transforms are flat."""
+class Selected(NamedTuple):
+    """Stored tiles.
 
-    tile_id: str
-    refs: str | None
-    document: bytes
+    Attributes
+    ----------
+    content : bytes
+        Their documents by ascending id, separated by line feeds, of which a document has none.
+    number : int
+        How many there are.
+    refs : set of str
+        Ids of the shared transforms that they refer to.
+    nested : bool
+        Whether the transforms of some of them have to be flattened.
+    """
+
+    content: bytes
+    number: int
+    refs: set[str]
+    nested: bool
+
+    def documents(self) -> list[bytes]:
+        """Give the document of each tile."""
+        return self.content.split(b"\n") if self.number else []
 
 
 class TileQuery:
@@ -83,16 +102,29 @@ class TileQuery:
         self.where = " AND ".join(["stack = ?", *chosen])
         self.values = (row, *chosen.values())
 
-    def documents(self, connection: sqlite3.Connection) -> list[TileRow]:
-        """Give the tiles by ascending id; refuse (400) more than render-ws would give."""
-        rows = connection.execute(
-            f"SELECT tile_id, refs, document FROM tile WHERE {self.where} LIMIT {TILE_LIMIT + 1}",
+    def selected(self, connection: sqlite3.Connection, *, keyed: bool = False) -> Selected:
+        """Give the tiles; refuse (400) more than render-ws would give.
+
+        They are put together by the database: row by row, another thread could take the interpreter away
+        each time.
+
+        Parameters
+        ----------
+        keyed : bool
+            Separate by commas, and put its id before each document, as in a JSON object.
+        """
+        document, separator = (
+            ("json_quote(tile_id) || ':' || document", "','") if keyed else ("document", "char(10)")
+        )
+        content, number, refs, nested = connection.execute(
+            f"SELECT CAST(group_concat({document}, {separator}) AS BLOB), count(*), "
+            "group_concat(DISTINCT refs), max(nested) FROM (SELECT tile_id, document, refs, nested FROM tile "
+            f"WHERE {self.where} ORDER BY tile_id LIMIT {TILE_LIMIT + 1})",
             self.values,
-        ).fetchall()
-        if len(rows) > TILE_LIMIT:
+        ).fetchone()
+        if number > TILE_LIMIT:
             raise too_broad(self.description)
-        rows.sort(key=_by_id)
-        return [TileRow._make(row) for row in rows]
+        return Selected(content or b"", number, all_refs(refs), bool(nested))
 
     def tile_ids(self, connection: sqlite3.Connection) -> list[str]:
         """Give the ids of the tiles, ascending."""
@@ -133,8 +165,9 @@ def tile_bounds_document(
     return document
 
 
-def _by_id(row: Sequence[Any]) -> Any:
-    return row[0]
+def all_refs(refs: str | None) -> set[str]:
+    """Read arrays of references that the database has strung together with commas."""
+    return set(chain.from_iterable(_json.loads(f"[{refs}]"))) if refs else set()
 
 
 def max_height(connection: sqlite3.Connection, row: int) -> float:
@@ -143,12 +176,12 @@ def max_height(connection: sqlite3.Connection, row: int) -> float:
     return float(height)
 
 
-def tile_document(connection: sqlite3.Connection, row: int, tile_id: str) -> TileRow | None:
+def tile_document(connection: sqlite3.Connection, row: int, tile_id: str) -> bytes | None:
     """Look a tile up by its id."""
     found = connection.execute(
-        "SELECT tile_id, refs, document FROM tile WHERE stack = ? AND tile_id = ?", (row, tile_id)
+        "SELECT document FROM tile WHERE stack = ? AND tile_id = ?", (row, tile_id)
     ).fetchone()
-    return None if found is None else TileRow._make(found)
+    return None if found is None else bytes(found[0])
 
 
 def transform_document(connection: sqlite3.Connection, row: int, transform_id: str) -> bytes | None:
@@ -174,20 +207,22 @@ class TileBatch:
 
     def save(self, connection: sqlite3.Connection, row: int) -> None:
         """Write the batch; what has the same id is replaced as a whole."""
-        connection.executemany(
-            "INSERT INTO transform (stack, transform_id, refs, document) VALUES (?, ?, ?, ?) "
+        insert(
+            connection,
+            "INSERT INTO transform (stack, transform_id, refs, document)",
+            [(row, *values) for values in self.transforms],
             "ON CONFLICT (stack, transform_id) "
             "DO UPDATE SET refs = excluded.refs, document = excluded.document",
-            [(row, *values) for values in self.transforms],
         )
-        connection.executemany(
+        insert(
+            connection,
             "INSERT INTO tile (stack, tile_id, z, min_y, max_y, min_x, max_x, section_id, group_id, "
-            f"channels, refs, document) VALUES ({row:d}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "channels, refs, nested, document)",
+            [(row, *values) for values in self.tiles],
             "ON CONFLICT (stack, tile_id) DO UPDATE SET z = excluded.z, min_y = excluded.min_y, "
             "max_y = excluded.max_y, min_x = excluded.min_x, max_x = excluded.max_x, "
             "section_id = excluded.section_id, group_id = excluded.group_id, channels = excluded.channels, "
-            "refs = excluded.refs, document = excluded.document",
-            self.tiles,
+            "refs = excluded.refs, nested = excluded.nested, document = excluded.document",
         )
         connection.execute(
             "UPDATE stack SET max_height = ? WHERE id = ? AND max_height < ?",
@@ -202,9 +237,6 @@ def _refs_of(spec: Document) -> str | None:
 
 def _tile_values(tile: Document) -> tuple[Any, ...]:
     transforms = tile["transforms"]
-    refs = None
-    if not is_flat(transforms):
-        refs = _json.dumps(list(dict.fromkeys(references(transforms)))).decode()
     channels = None
     if tile.get("channels"):
         names = {channel["name"] for channel in tile["channels"] if "name" in channel}
@@ -220,7 +252,8 @@ def _tile_values(tile: Document) -> tuple[Any, ...]:
         None if layout is None else layout.get("sectionId"),
         tile.get("groupId"),
         channels,
-        refs,
+        _refs_of(transforms),
+        is_nested(transforms),
         _json.dumps(tile),
     )
 

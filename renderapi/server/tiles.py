@@ -47,7 +47,7 @@ def stored_tile(server: Context, stack: StackKey, tileId: str) -> Answer:
         tile = tile_document(connection, metadata.content_row(connection, stack), tileId)
     if tile is None:
         raise tile_missing(stack, tileId)
-    return json_bytes(tile.document)
+    return json_bytes(tile)
 
 
 @service.delete(TILE)

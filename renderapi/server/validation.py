@@ -72,7 +72,7 @@ def _resolved(spec: Document, shared: SharedTransforms) -> list[Document]:
     missing = sorted({ident for ident in references(spec) if ident not in shared.specs})
     if missing:
         raise Refusal(400, f"the following transform ids are not defined: [{', '.join(missing)}]")
-    return shared.flatten({"type": "list", "specList": [spec]}, spec.get("id", ""))
+    return shared.flatten({"type": "list", "specList": [spec]})
 
 
 def _render(server: Context, raw: Any) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from renderapi import _json
-from renderapi.server.documents import ResolvedTiles, is_flat, tile_spec, transform
+from renderapi.server.documents import ResolvedTiles, is_nested, tile_spec, transform
 from renderapi.server.metadata import stack_version
 from renderapi.server.refusals import MeaningRefusal, Refusal
 
@@ -182,19 +182,21 @@ def test_a_null_spec_names_its_list():
 
 
 @pytest.mark.parametrize(
-    "specs, flat",
+    "specs, nested",
     [
-        ([], True),
-        ([{"type": "leaf", "metaData": {"labels": ["a"]}}], True),
-        ([{"type": "interpolated", "a": {"type": "leaf"}, "b": {"type": "leaf"}}], True),
-        ([{"type": "interpolated", "a": {"type": "leaf"}, "b": {"type": "ref"}}], False),
-        ([{"type": "list", "specList": []}], False),
-        ([{"type": "ref"}], False),
+        ([], False),
+        ([{"type": "leaf", "metaData": {"labels": ["a"]}}], False),
+        ([{"type": "ref", "refId": "x"}], False),
+        ([{"type": "interpolated", "a": {"type": "leaf"}, "b": {"type": "leaf"}}], False),
+        ([{"type": "interpolated", "a": {"type": "leaf"}, "b": {"type": "ref", "refId": "x"}}], True),
+        ([{"type": "list", "specList": []}], True),
+        ([{"type": "ref"}], True),
+        ([{"type": "ref", "id": "y", "refId": "x"}], True),
     ],
 )
-def test_flat_lists_are_known(specs, flat):
-    assert is_flat({"type": "list", "specList": specs}) is flat
-    assert not is_flat({"type": "list", "id": "x", "specList": specs})
+def test_nested_lists_are_known(specs, nested):
+    assert is_nested({"type": "list", "specList": specs}) is nested
+    assert is_nested({"type": "list", "id": "x", "specList": specs})
 
 
 @pytest.mark.parametrize(

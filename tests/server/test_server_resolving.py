@@ -7,7 +7,7 @@ from conftest import affine, make_tile
 
 from renderapi.server.documents import transform
 from renderapi.server.refusals import Refusal
-from renderapi.server.resolving import SharedTransforms, flattened
+from renderapi.server.resolving import SharedTransforms, UnresolvedError, flatten_tile
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())
 REF = {"type": "ref", "refId": "x"}
@@ -23,7 +23,7 @@ def labels_as_sets(value):
 
 def test_flattening_as_the_original_does():
     shared = SharedTransforms({"r1": affine("2 0 0 2 0 0", id="r1", metaData={"labels": ["lens"]})})
-    flat = shared.flatten(transform(GOLDEN["TileSpec_raw"]["transforms"]), "a")
+    flat = shared.flatten(transform(GOLDEN["TileSpec_raw"]["transforms"]))
     expected = GOLDEN["TileSpec_flattened"]["transforms"]["specList"]
     assert labels_as_sets(flat) == labels_as_sets(expected)
     assert [list(spec) for spec in flat] == [list(spec) for spec in expected]
@@ -40,7 +40,7 @@ def test_lists_vanish_but_for_their_labels():
         "metaData": {"labels": ["a"]},
         "specList": [inner, affine(), {"type": "list", "specList": []}],
     }
-    flat = flattened({"type": "list", "specList": [outer, affine()]})
+    flat = SharedTransforms({}).flatten({"type": "list", "specList": [outer, affine()]})
     assert [spec.get("metaData", {}).get("labels") for spec in flat] == [
         ["b", "a"],
         ["c", "b", "a"],
@@ -52,7 +52,7 @@ def test_lists_vanish_but_for_their_labels():
 def test_parts_of_interpolations():
     both = {"type": "list", "specList": [affine("1 0 0 1 1 0"), affine("1 0 0 1 2 0")]}
     spec = {"type": "interpolated", "a": both, "b": {"type": "list", "specList": [REF]}, "lambda": 0.5}
-    (flat,) = SharedTransforms({"x": affine(id="x")}).flatten({"type": "list", "specList": [spec]}, "t")
+    (flat,) = SharedTransforms({"x": affine(id="x")}).flatten({"type": "list", "specList": [spec]})
     assert flat == {"type": "interpolated", "a": both, "b": affine(id="x"), "lambda": 0.5}
 
 
@@ -117,10 +117,41 @@ def test_what_cannot_be_resolved_fails_when_it_is_read(loading, target):
 
 
 def test_a_missing_reference_is_named():
-    with pytest.raises(Refusal, match=r"\[x, y\]"):
-        SharedTransforms({"y": affine(), "x": affine()}).flatten(
-            {"type": "list", "specList": [{"type": "ref", "refId": "z"}]}, "t"
-        )
+    shared = SharedTransforms({"y": affine(), "x": affine()})
+    with pytest.raises(Refusal, match=r"tile spec t is not fully resolved .* specs: \[x, y\]"):
+        flatten_tile(make_tile("t", specs=[{"type": "ref", "refId": "z"}]), shared)
+
+
+def test_a_reference_to_nothing_vanishes(loading):
+    loading.put_tiles(
+        make_tile("a", specs=[REF, affine("1 0 0 1 5 5")]),
+        transforms=[{"type": "list", "specList": [], "id": "x"}],
+    )
+    assert loading.get("z/1/tile-specs")[0]["transforms"]["specList"] == [affine("1 0 0 1 5 5")]
+
+
+def test_what_looks_like_a_reference_is_none(loading):
+    text = '{"type":"ref","refId":"x"}'
+    tile = make_tile(text, specs=[affine(id=text, metaData={"labels": [text]}), REF], labels=[text])
+    loading.put_tiles(tile, transforms=[affine(id="x"), affine(id='"\\\n')])
+    (found,) = loading.get("z/1/tile-specs")
+    assert found == {
+        **tile,
+        "transforms": {"type": "list", "specList": [tile["transforms"]["specList"][0], affine(id="x")]},
+    }
+
+
+def test_ids_of_every_kind(loading):
+    ident = '"\\\n,é'
+    loading.put_tiles(
+        make_tile(ident, specs=[{"type": "ref", "refId": ident}]),
+        make_tile("z"),
+        transforms=[affine(id=ident)],
+    )
+    assert set(loading.get("z/1/resolvedTiles")["tileIdToSpecMap"]) == {ident, "z"}
+    assert [tile["tileId"] for tile in loading.get("z/1/tile-specs")] == [ident, "z"]
+    assert loading.get("z/1/tile-specs")[0]["transforms"]["specList"] == [affine(id=ident)]
+    assert loading.get("tileIds") == [ident, "z"]
 
 
 GOLDEN_TRANSFORMS = Path(__file__).parents[1] / "data/golden/original/transforms.json.gz"
@@ -135,10 +166,10 @@ def test_flattened_tiles_of_the_original():
         shared = {spec["id"]: transform(spec) for spec in case["sharedTransforms"]}
         tile = transform(case["tileSpec"]["transforms"])
         if "error" in case:
-            with pytest.raises(Refusal):
-                SharedTransforms(shared).flatten(tile, "t")
+            with pytest.raises(UnresolvedError):
+                SharedTransforms(shared).flatten(tile)
             continue
-        flat = SharedTransforms(shared).flatten(tile, "t")
+        flat = SharedTransforms(shared).flatten(tile)
         assert labels_as_sets(flat) == labels_as_sets(case["flattened"]["specList"])
         compared += 1
     assert compared > 30

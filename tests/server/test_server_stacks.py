@@ -570,7 +570,7 @@ class TestClone:
         assert source.refused("PUT", "cloneTo/s", {}, stack="from")[0] == 404
 
 
-def test_tile_ids(api):
+def test_tile_ids(api, monkeypatch):
     assert api.get("tileIds") == []  # no stack at all
     api.create()
     api.put_tiles(*(make_tile(name, z) for name, z in [("b1", 1.0), ("a1", 2.0), ('q"1', 3.0), ("B2", 3.0)]))
@@ -579,6 +579,10 @@ def test_tile_ids(api):
     assert api.get("tileIds?matchPattern=1$") == ["a1", "b1", 'q"1']
     assert api.get("tileIds?minZ=3&matchPattern=^B") == ["B2"]
     assert api.get("tileIds?matchPattern=nothing") == []
+    monkeypatch.setattr("renderapi.server.stacks._PAGE", 2)
+    assert api.get("tileIds") == ["B2", "a1", "b1", 'q"1']
+    assert api.get("tileIds?matchPattern=2") == ["B2"]
+    assert api.get("tileIds?matchPattern=q") == ['q"1']
     assert api.refused("GET", "tileIds?matchPattern=(")[0] == 400
 
 

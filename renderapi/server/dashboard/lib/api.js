@@ -1,0 +1,81 @@
+/** Requests to the REST interface of the server that these pages come from. */
+
+const BASE = new URL("../../v1/", import.meta.url);
+
+/** What the server refused, in its own words. */
+export class ServerError extends Error {
+  constructor(status, text, address) {
+    super(text.trim() || `The server answered with status ${status} and without a reason.`);
+    this.name = "ServerError";
+    this.status = status;
+    this.address = address;
+  }
+}
+
+/** The server could not be reached at all. */
+export class NoAnswer extends Error {
+  constructor(cause) {
+    super("The server did not answer. Is it still running, and can this computer reach it?", { cause });
+    this.name = "NoAnswer";
+  }
+}
+
+/** Make the address of an endpoint from path segments, each of which may hold any character. */
+export function address(segments, query = {}) {
+  const made = new URL(segments.map(encodeURIComponent).join("/"), BASE);
+  for (const [key, value] of Object.entries(query)) made.searchParams.set(key, value);
+  return made;
+}
+
+async function send(method, segments, { query, signal } = {}) {
+  const target = address(segments, query);
+  let answer;
+  try {
+    answer = await fetch(target, { method, signal, headers: { Accept: "application/json, text/plain" } });
+  } catch (problem) {
+    if (problem.name === "AbortError") throw problem;
+    throw new NoAnswer(problem);
+  }
+  if (!answer.ok) throw new ServerError(answer.status, await answer.text(), target);
+  return answer;
+}
+
+/** Read a JSON document; null where the server has none (204). */
+export async function read(segments, options) {
+  const answer = await send("GET", segments, options);
+  return answer.status === 204 ? null : answer.json();
+}
+
+export async function remove(segments) {
+  await send("DELETE", segments);
+}
+
+/** Run a function over items, a few at a time, and give the results in the order of the items. */
+export async function inBatches(items, work, atOnce = 6) {
+  const results = new Array(items.length);
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) {
+      const index = next;
+      next += 1;
+      results[index] = await work(items[index], index);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  return results;
+}
+
+export const ownerPath = (owner) => ["owner", owner];
+export const projectPath = (owner, project) => ["owner", owner, "project", project];
+export const stackPath = (chosen) => [
+  ...projectPath(chosen.renderStackOwner, chosen.renderStackProject),
+  "stack",
+  chosen.renderStack,
+];
+export const layerPath = (chosen, z) => [...stackPath(chosen), "z", String(z)];
+export const collectionPath = (chosen) => [
+  "owner",
+  chosen.matchOwner,
+  "matchCollection",
+  chosen.matchCollection,
+];
