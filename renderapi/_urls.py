@@ -94,7 +94,7 @@ def _segment(value: object) -> str:
     if isinstance(value, str):
         if value in (".", ".."):
             # quoted or not, HTTP takes these for steps in the path: the request would go elsewhere
-            raise ValueError(f"{value!r} cannot be a name on a render server")
+            raise SpecError(f"{value!r} cannot be a name on a render server: nothing was sent")
         return quote(value, safe=",")
     if isinstance(value, tuple):
         return ",".join(_segment(part) for part in value)

@@ -53,6 +53,13 @@ readers = pytest.mark.parametrize(
 
 
 @pytest.fixture
+def http():
+    """Answer requests as the test says, and no other."""
+    with responses.mock:
+        yield
+
+
+@pytest.fixture
 def render():
     return connect("render.example", 8080, "own", "proj", web_only=True, retries=0)
 
@@ -133,7 +140,7 @@ def test_a_tile_without_id_is_refused(tile_id):
         ResolvedTiles([TileSpec(tileId=tile_id)]).to_dict()
 
 
-@responses.activate
+@pytest.mark.usefixtures("http")
 class TestEndpoints:
     def test_layer(self, render):
         responses.get(f"{BASE}/z/1.5/resolvedTiles", json=COLLECTION)

@@ -45,6 +45,13 @@ def tile(number, z=0.0, **changes):
     return TileSpec(**values)
 
 
+@pytest.fixture
+def http():
+    """Answer requests as the test says, and no other."""
+    with responses.mock:
+        yield
+
+
 @pytest.fixture(scope="module")
 def server():
     with serve_background() as server:
@@ -223,6 +230,16 @@ class TestStreams:
 
 
 class TestParallel:
+    def test_the_guide_runs_where_its_client_scripts_are_not(self, render, server):
+        host, port = server.url.removesuffix("/render-ws").rsplit(":", 1)
+        connected = renderapi.connect(
+            host=host, port=port, owner="own", project="proj",
+            client_scripts="/usr/local/render/render-ws-java-client/src/scripts", memGB="2G",
+        )  # fmt: skip
+        with connected:
+            renderapi.client.import_tilespecs_parallel(render.stack, [tile(1)], render=connected)
+        assert state(render) == "COMPLETE"
+
     def test_many_batches(self, render):
         tiles = [tile(i, z=float(i // 10)) for i in range(100)]
         renderapi.client.import_tilespecs_parallel(
@@ -462,6 +479,97 @@ class TestFiles:
             renderapi.client.import_jsonfiles_validate_client(render.stack, [str(path)], render=render)
         assert list(stored(render)) == ["tile 1/x"]
         assert state(render) == "COMPLETE"
+
+
+def java_answers():
+    responses.put(f"{BASE}/state/LOADING", status=201)
+    responses.put(f"{BASE}/state/COMPLETE", status=201)
+
+
+def states():
+    return [call.request.url.rpartition("/")[2] for call in responses.calls]
+
+
+#: Body of a stand-in that keeps what the files hold, which are gone afterwards.
+KEEP = """
+for word; do case "$word" in *.json) cp "$word" "$(dirname "$0")/seen_$(basename "$word")";; esac; done
+"""
+
+
+@pytest.mark.usefixtures("http")
+class TestJava:
+    """With a client script configured Java does the work."""
+
+    def seen(self, script):
+        return [json.loads(path.read_text()) for path in sorted(script.path.parent.glob("seen_*"))]
+
+    def test_tiles_go_through_temporary_files(self, script, connection, temporary_folder):
+        script.write(KEEP)
+        lens = AffineModel(B0=5, transformId="lens")
+        tiles = [tile(1, tforms=[ReferenceTransform("lens")])]
+        renderapi.client.import_tilespecs("stk", tiles, [lens], **connection)
+        call = script.only_call()
+        assert call[:2] == ["1G", "org.janelia.render.client.ImportJsonClient"]
+        assert "--transformFile" in call
+        assert sorted(self.seen(script), key=str) == sorted([[tiles[0].to_dict()], [lens.to_dict()]], key=str)
+        assert list(temporary_folder.iterdir()) == []
+        assert states() == []
+
+    @pytest.mark.parametrize("name", ["import_tilespecs", "import_tilespecs_parallel"])
+    def test_C6_no_temporary_file_is_left_when_java_fails(self, script, connection, temporary_folder, name):
+        java_answers()
+        script.write("echo no heap today; exit 1")
+        with pytest.raises(ClientScriptError, match="no heap today"):
+            getattr(renderapi.client, name)("stk", [tile(1)], [AffineModel(transformId="t")], **connection)
+        assert list(temporary_folder.iterdir()) == []
+        assert "COMPLETE" not in states()
+
+    def test_C6_nor_when_a_tile_cannot_be_written(self, script, connection, temporary_folder):
+        with pytest.raises(SpecError, match="z of tile 'tile 1/x' is nan"):
+            renderapi.client.import_tilespecs("stk", [tile(1, z=float("nan"))], **connection)
+        assert list(temporary_folder.iterdir()) == []
+        assert script.calls == []
+
+    @pytest.mark.parametrize(
+        ("options", "sizes"), [({"poolsize": 3}, [3, 3, 1]), ({"max_tilespecs_per_group": 2}, [1, 2, 2, 2])]
+    )
+    def test_tiles_are_shared_out_to_several_java_clients(
+        self, script, connection, temporary_folder, options, sizes
+    ):
+        java_answers()
+        script.write(KEEP)
+        pool = renderapi.external.processpools.stdlib_pool.WithThreadPool
+        renderapi.client.import_tilespecs_parallel(
+            "stk", (tile(i) for i in range(7)), mpPool=pool, **{**connection, **options}
+        )
+        assert sorted(len(group) for group in self.seen(script)) == sorted(sizes)
+        assert states() == ["LOADING", "COMPLETE"]
+        assert list(temporary_folder.iterdir()) == []
+
+    def test_C5_files_with_transforms_of_their_own_by_the_default_pool(self, script, connection, tmp_path):
+        java_answers()
+        names = [str(tmp_path / name) for name in ("a.json", "b.json", "ta.json", "tb.json")]
+        for name in names:
+            with open(name, "w") as file:  # noqa: PTH123
+                file.write("[]")
+        renderapi.client.import_jsonfiles_and_transforms_parallel_by_z(
+            "stk", names[:2], names[2:], poolsize=2, **connection
+        )
+        pairs = {(call[-1], call[call.index("--transformFile") + 1]) for call in script.calls}
+        assert pairs == {(names[0], names[2]), (names[1], names[3])}
+        assert states() == ["LOADING", "COMPLETE"]
+
+    def test_python_can_be_chosen_all_the_same(self, script, connection):
+        put_answers(201)
+        renderapi.client.import_tilespecs("stk", [tile(1)], engine="python", **connection)
+        assert script.calls == []
+        assert responses.calls[-1].request.url.endswith("resolvedTiles?deriveData=false")
+
+    def test_a_folder_of_scripts_is_enough(self, script, connection):
+        del connection["client_script"]
+        folder = str(script.path.parent)
+        renderapi.client.import_tilespecs("stk", [tile(1)], client_scripts=folder, **connection)
+        assert len(script.calls) == 1
 
 
 class TestSignatures:

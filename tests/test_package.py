@@ -1,0 +1,146 @@
+"""The package as a whole: what it loads, what it needs, what it ships."""
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import renderapi
+
+ROOT = Path(renderapi.__file__).resolve().parent
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def imported_by(code):
+    """Give the names of the modules that are loaded after some code ran in a new interpreter."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(done.stdout.split())
+
+
+def test_U2_the_version_is_that_of_the_distribution():
+    assert renderapi.__version__ == importlib.metadata.version("render-python") == "3.0.0"
+
+
+def test_U3_no_tool_for_documentation_and_no_relic_is_required():
+    required = importlib.metadata.requires("render-python")
+    names = {re.match(r"[\w-]+", line)[0].lower() for line in required if "extra ==" not in line}
+    assert names == {"numpy", "scipy", "requests", "urllib3", "pillow", "marshmallow", "jsonschema"}
+
+
+def test_every_requirement_has_a_reason():
+    text = (CHECKOUT / "CONTRIBUTING.md").read_text()
+    for line in importlib.metadata.requires("render-python"):
+        name = re.match(r"[\w-]+", line)[0].lower()
+        if name != "render-python" and not name.startswith(("types-", "scipy-stubs")):
+            assert name in text.lower(), f"{name} has no reason in CONTRIBUTING.md"
+
+
+def test_U4_every_folder_with_modules_is_a_package_that_ships():
+    setuptools = pytest.importorskip("setuptools")
+    found = set(setuptools.find_packages(CHECKOUT, include=["renderapi*"]))
+    folders = {p.parent for p in (CHECKOUT / "renderapi").rglob("*.py")}
+    assert found == {".".join(folder.relative_to(CHECKOUT).parts) for folder in folders}
+
+
+def test_U5_no_python_2():
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [alias.name for alias in node.names] + [getattr(node, "module", "") or ""]
+                assert not {"six", "__builtin__", "urllib2"} & {name.partition(".")[0] for name in names}, (
+                    path
+                )
+            if isinstance(node, ast.ClassDef):
+                assert not any(isinstance(base, ast.Name) and base.id == "object" for base in node.bases), (
+                    path
+                )
+
+
+def test_U6_importing_loads_numpy_and_requests_and_nothing_heavy():
+    loaded = imported_by("import renderapi")
+    heavy = {
+        "scipy",
+        "PIL",
+        "marshmallow",
+        "jsonschema",
+        "flask",
+        "waitress",
+        "sqlite3",
+        "msgspec",
+        "tqdm",
+        "difflib",
+    }
+    assert not heavy & loaded
+    assert {"numpy", "requests"} <= loaded
+
+
+def test_H12_importing_changes_nothing_for_others():
+    code = (
+        "import json, logging, numpy, requests, warnings\n"
+        "before = requests.models.complexjson, logging.getLogger().handlers[:], warnings.filters[:]\n"
+        "import renderapi\n"
+        "assert before == (requests.models.complexjson, logging.getLogger().handlers, warnings.filters)\n"
+    )
+    imported_by(code)
+
+
+def test_T17_no_logger_of_the_package_prints_by_itself():
+    code = (
+        "import logging, renderapi\n"
+        "for name, logger in logging.root.manager.loggerDict.items():\n"
+        "    if name.startswith('renderapi') and isinstance(logger, logging.Logger):\n"
+        "        assert all(type(h).__name__ == 'NullHandler' for h in logger.handlers), name\n"
+    )
+    imported_by(code)
+
+
+def test_floors_are_kept():
+    """A module imports only from floors below its own."""
+    floors = {
+        "errors": 0, "utils": 0, "_json": 0, "_transport": 0, "_sessions": 0, "_version": 0, "transform": 0,
+        "geometry": 0, "rendering": 0, "layout": 0, "channel": 0, "image_pyramid": 0, "schemas": 0,
+        "external": 0,
+        "_environment": 1, "_urls": 1, "_access": 1, "render": 1,
+        "stack": 2, "tilespec": 2, "resolvedtiles": 2, "pointmatch": 2, "coordinate": 2, "image": 2,
+        "client": 3, "cli": 4, "demo": 4, "server": 4, "testing": 4, "plot": 4, "__main__": 4, "__init__": 5,
+    }  # fmt: skip
+    # calls upwards that the old interface demands, made inside functions
+    allowed = {("coordinate", "client")}
+    for path in ROOT.rglob("*.py"):
+        room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+        assert room in floors, f"{room} has no floor"
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "renderapi"):
+                continue
+            parts = node.module.split(".")
+            for other in [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]:
+                if other in floors and other != "__version__" and (room, other) not in allowed:
+                    assert floors[other] <= floors[room], f"{path.relative_to(ROOT)} imports {other}"
+
+
+def test_the_package_is_typed_and_ships_its_schemas():
+    assert (ROOT / "py.typed").exists()
+    assert len(list((ROOT / "schemas").glob("*.json"))) > 10
+
+
+def test_names_that_are_offered_exist():
+    for name in renderapi.__all__:
+        assert hasattr(renderapi, name)
+    assert renderapi.external.processpools.stdlib_pool.WithThreadPool
+
+
+def test_the_command_is_installed():
+    [entry] = importlib.metadata.entry_points(group="console_scripts", name="renderapi")
+    assert callable(entry.load())
+
+
+def test_it_also_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "renderapi", "--version"], capture_output=True, text=True)
+    assert done.stdout == f"render-python {renderapi.__version__}\n"
