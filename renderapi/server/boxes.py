@@ -11,8 +11,6 @@ from renderapi.server.refusals import Refusal
 
 _BAD_NUMBERS = re.compile(r"Inappropriate parameters for [\w.$]+")
 _NO_SIZE = "width and height must be set to create a bounding box"
-_KEYS = ("minX", "minY", "maxX", "maxY")
-_BEFORE_BOX = ("tileId", "layout", "groupId", "z")
 
 
 def refusal_of(problem: SpecError) -> Refusal:
@@ -43,20 +41,4 @@ def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None
     except SpecError as problem:
         raise refusal_of(problem) from problem
     for tile, box in zip(tiles, boxes):
-        if "minX" in tile and "minY" in tile and "maxX" in tile and "maxY" in tile:
-            tile["minX"], tile["minY"], tile["maxX"], tile["maxY"] = box
-        else:
-            _insert_box(tile, box)
-
-
-def _insert_box(tile: Document, box: list[float]) -> None:
-    # the box comes after z in render-ws's order of keys
-    entries = dict(tile)
-    tile.clear()
-    for key in _BEFORE_BOX:
-        if key in entries:
-            tile[key] = entries.pop(key)
-    tile.update(zip(_KEYS, box))
-    for key in _KEYS:
-        entries.pop(key, None)
-    tile.update(entries)
+        tile["minX"], tile["minY"], tile["maxX"], tile["maxY"] = box

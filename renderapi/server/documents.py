@@ -62,7 +62,8 @@ _LAYOUT_RULES: tuple[tuple[str, type, Rule], ...] = (
 )
 _SMALL = 1 << 30
 _PLAIN_LEAF = {"type", "className", "dataString"}
-_TILE_NUMBERS = ("z", "minX", "minY", "maxX", "maxY", "width", "height", "minIntensity", "maxIntensity")
+BOX = ("minX", "minY", "maxX", "maxY")
+_SIZE_AND_RANGE = ("width", "height", "minIntensity", "maxIntensity")
 
 
 def mipmap_path_builder(raw: Any, where: str = "mipmapPathBuilder") -> Document | None:
@@ -133,8 +134,16 @@ def _layout(raw: Any) -> Document:
     return document
 
 
-def tile_spec(raw: Any) -> Document:
-    """Read a tile spec."""
+def tile_spec(raw: Any, derive: bool = False) -> Document:
+    """Read a tile spec.
+
+    Parameters
+    ----------
+    raw : object
+        The decoded document.
+    derive : bool
+        Leave room for the bounding box, which is going to be derived, in the place where render-ws has it.
+    """
     if type(raw) is not dict:
         raise Refusal(400, f"Cannot read {raw!r:.100} as a tile spec")
     get = raw.get
@@ -148,7 +157,18 @@ def tile_spec(raw: Any) -> Document:
     group = get("groupId")
     if group is not None:
         document["groupId"] = group if type(group) is str else as_text(group, "groupId")
-    for key in _TILE_NUMBERS:
+    z = get("z")
+    if z is not None:
+        document["z"] = z if type(z) is float else as_double(z, "z")
+    for key in BOX:
+        value = get(key)
+        if type(value) is not float and value is not None:
+            value = as_double(value, key)
+        if derive:
+            document[key] = 0.0
+        elif value is not None:
+            document[key] = value
+    for key in _SIZE_AND_RANGE:
         value = get(key)
         if value is not None:
             if type(value) is not float:
@@ -251,6 +271,14 @@ def _specs(value: Any) -> list[Any]:
     return value
 
 
+def references_of_tile(transforms: Document) -> list[str]:
+    """Give the ids that a tile's list refers to, each once."""
+    for spec in transforms["specList"]:
+        if spec["type"] != "leaf":
+            return list(dict.fromkeys(references(transforms)))
+    return []
+
+
 def references(spec: Document) -> Iterator[str]:
     """Give the ids that a transform refers to, itself or in its parts."""
     kind = spec["type"]
@@ -284,7 +312,7 @@ def _is_flat(spec: Document) -> bool:
 
 
 class ResolvedTiles:
-    """The body of a PUT of resolved tiles, read.
+    """The body of a PUT of resolved tiles, read; perhaps with room for boxes that are derived.
 
     Attributes
     ----------
@@ -294,7 +322,7 @@ class ResolvedTiles:
         In the order of the body.
     """
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: Any, derive: bool = False) -> None:
         given = as_object(raw, "resolved tiles")
         if given is None:
             raise Refusal(400, "no resolved tiles provided")
@@ -308,7 +336,7 @@ class ResolvedTiles:
             self.transforms[spec["id"]] = spec
         self.tiles: list[Document] = []
         for key, value in (as_object(given.get("tileIdToSpecMap"), "tileIdToSpecMap") or {}).items():
-            tile = tile_spec(value)
+            tile = tile_spec(value, derive)
             if "tileId" not in tile:
                 raise Refusal(400, f"tile spec with key '{key}' has no tileId")
             self.tiles.append(tile)
@@ -321,7 +349,7 @@ class ResolvedTiles:
         remaining = {ident: sorted(set(references(spec))) for ident, spec in self.transforms.items()}
         for tile in self.tiles:
             missing: set[str] = set()
-            for ident in references(tile["transforms"]):
+            for ident in references_of_tile(tile["transforms"]):
                 missing.update(remaining.get(ident, (ident,)))
             if missing:
                 ids = ", ".join(sorted(missing))

@@ -326,7 +326,7 @@ def _save_tiles(server: Context, key: StackKey, z: float | None, derive: bool | 
 
 def _read_tiles(server: Context, key: StackKey, z: float | None, derive: bool | None, body: Any) -> TileBatch:
     try:
-        resolved = ResolvedTiles(body)
+        resolved = ResolvedTiles(body, bool(derive))
     except MeaningRefusal:
         _must_take_tiles(server, key)
         raise

@@ -446,7 +446,8 @@ def save_matches(server: Context, collection: CollectionKey, body: Any) -> Answe
             connection,
             "INSERT INTO pair (collection, p_group, q_group, p_id, q_id, consensus, head, matches, "
             "match_count)",
-            [(row, *columns) for columns in pairs],
+            row,
+            pairs,
             "ON CONFLICT (collection, p_group, q_group, p_id, q_id) DO UPDATE SET "
             "consensus = excluded.consensus, head = excluded.head, matches = excluded.matches, "
             "match_count = excluded.match_count",

@@ -122,7 +122,7 @@ _ROWS = (512, 64, 8, 1)
 
 
 def insert(
-    connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]], end: str = ""
+    connection: sqlite3.Connection, statement: str, owner: int, rows: Sequence[tuple[Any, ...]], end: str = ""
 ) -> None:
     """Insert many rows with few statements.
 
@@ -134,15 +134,17 @@ def insert(
     ----------
     statement : str
         ``INSERT INTO table (columns)``.
+    owner : int
+        Value of the first column of all rows.
     rows : sequence of tuple
-        Values of the columns.
+        Values of the other columns.
     end : str
         What follows the values, such as an ``ON CONFLICT`` clause.
     """
     start = 0
     for size in _ROWS:
         while len(rows) - start >= size:
-            row = f"({', '.join('?' * len(rows[start]))})"
+            row = f"({owner:d}{', ?' * len(rows[start])})"
             values = list(chain.from_iterable(rows[start : start + size]))
             connection.execute(f"{statement} VALUES {', '.join([row] * size)} {end}", values)
             start += size

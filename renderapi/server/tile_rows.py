@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from renderapi import _json
-from renderapi.server.documents import Document, ResolvedTiles, is_nested, references
+from renderapi.server.documents import Document, ResolvedTiles, is_nested, references, references_of_tile
 from renderapi.server.refusals import TILE_LIMIT, Refusal, too_broad
 from renderapi.server.store import insert
 from renderapi.server.values import as_number, double_text
@@ -200,7 +200,8 @@ class TileBatch:
 
     def __init__(self, resolved: ResolvedTiles) -> None:
         self.transforms = [
-            (ident, _refs_of(spec), _json.dumps(spec)) for ident, spec in resolved.transforms.items()
+            (ident, _written(dict.fromkeys(references(spec))), _json.dumps(spec))
+            for ident, spec in resolved.transforms.items()
         ]
         self.tiles = list(map(_tile_values, resolved.tiles))
         self.max_height = max((tile[3] - tile[2] for tile in self.tiles), default=0.0)
@@ -210,7 +211,8 @@ class TileBatch:
         insert(
             connection,
             "INSERT INTO transform (stack, transform_id, refs, document)",
-            [(row, *values) for values in self.transforms],
+            row,
+            self.transforms,
             "ON CONFLICT (stack, transform_id) "
             "DO UPDATE SET refs = excluded.refs, document = excluded.document",
         )
@@ -218,7 +220,8 @@ class TileBatch:
             connection,
             "INSERT INTO tile (stack, tile_id, z, min_y, max_y, min_x, max_x, section_id, group_id, "
             "channels, refs, nested, document)",
-            [(row, *values) for values in self.tiles],
+            row,
+            self.tiles,
             "ON CONFLICT (stack, tile_id) DO UPDATE SET z = excluded.z, min_y = excluded.min_y, "
             "max_y = excluded.max_y, min_x = excluded.min_x, max_x = excluded.max_x, "
             "section_id = excluded.section_id, group_id = excluded.group_id, channels = excluded.channels, "
@@ -230,9 +233,9 @@ class TileBatch:
         )
 
 
-def _refs_of(spec: Document) -> str | None:
-    found = dict.fromkeys(references(spec))
-    return _json.dumps(list(found)).decode() if found else None
+def _written(refs: Iterable[str]) -> str | None:
+    refs = list(refs)
+    return _json.dumps(refs).decode() if refs else None
 
 
 def _tile_values(tile: Document) -> tuple[Any, ...]:
@@ -252,7 +255,7 @@ def _tile_values(tile: Document) -> tuple[Any, ...]:
         None if layout is None else layout.get("sectionId"),
         tile.get("groupId"),
         channels,
-        _refs_of(transforms),
+        _written(references_of_tile(transforms)),
         is_nested(transforms),
         _json.dumps(tile),
     )

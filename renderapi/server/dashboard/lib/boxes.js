@@ -13,24 +13,6 @@ export class Boxes {
     this.#index();
   }
 
-  /** Put boxes elsewhere, all by the same way. */
-  shifted(dx, dy) {
-    const bounds = this.tileIds.map((tileId, index) => ({
-      tileId,
-      sectionId: this.sectionIds[index],
-      z: this.zs[index],
-      minX: this.minX[index] + dx,
-      minY: this.minY[index] + dy,
-      maxX: this.maxX[index] + dx,
-      maxY: this.maxY[index] + dy,
-    }));
-    return bounds;
-  }
-
-  get extent() {
-    return this.bounds;
-  }
-
   centre(index) {
     return [(this.minX[index] + this.maxX[index]) / 2, (this.minY[index] + this.maxY[index]) / 2];
   }

@@ -1,0 +1,281 @@
+"""How fast the embedded server is, beside what it should be at least.
+
+The server runs in a process of its own, as ``renderapi serve`` does; this one sends bodies that were encoded
+before, so that the figures are the server's. Run it on a machine with nothing else to do::
+
+    python benchmarks/bench_server.py [--tiles 1000000] [--data DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from renderapi import _json
+from renderapi.server.process import ServerProcess
+
+LAYER = 5_000
+SPACING = 3_500.0
+SIZE = 3_840.0
+AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
+PAIRS, POINTS = 1_000, 100
+
+
+def tile(number: int, z: int, rng: random.Random, specs: list[dict[str, str]]) -> dict[str, object]:
+    """Make a tile spec like those of a real montage, without its bounding box."""
+    row, column = divmod(number, 71)
+    numbers = (
+        1 + rng.gauss(0, 1e-3),
+        rng.gauss(0, 1e-3),
+        rng.gauss(0, 1e-3),
+        1 + rng.gauss(0, 1e-3),
+        column * SPACING + rng.uniform(-50, 50),
+        row * SPACING + rng.uniform(-50, 50),
+    )
+    return {
+        "tileId": f"{160102030405514543 + z}.{number}.{z}.0",
+        "layout": {
+            "sectionId": f"{z}.0",
+            "temca": "4",
+            "camera": "0",
+            "imageRow": row,
+            "imageCol": column,
+            "stageX": column * SPACING,
+            "stageY": row * SPACING,
+            "rotation": 0.0,
+            "pixelsize": 0.1,
+        },
+        "z": float(z),
+        "width": SIZE,
+        "height": SIZE,
+        "minIntensity": 0.0,
+        "maxIntensity": 255.0,
+        "mipmapLevels": {
+            "0": {
+                "imageUrl": f"file:/data/em/{z:05d}/0/tile_{number:06d}.tif",
+                "maskUrl": f"file:/data/em/masks/mask_{number % 4}.tif",
+            }
+        },
+        "transforms": {
+            "type": "list",
+            "specList": [
+                *specs,
+                {
+                    "type": "leaf",
+                    "className": AFFINE,
+                    "dataString": " ".join(f"{value:.10f}" for value in numbers),
+                },
+            ],
+        },
+    }
+
+
+def layer(z: int, seed: int = 0, lens: bool = False) -> bytes:
+    """Write the body that stores a layer of tiles, affine or behind a shared lens correction."""
+    rng = random.Random(seed)
+    shared = {"lens": {"type": "leaf", "id": "lens", "className": AFFINE, "dataString": "1 0 0 1 0.5 0.5"}}
+    specs = [{"type": "ref", "refId": "lens"}] if lens else []
+    tiles = (tile(number, z, rng, specs) for number in range(LAYER))
+    return _json.dumps(
+        {
+            "transformIdToSpecMap": shared if lens else {},
+            "tileIdToSpecMap": {str(spec["tileId"]): spec for spec in tiles},
+        }
+    )
+
+
+class Client:
+    """One connection, with as little work of its own as possible."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.base = f"{parts.path}/v1/owner/bench/project/p/stack/"
+        self.matches = f"{parts.path}/v1/owner/bench/matchCollection/c/"
+        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=600)
+
+    def __call__(self, method: str, path: str, body: bytes = b"") -> bytes:
+        self._connection.request(method, path, body, {"Content-Type": "application/json"})
+        answer = self._connection.getresponse()
+        content = answer.read()
+        if answer.status >= 300:
+            raise RuntimeError(f"{method} {path}: {answer.status} {content[:500]!r}")
+        return content
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@contextmanager
+def clients(url: str, count: int) -> Iterator[list[Client]]:
+    connections = [Client(url) for _ in range(count)]
+    try:
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def seconds(work: Callable[[], object], repeats: int = 5) -> float:
+    """Give the median time of some work."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def memory(server: ServerProcess) -> float:
+    """Give the most memory that the server had, in MB, where the system tells."""
+    try:
+        status = Path(f"/proc/{server._process.pid}/status").read_text()
+    except OSError:
+        return float("nan")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def report(name: str, value: float, unit: str, wanted: str) -> None:
+    print(f"{name:62s} {value:12,.1f} {unit:9s} wanted {wanted}", flush=True)
+
+
+def bench_storing(url: str, layers: int) -> None:
+    """Store the layers of stack ``many``, one connection after and two beside each other."""
+    bodies = [layer(z, z % 10).replace(b"\n", b"") for z in range(min(layers, 10))]
+
+    def renumbered(z: int) -> bytes:
+        # other layers are copies of ten, with their own ids and z
+        body = bodies[z % 10]
+        old = z % 10
+        return body.replace(f'"z":{float(old)}'.encode(), f'"z":{float(z)}'.encode()).replace(
+            f".{old}.0".encode(), f".{z}.0".encode()
+        )
+
+    with clients(url, 2) as (one, two):
+        one("POST", one.base + "many", b"{}")
+        path = one.base + "many/resolvedTiles?deriveData=true"
+        alone, z, count = 0.0, 0, min(10, layers // 2)
+        for z in range(count):
+            body = renumbered(z)
+            start = time.perf_counter()
+            one("PUT", path, body)
+            alone += time.perf_counter() - start
+        report("PUT resolvedTiles, deriveData, one connection", count * LAYER / alone, "tiles/s", ">= 30,000")
+
+        busy = 0.0
+        with ThreadPoolExecutor(2) as pool:
+            for first in range(count, layers, 20):
+                group = [renumbered(z) for z in range(first, min(first + 20, layers))]
+                start = time.perf_counter()
+                work = [
+                    pool.submit(lambda c, bodies: [c("PUT", path, body) for body in bodies], c, group[n::2])
+                    for n, c in enumerate((one, two))
+                ]
+                for done in work:
+                    done.result()
+                busy += time.perf_counter() - start
+        report(
+            "PUT resolvedTiles, deriveData, two connections", (layers - count) * LAYER / busy, "tiles/s", ">= 30,000"
+        )
+
+
+def bench_reading(url: str) -> None:
+    with clients(url, 1) as (client,):
+        for stack, lens in (("affine", False), ("lens", True)):
+            client("POST", client.base + stack, b"{}")
+            path = f"{client.base}{stack}/resolvedTiles?deriveData=true"
+            client("PUT", path, layer(1, lens=lens))
+            for kind in ("resolvedTiles", "tile-specs", "tileBounds", "render-parameters"):
+                path = f"{client.base}{stack}/z/1/{kind}"
+                report(
+                    f"GET {kind} of a layer of 5,000 tiles ({stack})",
+                    seconds(lambda path=path: client("GET", path), 11) * 1e3,
+                    "ms",
+                    "<= 60",
+                )
+        ids = _json.loads(client("GET", client.base + "affine/tileIds"))[:2000]
+        start = time.perf_counter()
+        for tile_id in ids:
+            client("GET", f"{client.base}affine/tile/{tile_id}")
+        report("GET of single tiles", len(ids) / (time.perf_counter() - start), "/s", ">= 500")
+        for direction, points in (
+            ("world-to-local", [{"world": [n * 10.0 % 2e5, n * 7.0 % 2e5]} for n in range(10_000)]),
+            ("local-to-world", [{"tileId": ids[n % 100], "local": [n % 3000, n % 2000]} for n in range(10_000)]),
+        ):
+            body = _json.dumps(points)
+            path = f"{client.base}affine/z/1/{direction}-coordinates"
+            took = seconds(lambda path=path, body=body: client("PUT", path, body), 3)
+            report(f"PUT {direction}-coordinates of 10,000 points", took * 1e3, "ms", "-")
+
+
+def bench_matches(url: str) -> None:
+    rng = random.Random(1)
+    row = [[rng.uniform(0, SIZE) for _ in range(POINTS)] for _ in range(4)]
+    pairs = _json.dumps(
+        [
+            {
+                "pGroupId": "1.0",
+                "pId": f"tile_{number}",
+                "qGroupId": "2.0",
+                "qId": f"tile_{number + 1}",
+                "matches": {"p": row[:2], "q": row[2:], "w": [1.0] * POINTS},
+            }
+            for number in range(PAIRS)
+        ]
+    )
+    with clients(url, 1) as (client,):
+        took = seconds(lambda: client("PUT", client.matches + "matches", pairs))
+        report("PUT of 1,000 pairs with 100 points", took * 1e3, "ms", "<= 500")
+        took = seconds(lambda: client("GET", client.matches + "pGroup/1.0/matches"))
+        report("GET of 1,000 pairs with 100 points", took * 1e3, "ms", "-")
+        took = seconds(lambda: client("GET", client.matches + "pGroup/1.0/matches?excludeMatchDetails=true"))
+        report("GET of 1,000 pairs without points", took * 1e3, "ms", "-")
+
+
+def bench_large(url: str, layers: int) -> None:
+    with clients(url, 1) as (client,):
+        stack = client.base + "many"
+        took = seconds(lambda: client("PUT", stack + "/state/COMPLETE"), 1)
+        report(f"COMPLETE of {layers * LAYER:,} tiles", took, "s", "<= 20")
+        times = []
+        rng = random.Random(2)
+        for _ in range(50):
+            x, y = rng.uniform(0, 71 * SPACING), rng.uniform(0, 71 * SPACING)
+            path = f"{stack}/z/{rng.randrange(layers)}/box/{x:.0f},{y:.0f},5000,5000,0.1/render-parameters"
+            times.append(seconds(lambda path=path: client("GET", path), 1))
+        report(f"box of {layers * LAYER:,} tiles, median", statistics.median(times) * 1e3, "ms", "<= 20")
+        report(f"box of {layers * LAYER:,} tiles, slowest of 50", max(times) * 1e3, "ms", "-")
+        for name in ("zValues", "sectionData", f"z/{layers // 2}/tile-specs", "tileIds"):
+            report(f"GET {name}", seconds(lambda name=name: client("GET", f"{stack}/{name}"), 1) * 1e3, "ms", "-")
+        took = seconds(lambda: client("DELETE", stack), 1)
+        report(f"DELETE of {layers * LAYER:,} tiles", took, "s", "-")
+
+
+def main() -> None:
+    """Run everything and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tiles", type=int, default=1_000_000, help="size of the large stack")
+    parser.add_argument("--data", help="folder for the data (default: a temporary one)")
+    options = parser.parse_args()
+    layers = max(2, options.tiles // LAYER)
+    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory(dir=options.data) as folder, ServerProcess(folder) as server:
+        bench_reading(server.url)
+        bench_matches(server.url)
+        bench_storing(server.url, layers)
+        bench_large(server.url, layers)
+        report("memory of the server, at most", memory(server), "MB", "<= 1,000")
+
+
+if __name__ == "__main__":
+    main()
