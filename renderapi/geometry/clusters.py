@@ -1,0 +1,121 @@
+"""Clusters of tiles that matches connect, however many others are between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderapi.errors import SpecError
+from renderapi.geometry.pairs import java_key
+
+Indices = NDArray[np.intp]
+
+
+def cluster_labels(pairs: Any, count: int) -> Indices:
+    """Number the clusters that pairs make of tiles.
+
+    Parameters
+    ----------
+    pairs : array_like, (M, 2)
+        Indices of the tiles of each pair, as `tile_pairs` gives them.
+    count : int
+        Number of tiles.
+
+    Returns
+    -------
+    (count,) int array
+        Cluster of each tile: 0 for the largest, of several as large for that with the smallest index;
+        -1 for tiles that are in no pair.
+
+    Raises
+    ------
+    SpecError
+        If an index is none.
+
+    Examples
+    --------
+    >>> from renderapi.geometry import cluster_labels
+    >>> cluster_labels([[1, 4], [2, 3], [3, 5]], 7).tolist()
+    [-1, 1, 0, 0, 1, 0, -1]
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    links = np.asarray(pairs, dtype=np.intp).reshape(-1, 2)
+    if links.size and not 0 <= links.min() <= links.max() < count:
+        raise SpecError(f"pairs must hold indices of {count} tiles, not {links.min()} ... {links.max()}")
+    graph = coo_array((np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), shape=(count, count))
+    _, component = connected_components(graph, directed=False)
+    # in whatever order they were found: components by size, then by their first tile
+    labels = np.full(count, -1)
+    paired = np.unique(links)
+    _, first, inverse, sizes = np.unique(
+        component[paired], return_index=True, return_inverse=True, return_counts=True
+    )
+    rank = np.empty(len(sizes), np.intp)
+    rank[np.lexsort([first, -sizes])] = np.arange(len(sizes))
+    labels[paired] = rank[inverse.reshape(-1)]
+    return labels
+
+
+def clusters(pairs: Any, count: int) -> list[Indices]:
+    """Give the tiles of each cluster that pairs make, the largest cluster first.
+
+    Parameters
+    ----------
+    pairs : array_like, (M, 2)
+        Indices of the tiles of each pair.
+    count : int
+        Number of tiles.
+
+    Returns
+    -------
+    list of int arrays
+        Ascending indices of each cluster; tiles that are in no pair are left out.
+
+    Raises
+    ------
+    SpecError
+        If an index is none.
+    """
+    labels = cluster_labels(pairs, count)
+    order = np.argsort(labels, kind="stable")
+    order = order[labels[order] >= 0]
+    if not len(order):
+        return []
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+
+
+def tile_clusters(pairs: Iterable[tuple[str, str]], tile_ids: Iterable[str] | None = None) -> list[list[str]]:
+    """Give the ids of the tiles of each cluster that pairs make, as render does for the tiles of a layer.
+
+    Parameters
+    ----------
+    pairs : iterable of (str, str)
+        Tile ids p and q, for instance of match documents.
+    tile_ids : iterable of str, optional
+        Tiles that count; pairs with others are left out. Default all.
+
+    Returns
+    -------
+    list of list of str
+        Largest cluster first, of several as large that with the smallest id; ids ascending as in Java.
+        Tiles that are in no pair are left out.
+
+    Examples
+    --------
+    >>> from renderapi.geometry import tile_clusters
+    >>> tile_clusters([("a", "c"), ("d", "e"), ("c", "b")])
+    [['a', 'b', 'c'], ['d', 'e']]
+    """
+    links: Sequence[tuple[str, str]] = [(p, q) for p, q in pairs]
+    if tile_ids is not None:
+        wanted = set(tile_ids)
+        links = [(p, q) for p, q in links if p in wanted and q in wanted]
+    names = sorted({name for pair in links for name in pair}, key=java_key)
+    number = {name: index for index, name in enumerate(names)}
+    found = clusters([(number[p], number[q]) for p, q in links], len(names))
+    return [[names[index] for index in group] for group in found]
