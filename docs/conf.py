@@ -22,3 +22,13 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_default_options = {"show-inheritance": True}
 numpydoc_show_class_members = False
+
+
+def _keep_bars(app, what, name, obj, options, lines):
+    """Let docstrings write ``|p - q|`` for absolute values; here bars would name a substitution."""
+    lines[:] = [line if "`" in line else line.replace("|", "\\|") for line in lines]
+
+
+def setup(app):
+    """Connect what prepares docstrings."""
+    app.connect("autodoc-process-docstring", _keep_bars)

@@ -259,16 +259,14 @@ _REFERENCE = re.compile(r"(?<![`:])`(renderapi(?:\.\w+)+)`(?![`_])")
 
 
 def _resolve(name):
-    parts = name.split(".")
-    for split in range(len(parts), 0, -1):
-        try:
-            found = importlib.import_module(".".join(parts[:split]))
-        except ModuleNotFoundError:
-            continue
-        for part in parts[split:]:
-            found = getattr(found, part)
-        return found
-    raise AttributeError(name)
+    """Give what a full name stands for; an attribute goes before a module of that name."""
+    found, *parts = importlib.import_module("renderapi"), *name.split(".")[1:]
+    for place, part in enumerate(parts, 1):
+        if not hasattr(found, part):
+            with contextlib.suppress(ModuleNotFoundError):
+                importlib.import_module(".".join(["renderapi", *parts[:place]]))
+        found = getattr(found, part)
+    return found
 
 
 def test_every_name_that_is_referred_to_exists():
@@ -289,10 +287,12 @@ def _documented():
     """Give what the API pages have, as full names."""
     module, names = "", set()
     for line in API.splitlines():
-        if current := re.match(r"\.\. currentmodule:: (\S+)", line):
+        if current := re.match(r"\.\. (?:current)?module:: (\S+)", line):
             module = current[1]
         elif entry := re.match(r"\.\. auto(?:function|class|exception):: (\S+)", line):
             names.add(f"{module}.{entry[1]}")
+        elif whole := re.match(r"\.\. automodule:: (\S+)", line):
+            names |= {f"{whole[1]}.{name}" for name in _resolve(whole[1]).__all__}
     return names
 
 
