@@ -124,12 +124,14 @@ def tile_size(tile: Any) -> tuple[float, float, float]:
     else:
         width, height = getattr(tile, "width", None), getattr(tile, "height", None)
         cell = getattr(tile, "meshCellSize", None)
-    if type(width) is float and type(height) is float and (cell is None or type(cell) is float):
-        return width, height, DEFAULT_MESH_CELL_SIZE if cell is None else cell
+    # null is read as 0 by render, which then spoils the box: neither can be meant
+    cell = cell or DEFAULT_MESH_CELL_SIZE
+    if type(width) is float and type(height) is float and type(cell) is float:
+        return width, height, cell
     if width is None or height is None:
         raise TileSpecError.of(tile, "width and height must be set to create a bounding box")
     try:
-        return float(width), float(height), DEFAULT_MESH_CELL_SIZE if cell is None else float(cell)
+        return float(width), float(height), float(cell)
     except (TypeError, ValueError) as error:
         raise TileSpecError.of(tile, f"width, height and meshCellSize must be numbers: {error}") from error
 

@@ -237,7 +237,8 @@ class _Faces:
     def __init__(self, vertices: Array, mapped: Array, triangles: NDArray[np.intp], weight: float) -> None:
         self._vertices, self._triangles, self._weight = vertices, triangles, weight
         self._corners: Array = mapped[triangles]  # (T, 3, 2)
-        edges = np.roll(self._corners, -1, axis=1) - self._corners
+        with np.errstate(invalid="ignore"):
+            edges = np.roll(self._corners, -1, axis=1) - self._corners
         self._numbers = np.concatenate([self._corners.reshape(-1, 6), edges.reshape(-1, 6)], axis=1)
         self._inverse: Array | None = None
         self._starts: NDArray[np.intp] | None = None
@@ -280,11 +281,10 @@ class _Faces:
             hit = self._inside(self._numbers[triangle], x[points], y[points])
             found[points[hit]] = triangle[hit]
             points, at, end = points[~hit], at[~hit] + 1, end[~hit]
-        points = np.flatnonzero(found < 0)
         for triangle in self._large:
+            points = np.flatnonzero(found < triangle)
             hit = self._inside(self._numbers[triangle], x[points], y[points])
             found[points[hit]] = triangle
-            points = points[~hit]
         return found
 
     def _make_grid(self) -> None:
@@ -304,7 +304,7 @@ class _Faces:
         first = np.floor((low - self._origin) / self._cell).astype(np.intp)
         count = np.floor((high - self._origin) / self._cell).astype(np.intp) - first + 1
         small = count.prod(axis=1) <= _MOST_CELLS
-        self._large = usable[~small][::-1]
+        self._large = usable[~small]
         first, count = first[small], count[small]
         # one entry for every cell that the box of a triangle touches
         total = count.prod(axis=1)

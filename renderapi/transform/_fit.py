@@ -145,6 +145,19 @@ def invert(m00: Any, m01: Any, m02: Any, m10: Any, m11: Any, m12: Any) -> Parame
         )
 
 
+def determines_rotation(p: Array, q: Array, w: Array | None) -> bool:
+    """Say whether points p, q (N, 2) with weights w favour one rotation.
+
+    They do not if q is one spot, or a mirror image that fits equally badly in every direction.
+    """
+    weights = np.ones(len(p)) if w is None else w
+    (x1, y1), (x2, y2) = ((a - np.average(a, axis=0, weights=weights)).T for a in (p, q))
+    turned = np.hypot((weights * (x1 * x2 + y1 * y2)).sum(), (weights * (x1 * y2 - y1 * x2)).sum())
+    size_p, size_q = (weights * (x1 * x1 + y1 * y1)).sum(), (weights * (x2 * x2 + y2 * y2)).sum()
+    noise = 4 * np.finfo(float).eps * np.abs(q).max() * np.sqrt(size_p * weights.sum())
+    return bool(turned > max(1e-12 * np.sqrt(size_p * size_q), noise))
+
+
 def require_spread(p: Array, w: Array | None, model: str, line: bool = False) -> None:
     """Raise EstimationError if points that count lie on one spot, or with `line` on one line."""
     if w is not None:

@@ -116,7 +116,9 @@ def parse_loosely(text: str | None) -> list[float]:
     """Read numbers as `parse_doubles`; the caller makes integers floats and refuses what is no number."""
     if type(text) is not str:
         text = require_text(text)
-    if _fast_loads is not None and "," not in text and "t" not in text and '"' not in text:
+    # JSON has commas, words, text and blanks at the beginning, which this format has not
+    plain = "," not in text and "t" not in text and '"' not in text and text[:1] > " "
+    if _fast_loads is not None and plain:
         # plain JSON numbers are read in one go; whatever is none goes the slow way
         try:
             return _fast_loads(f"[{text.replace(' ', ',')}]")
@@ -164,8 +166,8 @@ def parse_float32(field: str) -> float:
     single: float = array("f", [value])[0]
     if single == value:
         return single
-    towards = np.float32("inf" if value > single else "-inf")
-    other = float(np.nextafter(np.float32(single), towards))
+    with np.errstate(over="ignore"):
+        other = float(np.nextafter(np.float32(single), np.float32("inf" if value > single else "-inf")))
     if (single + other) / 2 != value:
         return single
     exact = _exact(field)
@@ -263,10 +265,9 @@ def format_double(value: float) -> str:
 
 def format_floats32(values: Iterable[float]) -> str:
     """Write numbers that are float32 values as the shortest text that Java reads as the same float32."""
-    texts = [str(np.float32(value)) for value in values]
-    return " ".join(
-        text.replace("inf", "Infinity").replace("nan", "NaN") if text[-1] in "fn" else text for text in texts
-    )
+    # the digits are those of the float32, their spelling that of a double
+    with np.errstate(over="ignore"):
+        return " ".join(format_double(float(str(np.float32(value)))) for value in values)
 
 
 def is_float32(value: float) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from renderapi.errors import EstimationError
-from renderapi.transform._fit import ordered_sum
+from renderapi.transform._fit import ordered_sum, require_spread
 from renderapi.transform.leaf.common import blocks
 
 if TYPE_CHECKING:
@@ -112,10 +112,9 @@ def fit(p: Array, q: Array, affine: bool) -> tuple[Array, Array | None, Array | 
     if not affine:
         return np.ascontiguousarray(_solve(kernel(p[:, 0], p[:, 1], p.T), q - p).T), None, None
     # centred and scaled: at stage coordinates the system cannot be solved as it stands
+    require_spread(p, None, "a thin plate spline", line=True)
     centre = p.mean(axis=0)
     size = float(np.abs(p - centre).max())
-    if size == 0:
-        raise EstimationError("a thin plate spline cannot be estimated: all landmarks are the same")
     n = (p - centre) / size
     count = len(n)
     system = np.zeros((count + 3, count + 3))
@@ -141,6 +140,6 @@ def _solve(system: Array, target: Array) -> Array:
         missed = np.inf
     if not missed <= 1e-6 * max(1.0, np.abs(target).max()):
         raise EstimationError(
-            "a thin plate spline cannot be estimated: landmarks are (nearly) the same, or all on one line"
+            "a thin plate spline cannot be estimated: some landmarks are the same, or nearly the same"
         )
     return solution

@@ -10,7 +10,7 @@ import numpy as np
 
 from renderapi.errors import RenderError, SpecError
 from renderapi.transform.leaf.common import as_points, read_extras, write_extras
-from renderapi.transform.leaf.transform import NullHandler, Transform, logger
+from renderapi.transform.leaf.transform import InvertedByIteration, NullHandler, Transform, logger
 from renderapi.transform.leaf.utils import load_leaf_json
 
 if TYPE_CHECKING:
@@ -176,6 +176,32 @@ class TransformList(_Composite):
         """
         return apply_transforms(self.tforms, as_points(points).copy())
 
+    def inverse_tform(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Map points backwards through all transforms, last to first.
+
+        Parameters
+        ----------
+        points : (N, 2) array
+            Points x, y.
+
+        Returns
+        -------
+        (N, 2) array
+
+        Raises
+        ------
+        SpecError
+            If one of the transforms cannot be evaluated backwards, such as a reference.
+        EstimationError
+            If a point has no inverse.
+        """
+        p = as_points(points).copy()
+        for transform in reversed(self.tforms):
+            if not hasattr(transform, "inverse_tform"):
+                raise SpecError(f"{transform!r:.100} cannot be evaluated backwards")
+            p = transform.inverse_tform(p)
+        return p
+
     def _parts(self) -> Any:
         return tuple(self.tforms)
 
@@ -183,7 +209,7 @@ class TransformList(_Composite):
         return f"TransformList({self.tforms!r}{self._annotations()})"
 
 
-class InterpolatedTransform(_Composite):
+class InterpolatedTransform(InvertedByIteration, _Composite):
     """Transform between two others: a(p) + lambda (b(p) - a(p)).
 
     Parameters
@@ -369,14 +395,15 @@ def load_transform_json(d: dict[str, Any], default_type: str = "leaf") -> Any:
     if not isinstance(d, dict):
         raise SpecError(f"a transform must be a JSON object, not {d!r:.100}")
     kind = d.get("type", default_type)
-    if kind == "leaf":
-        return load_leaf_json(d)
     if kind == "list":
         return TransformList(json=d)
     if kind == "ref":
         return ReferenceTransform(json=d)
     if kind == "interpolated":
         return InterpolatedTransform(json=d)
+    # render takes whatever it does not know for a leaf
+    if kind == "leaf" or "className" in d:
+        return load_leaf_json(d)
     raise SpecError(f"Unknown Transform Type {kind!r}")
 
 

@@ -600,7 +600,7 @@ class RigidModel(AffineModel):
         p, q, w = point_pairs(src, dst, weights, 2, model)
         _fit.require_spread(p, w, model)
         M = _fit.matrix(_fit.fit_points("rigid" if rigid else "similarity", p, q, w))
-        if not np.isfinite(M).all():
+        if not np.isfinite(M).all() or (rigid and not _fit.determines_rotation(p, q, w)):
             raise EstimationError(
                 f"{model} cannot be estimated: the target points do not determine a rotation"
             )

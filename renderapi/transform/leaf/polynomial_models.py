@@ -25,7 +25,7 @@ from renderapi.transform.leaf.lens_correction import (
     NonLinearCoordinateTransform,
     NonLinearTransform,
 )
-from renderapi.transform.leaf.transform import Transform
+from renderapi.transform.leaf.transform import InvertedByIteration, Transform
 from renderapi.utils import NullHandler
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _shifted(coefficients: Array, order: int, centre: Array, scale: float) -> Ar
     return out
 
 
-class Polynomial2DTransform(Transform):
+class Polynomial2DTransform(InvertedByIteration, Transform):
     """Polynomial of any order in x and y for both coordinates.
 
     Of the sources of parameters the first that is given counts: `json`, `dataString`, `identity`,
@@ -272,6 +272,9 @@ class Polynomial2DTransform(Transform):
         model = f"a polynomial of order {order}"
         terms = term_count(order)
         p, q, w = point_pairs(src, dst, weights, terms, model)
+        size = float(np.abs(p).max())
+        if order * math.log2(max(size, 1.0)) > 1000:
+            raise EstimationError(f"{model} cannot be estimated: the coordinates are too large ({size})")
         centre = (p.min(axis=0) + p.max(axis=0)) / 2
         scale = float(np.abs(p - centre).max()) or 1.0
         design = _powers((p - centre) / scale, order)

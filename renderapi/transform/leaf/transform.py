@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
-__all__ = ["NullHandler", "ParsedTransform", "Transform", "logger"]
+__all__ = ["InvertedByIteration", "NullHandler", "ParsedTransform", "Transform", "logger"]
 
 
 class Transform:
@@ -171,59 +171,8 @@ class Transform:
         return f"className={self.className!r}, dataString={shown!r}"
 
 
-class ParsedTransform(Transform):
-    """A leaf transform whose data string is read into attributes, and written from them.
-
-    Parameters
-    ----------
-    dataString : str, optional
-        Parameters in the format of the class. Without, the transform has none yet.
-    json : dict, optional
-        Document to read; everything else is ignored if it is given.
-    transformId : str, optional
-        Id.
-    labels : list of str, optional
-        Labels.
-
-    Raises
-    ------
-    SpecError
-        If the document or the data string cannot be read.
-    """
-
-    def __init__(
-        self,
-        dataString: str | None = None,
-        json: dict[str, Any] | None = None,
-        transformId: str | None = None,
-        labels: list[str] | None = None,
-    ) -> None:
-        if json is not None:
-            self.from_dict(json)
-            return
-        self.className = type(self).className
-        self.transformId = transformId
-        self.labels = labels
-        if dataString is not None:
-            self.dataString = dataString
-
-    def _format_text(self) -> str | None:
-        raise NotImplementedError
-
-    def _parse_text(self, text: str) -> None:
-        raise NotImplementedError
-
-    @property
-    def dataString(self) -> str | None:
-        """Parameters as text, shortest that is read back as the same numbers; None while there are none."""
-        return self._format_text()
-
-    @dataString.setter
-    def dataString(self, text: str | None) -> None:
-        try:
-            self._parse_text(require_text(text))
-        except SpecError as error:
-            raise self._refusal(error) from error
+class InvertedByIteration:
+    """What maps points but has no inverse in closed form."""
 
     def tform(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map points.
@@ -278,3 +227,58 @@ class ParsedTransform(Transform):
             precision=precision,
             max_iters=max_iters,
         )
+
+
+class ParsedTransform(InvertedByIteration, Transform):
+    """A leaf transform whose data string is read into attributes, and written from them.
+
+    Parameters
+    ----------
+    dataString : str, optional
+        Parameters in the format of the class. Without, the transform has none yet.
+    json : dict, optional
+        Document to read; everything else is ignored if it is given.
+    transformId : str, optional
+        Id.
+    labels : list of str, optional
+        Labels.
+
+    Raises
+    ------
+    SpecError
+        If the document or the data string cannot be read.
+    """
+
+    def __init__(
+        self,
+        dataString: str | None = None,
+        json: dict[str, Any] | None = None,
+        transformId: str | None = None,
+        labels: list[str] | None = None,
+    ) -> None:
+        if json is not None:
+            self.from_dict(json)
+            return
+        self.className = type(self).className
+        self.transformId = transformId
+        self.labels = labels
+        if dataString is not None:
+            self.dataString = dataString
+
+    def _format_text(self) -> str | None:
+        raise NotImplementedError
+
+    def _parse_text(self, text: str) -> None:
+        raise NotImplementedError
+
+    @property
+    def dataString(self) -> str | None:
+        """Parameters as text, shortest that is read back as the same numbers; None while there are none."""
+        return self._format_text()
+
+    @dataString.setter
+    def dataString(self, text: str | None) -> None:
+        try:
+            self._parse_text(require_text(text))
+        except SpecError as error:
+            raise self._refusal(error) from error

@@ -83,7 +83,7 @@ def load_leaf_json(d: dict[str, Any]) -> Transform:
     if not isinstance(d, dict):
         raise SpecError(f"a transform must be a JSON object, not {d!r:.100}")
     kind = d.get("type", "leaf")
-    if kind != "leaf":
+    if kind in ("list", "ref", "interpolated"):
         raise SpecError(f"Unexpected or unknown Transform Type {kind}")
     try:
         cls = LEAF_CLASSES.get(d["className"], Transform)
