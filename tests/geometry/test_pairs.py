@@ -87,13 +87,13 @@ def test_layers_in_any_order():
 
 
 def test_only_the_lower_layer_is_searched_from():
-    small, large = [0, 0, 10, 10], [45, 0, 145, 100]
+    small, large = [0, 45, 10, 55], [45, 0, 145, 100]
     assert tile_pairs([small, large], [1, 2]).tolist() == []
     assert tile_pairs([large, small], [1, 2]).tolist() == [[0, 1]]
 
 
 def test_within_a_layer_one_of_the_two_is_enough():
-    small, large = [0, 0, 10, 10], [45, 0, 145, 100]
+    small, large = [0, 45, 10, 55], [45, 0, 145, 100]
     assert tile_pairs([small, large], [1, 1]).tolist() == [[0, 1]]
     assert tile_pairs([small, large], [1, 1], sources=[True, False]).tolist() == []
     assert tile_pairs([small, large], [1, 1], sources=[False, True]).tolist() == [[0, 1]]
@@ -208,7 +208,7 @@ def test_ids_are_ordered_as_in_java():
 
 
 def test_both_directions_are_told():
-    pairs = pairs_within(PairLayer([[0, 0, 10, 10], [45, 0, 145, 100], [40, 0, 140, 100]], 1))
+    pairs = pairs_within(PairLayer([[0, 45, 10, 55], [45, 0, 145, 100], [40, 0, 140, 100]], 1))
     assert pairs.rows.tolist() == [[0, 1], [0, 2], [1, 2]]
     assert (pairs.forward.tolist(), pairs.backward.tolist()) == ([False, False, True], [True, True, True])
 
