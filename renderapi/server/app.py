@@ -31,7 +31,7 @@ from renderapi.server.endpoint import JSON, TEXT, Answer, Context, Endpoint, Ser
 from renderapi.server.metadata import STATES
 from renderapi.server.openapi import swagger
 from renderapi.server.refusals import CollectionKey, Refusal, StackKey
-from renderapi.server.store import Store
+from renderapi.server.store import Store, StoreError
 from renderapi.server.values import parse_double, parse_integer
 
 logger = logging.getLogger("renderapi.server")
@@ -293,6 +293,8 @@ def _http_problem(problem: HTTPException) -> Response:
 
 
 def _failed(problem: Exception) -> Response:
+    if isinstance(problem, StoreError):
+        return _refused(Refusal(503, str(problem)))
     logger.error("%s %s failed", request.method, request.path, exc_info=problem)
     told = (
         f"database problem: {problem}"

@@ -10,7 +10,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -338,28 +339,41 @@ def serve(
     durable, image_roots, max_body, **options
         As for `serve_background`.
     """
-    # whoever asks for a tile should not wait long for those who read a large body
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    with Store(data, durable) as store:
+    with _quick_turns(), Store(data, durable) as store:
         app = create_app(store, image_roots=image_roots, max_body=max_body, **options)
         _warn_if_open(host)
         listener = Listener(app, host, port, max_body)
         print(f"render-ws at {listener.url}, data in {Path(data).resolve()}", flush=True)
-        before = _stop_on_sigterm(listener)
-        try:
-            listener.run()
-        except KeyboardInterrupt:
-            logger.info("interrupted")
-        finally:
-            if before is not None:
-                signal.signal(signal.SIGTERM, before)
+        with _stopped_by_sigterm(listener):
+            try:
+                listener.run()
+            except KeyboardInterrupt:
+                logger.info("interrupted")
 
 
-def _stop_on_sigterm(listener: Listener) -> Any:
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    # whoever asks for a tile should not wait long for those who read a large body
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+@contextmanager
+def _stopped_by_sigterm(listener: Listener) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        return None
+        # only the main thread may have signal handlers
+        yield
+        return
 
     def stop(number: int, frame: FrameType | None) -> None:
         listener.stop()
 
-    return signal.signal(signal.SIGTERM, stop)
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

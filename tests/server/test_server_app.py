@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from conftest import Api, make_tile
+from embedded import Api, make_tile
 
 import renderapi.server
 from renderapi.server import Store, create_app

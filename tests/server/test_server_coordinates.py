@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
-from conftest import affine, make_tile
+from embedded import affine, make_tile
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/coordinates.json").read_text())
 SHAPES = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())

@@ -146,6 +146,34 @@ def test_what_is_no_tile_spec_is_a_bad_request(sent):
     assert refusal.value.status == 400
 
 
+def test_paths_of_mipmaps_may_be_built():
+    builder = {
+        "rootPath": "/mips",
+        "numberOfLevels": "3",
+        "extension": "tif",
+        "imageMipmapPatternString": "(.*)(/x)",
+    }
+    expected = {**builder, "numberOfLevels": 3}
+    read = tile_spec({"mipmapPathBuilder": {**builder, "x": 1}, "channels": [{"mipmapPathBuilder": builder}]})
+    assert read["mipmapPathBuilder"] == read["channels"][0]["mipmapPathBuilder"] == expected
+
+
+def test_room_is_left_for_a_box_that_is_derived():
+    sent = {"tileId": "a", "z": 1, "minX": "5", "maxX": None, "width": 3}
+    assert list(tile_spec(sent, derive=True))[:7] == ["tileId", "z", "minX", "minY", "maxX", "maxY", "width"]
+    assert "minY" not in tile_spec(sent) and "maxX" not in tile_spec(sent)
+    assert tile_spec(sent)["minX"] == 5.0
+    with pytest.raises(Refusal):
+        tile_spec({"minX": "five"}, derive=True)
+
+
+def test_a_list_without_specs():
+    assert transform({"type": "list"}) == transform({"type": "list", "specList": None})
+    assert transform({"type": "list", "specList": [{"type": "leaf", "className": 1, "dataString": "d"}]})[
+        "specList"
+    ] == [{"type": "leaf", "className": "1", "dataString": "d"}]
+
+
 @pytest.mark.parametrize("kind", [{}, {"type": "leaf"}, {"type": "other"}, {"type": 5}, {"type": None}])
 def test_a_transform_of_unknown_type_is_a_leaf(kind):
     assert transform({**kind, "id": 1, "className": "c", "dataString": 5, "refId": "x"}) == {
@@ -189,6 +217,17 @@ def test_a_null_spec_names_its_list():
         ([{"type": "ref", "refId": "x"}], False),
         ([{"type": "interpolated", "a": {"type": "leaf"}, "b": {"type": "leaf"}}], False),
         ([{"type": "interpolated", "a": {"type": "leaf"}, "b": {"type": "ref", "refId": "x"}}], True),
+        ([{"type": "interpolated", "a": {"type": "leaf"}, "b": {"type": "list", "specList": []}}], True),
+        (
+            [
+                {
+                    "type": "interpolated",
+                    "a": {"type": "interpolated", "a": {"type": "leaf"}, "b": {"type": "leaf"}},
+                    "b": {"type": "leaf"},
+                }
+            ],
+            False,
+        ),
         ([{"type": "list", "specList": []}], True),
         ([{"type": "ref"}], True),
         ([{"type": "ref", "id": "y", "refId": "x"}], True),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import affine, make_tile
+from embedded import affine, make_tile
 
 from renderapi.server.hierarchical import clusters
 

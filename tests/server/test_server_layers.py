@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import affine, make_tile
+from embedded import affine, make_tile
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())
 KEY = "stack with owner 'o', project 'p', and name 's'"
@@ -77,6 +77,11 @@ def test_derived_boxes_replace_what_was_sent(loading):
         90.0,
         80.0,
     ]
+
+
+def test_nothing_to_derive(loading):
+    status, text = loading.refused("PUT", "resolvedTiles?deriveData=true", {})
+    assert (status, text[:39]) == (400, "collection does not have any tiles (may")
 
 
 def test_only_true_derives(loading):

@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import affine, make_tile
+from embedded import affine, make_tile
 
 from renderapi.server.documents import transform
 from renderapi.server.refusals import Refusal

@@ -9,9 +9,11 @@ import time
 
 import pytest
 import requests
-from conftest import make_tile
+from embedded import make_tile
 
-from renderapi.server import BackgroundServer, ListenError, StoreError, serve_background
+import renderapi
+from renderapi.server import BackgroundServer, ListenError, StoreError, serve, serve_background
+from renderapi.server.memory import MemoryAdapter
 from renderapi.server.running import Listener, is_loopback
 
 TIMEOUT = 20
@@ -179,9 +181,9 @@ def test_addresses_that_cannot_be_used(tmp_path, capsys):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(ListenError, match="cannot listen at 127.0.0.1 port"):
+        with pytest.raises(ListenError, match=r"cannot listen at 127\.0\.0\.1 port"):
             serve_background(port=taken.getsockname()[1])
-    with pytest.raises(ListenError, match="cannot listen at 203.0.113.1"):
+    with pytest.raises(ListenError, match=r"cannot listen at 203\.0\.113\.1"):
         serve_background(host="203.0.113.1")
     (tmp_path / "file").touch()
     with pytest.raises(StoreError):
@@ -236,3 +238,92 @@ def test_serving_until_interrupted(tmp_path, number):
         process.send_signal(number)
         output, errors = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, output, errors) == (0, "", "")
+
+
+@pytest.mark.parametrize("transport", ["socket", "memory"])
+def test_connections_of_the_client(transport):
+    with serve_background(transport=transport) as server:
+        with server.connect("o", "p") as render:
+            assert (render.DEFAULT_OWNER, render.DEFAULT_PROJECT) == ("o", "p")
+            renderapi.stack.create_stack("s", render=render)
+            assert renderapi.render.get_stacks_by_owner_project(render=render) == ["s"]
+            tile = renderapi.tilespec.TileSpec(json=make_tile("a/b"))
+            renderapi.client.import_tilespecs("s", [tile], render=render)
+            assert renderapi.tilespec.get_tile_spec_raw("s", "a/b", render=render).tileId == "a/b"
+        with server.session() as session, server.connect("o", "p", session=session) as render:
+            assert renderapi.render.get_owners(render=render) == ["o"]
+
+
+def test_serving_in_this_process(tmp_path, monkeypatch, capsys):
+    def interrupted(listener):
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGTERM)
+    interval = sys.getswitchinterval()
+    real = Listener.run
+
+    def run(listener):
+        monkeypatch.setattr("renderapi.server.running.wasyncore.loop", lambda **_: interrupted(listener))
+        real(listener)
+
+    monkeypatch.setattr(Listener, "run", run)
+    serve(tmp_path, port=0)
+    assert re.fullmatch(
+        r"render-ws at http://127\.0\.0\.1:\d+/render-ws, data in .*\n", capsys.readouterr().out
+    )
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert sys.getswitchinterval() == interval
+    # a thread has no signals, and need not have any
+    thread = threading.Thread(target=serve, args=(tmp_path, "127.0.0.1", 0))
+    thread.start()
+    thread.join(TIMEOUT)
+    assert not thread.is_alive()
+
+
+def test_a_folder_that_is_served_can_be_told_to_stop(tmp_path, monkeypatch):
+    handlers = []
+    monkeypatch.setattr(
+        "renderapi.server.running.signal.signal", lambda number, handler: handlers.append(handler)
+    )
+
+    def run(listener):
+        handlers[0](signal.SIGTERM, None)
+        listener_run(listener)
+
+    listener_run = Listener.run
+    monkeypatch.setattr(Listener, "run", run)
+    serve(tmp_path, port=0)
+    assert handlers[1:] == [None]
+
+
+def test_answers_are_read_in_pieces():
+    closed = []
+
+    class Parts:
+        def __iter__(self):
+            yield b"abc"
+            yield b""
+            yield b"defgh"
+
+        def close(self):
+            closed.append(True)
+
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return Parts()
+
+    with requests.Session() as session:
+        session.mount("http://memory", MemoryAdapter(application))
+        with session.get("http://memory/", stream=True) as answer:
+            assert answer.raw.readable()
+            assert [answer.raw.read(2) for _ in range(6)] == [b"ab", b"cd", b"ef", b"gh", b"", b""]
+        assert closed == [True]
+        assert session.get("http://memory").content == b"abcdefgh"
+
+
+def test_after_the_end_there_is_no_answer_to_hope_for():
+    with serve_background(transport="memory") as server:
+        pass
+    with server.session() as session:
+        answer = session.get(server.url + "/v1/owners")
+    assert (answer.status_code, answer.text) == (503, "the store is closed")

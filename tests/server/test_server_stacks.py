@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Api, affine, make_tile
+from embedded import Api, affine, make_tile
 
 from renderapi.server import Store
 from renderapi.server.refusals import CollectionKey, Refusal, StackKey, check_name

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Api, affine, make_tile
+from embedded import Api, affine, make_tile
 
 from renderapi.server import Store
 

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from conftest import Api, affine, make_tile
+from embedded import Api, affine, make_tile
 
 from renderapi.server import Store
 

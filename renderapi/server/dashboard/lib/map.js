@@ -174,10 +174,10 @@ export class TileMap {
 
   #drawBoxes(context, width, height) {
     const labelled = [];
-    for (const [number, { fill, dash }] of this.#styles.entries()) {
+    for (const [style, { fill, dash }] of this.#styles.entries()) {
       const shade = colour(fill);
       for (let index = 0; index < this.#boxes.count; index += 1) {
-        if (this.#styleOf[index] !== number) continue;
+        if (this.#styleOf[index] !== style) continue;
         const [left, top, wide, high] = this.#rectangle(index);
         if (left > width || top > height || left + wide < 0 || top + high < 0) continue;
         context.fillStyle = shade;

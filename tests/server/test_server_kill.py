@@ -1,0 +1,125 @@
+"""What was acknowledged is there after the server was killed, and no batch is there in part."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import requests
+from embedded import Api, make_tile
+
+from renderapi.server import Store
+
+TIMEOUT = 30
+SIZE = 40
+
+
+class Server:
+    """A server in a process of its own."""
+
+    def __init__(self, folder):
+        program = f"from renderapi.server import serve; serve({str(folder)!r}, port=0)"
+        self.process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+        self.url = re.match(r"render-ws at (\S+),", self.process.stdout.readline())[1]
+
+    def kill(self):
+        os.kill(self.process.pid, signal.SIGKILL)
+        with self.process:
+            pass
+
+
+class Importer(threading.Thread):
+    """Stores numbered batches of tiles and matches, one after another, until the server is gone."""
+
+    def __init__(self, url, first):
+        super().__init__()
+        self.base = f"{url}/v1/owner/o"
+        self.acknowledged = []
+        self.sent = first - 1
+        self.progress = threading.Event()
+
+    def run(self):
+        with requests.Session() as session:
+            try:
+                while True:
+                    self.sent += 1
+                    tiles = [make_tile(f"{self.sent}-{n}", float(self.sent)) for n in range(SIZE)]
+                    pairs = [
+                        {"pGroupId": str(self.sent), "pId": str(n), "qGroupId": "x", "qId": "q"}
+                        for n in range(SIZE)
+                    ]
+                    body = {"tileIdToSpecMap": {tile["tileId"]: tile for tile in tiles}}
+                    path = f"{self.base}/project/p/stack/s/resolvedTiles"
+                    session.put(path, json=body, timeout=TIMEOUT).raise_for_status()
+                    path = f"{self.base}/matchCollection/c/matches"
+                    session.put(path, json=pairs, timeout=TIMEOUT).raise_for_status()
+                    self.acknowledged.append(self.sent)
+                    self.progress.set()
+            except requests.ConnectionError:
+                return
+
+
+def kill_again_and_again(folder, times, seed):
+    with Store(folder) as store:
+        Api(store).create()
+    rng = random.Random(seed)
+    acknowledged, sent = set(), 0
+    for _ in range(times):
+        server = Server(folder)
+        importer = Importer(server.url, sent + 1)
+        importer.start()
+        assert importer.progress.wait(TIMEOUT)
+        time.sleep(rng.uniform(0, 0.15))
+        server.kill()
+        importer.join(TIMEOUT)
+        acknowledged.update(importer.acknowledged)
+        sent = importer.sent
+    with Store(folder) as store, store.read() as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        batches = dict(connection.execute("SELECT CAST(z AS INTEGER), count(*) FROM tile GROUP BY z"))
+        pairs = dict(
+            connection.execute("SELECT CAST(p_group AS INTEGER), count(*) FROM pair GROUP BY p_group")
+        )
+    for found in (batches, pairs):
+        assert set(found) >= acknowledged
+        assert set(found.values()) == {SIZE}
+        # at most the batch that was under way each time is there without having been acknowledged
+        assert len(set(found) - acknowledged) <= times
+    assert len(acknowledged) >= times
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_a_few_kills(tmp_path):
+    kill_again_and_again(tmp_path, 3, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_a_hundred_kills(tmp_path):
+    kill_again_and_again(tmp_path, 100, seed=2)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_a_deletion_that_was_cut_off_is_finished(tmp_path):
+    with Store(tmp_path) as store:
+        api = Api(store)
+        api.create()
+        api.put_tiles(*(make_tile(str(number)) for number in range(3000)))
+    program = (
+        "import os; import renderapi.server.store as store; store.BATCH = 1000\n"
+        f"s = store.Store({str(tmp_path)!r})\n"
+        "with s.write() as connection:\n    s.drop(connection, 'stack', 1)\n"
+        "remove, done = s._remove_batch, []\n"
+        "def slow(*values):\n    done.append(remove(*values))\n    if len(done) == 2: os.kill(os.getpid(), 9)\n    return done[-1]\n"
+        "s._remove_batch = slow\n"
+        "s.remove_dropped('stack')\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
+    with Store(tmp_path) as store, store.read() as connection:
+        assert connection.execute("SELECT count(*) FROM tile").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM stack").fetchone() == (0,)
