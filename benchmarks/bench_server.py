@@ -184,9 +184,8 @@ def bench_storing(url: str, layers: int) -> None:
                 for done in work:
                     done.result()
                 busy += time.perf_counter() - start
-        report(
-            "PUT resolvedTiles, deriveData, two connections", (layers - count) * LAYER / busy, "tiles/s", ">= 30,000"
-        )
+        rate = (layers - count) * LAYER / busy
+        report("PUT resolvedTiles, deriveData, two connections", rate, "tiles/s", ">= 30,000")
 
 
 def bench_reading(url: str) -> None:
@@ -208,10 +207,9 @@ def bench_reading(url: str) -> None:
         for tile_id in ids:
             client("GET", f"{client.base}affine/tile/{tile_id}")
         report("GET of single tiles", len(ids) / (time.perf_counter() - start), "/s", ">= 500")
-        for direction, points in (
-            ("world-to-local", [{"world": [n * 10.0 % 2e5, n * 7.0 % 2e5]} for n in range(10_000)]),
-            ("local-to-world", [{"tileId": ids[n % 100], "local": [n % 3000, n % 2000]} for n in range(10_000)]),
-        ):
+        world = [{"world": [n * 10.0 % 2e5, n * 7.0 % 2e5]} for n in range(10_000)]
+        local = [{"tileId": ids[n % 100], "local": [n % 3000, n % 2000]} for n in range(10_000)]
+        for direction, points in (("world-to-local", world), ("local-to-world", local)):
             body = _json.dumps(points)
             path = f"{client.base}affine/z/1/{direction}-coordinates"
             took = seconds(lambda path=path, body=body: client("PUT", path, body), 3)
@@ -256,14 +254,17 @@ def bench_large(url: str, layers: int) -> None:
         report(f"box of {layers * LAYER:,} tiles, median", statistics.median(times) * 1e3, "ms", "<= 20")
         report(f"box of {layers * LAYER:,} tiles, slowest of 50", max(times) * 1e3, "ms", "-")
         for name in ("zValues", "sectionData", f"z/{layers // 2}/tile-specs", "tileIds"):
-            report(f"GET {name}", seconds(lambda name=name: client("GET", f"{stack}/{name}"), 1) * 1e3, "ms", "-")
+            took = seconds(lambda name=name: client("GET", f"{stack}/{name}"), 1)
+            report(f"GET {name}", took * 1e3, "ms", "-")
         took = seconds(lambda: client("DELETE", stack), 1)
         report(f"DELETE of {layers * LAYER:,} tiles", took, "s", "-")
 
 
 def main() -> None:
     """Run everything and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tiles", type=int, default=1_000_000, help="size of the large stack")
     parser.add_argument("--data", help="folder for the data (default: a temporary one)")
     options = parser.parse_args()

@@ -242,7 +242,8 @@ def test_below_another_prefix(api):
 def test_the_path_as_it_was_sent(api, sent):
     with api.store.write() as connection:
         connection.execute(
-            "INSERT INTO stack (owner, project, name, state, document) VALUES ('a/b', 'p', 's', 'LOADING', '')"
+            "INSERT INTO stack (owner, project, name, state, document) "
+            "VALUES ('a/b', 'p', 's', 'LOADING', '')"
         )
     answer = api.client.get("/render-ws/v1/owner/a%2Fb/projects", environ_overrides={"REQUEST_URI": sent})
     assert answer.json == ["p"]
@@ -254,9 +255,13 @@ def test_a_server_that_does_not_tell_the_path_as_it_was_sent(api):
 
     begun = []
     environ = {
-        "REQUEST_METHOD": "GET", "PATH_INFO": "/render-ws/v1/owner/\xc3\xbc b/projects", "SERVER_NAME": "h",
-        "SERVER_PORT": "80", "wsgi.url_scheme": "http", "QUERY_STRING": "",
-    }  # fmt: skip
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/render-ws/v1/owner/\xc3\xbc b/projects",
+        "SERVER_NAME": "h",
+        "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http",
+        "QUERY_STRING": "",
+    }
     assert b"".join(api.app(environ, start)) == b"[]"
     assert begun == ["200 OK"]
 
@@ -300,9 +305,13 @@ def test_the_description_says_what_is_served(api):
     ids = description["paths"]["/owner/{owner}/project/{project}/stack/{stack}/tileIds"]["get"]
     assert ids["summary"] == "List the ids of tiles, sorted; a stack that does not exist has none."
     assert {(p["name"], p["in"], p["type"]) for p in ids["parameters"]} == {
-        ("owner", "path", "string"), ("project", "path", "string"), ("stack", "path", "string"),
-        ("minZ", "query", "number"), ("maxZ", "query", "number"), ("matchPattern", "query", "string"),
-    }  # fmt: skip
+        ("owner", "path", "string"),
+        ("project", "path", "string"),
+        ("stack", "path", "string"),
+        ("minZ", "query", "number"),
+        ("maxZ", "query", "number"),
+        ("matchPattern", "query", "string"),
+    }
     tiles = description["paths"]["/owner/{owner}/project/{project}/stack/{stack}/resolvedTiles"]["put"]
     assert tiles["consumes"] == ["application/json"] and tiles["parameters"][-1]["in"] == "body"
     clone = description["paths"]["/owner/{owner}/project/{project}/stack/{stack}/cloneTo/{toStack}"]["put"]

@@ -127,14 +127,18 @@ def test_many_local_points(overlapping):
     expected = [
         {"tileId": "b", "world": [61.0, 22.0, 1.0]},
         {"tileId": "a", "world": [11.0, 22.5, 1.0]},
-        {"tileId": "gone", "visible": True, "local": [1.0, 2.0],
-         "error": "tile spec with id 'gone' does not exist in the render.o__p__s__tile collection"},
+        {
+            "tileId": "gone",
+            "visible": True,
+            "local": [1.0, 2.0],
+            "error": "tile spec with id 'gone' does not exist in the render.o__p__s__tile collection",
+        },
         {"error": "coordinates are missing"},
         {"local": [1.0, 2.0], "error": "tileId is missing"},
         {"tileId": "a", "error": "local values are missing"},
         {"tileId": "a", "local": [1.0], "error": "local values must include both x and y"},
         {"tileId": "b", "world": [63.0, 24.0, 1.0]},
-    ]  # fmt: skip
+    ]
     # the z of the path has no meaning
     for path in ("local-to-world-coordinates", "z/99/local-to-world-coordinates"):
         assert batch(overlapping, path, items) == expected
@@ -151,7 +155,7 @@ def test_many_local_points(overlapping):
 
 
 def test_many_world_points_of_a_layer(overlapping):
-    missing = "no tile specifications found in stack with owner 'o', project 'p', and name 's' for world coordinates "
+    missing = f"no tile specifications found in {KEY} for world coordinates "
     items = [
         {"world": [70, 30]},
         {"world": [160, 30], "tileId": "kept", "error": "old"},
@@ -164,15 +168,20 @@ def test_many_world_points_of_a_layer(overlapping):
     ]
     expected = [
         [A, B],
-        [{"tileId": "kept", "world": [160.0, 30.0],
-          "error": "world coordinate (160.0, 30.0) found in tile id(s) [b, m] cannot be inverted"}],
+        [
+            {
+                "tileId": "kept",
+                "world": [160.0, 30.0],
+                "error": "world coordinate (160.0, 30.0) found in tile id(s) [b, m] cannot be inverted",
+            }
+        ],
         [{"world": [-5.0, 0.0], "error": missing + "x=-5.0, y=0.0, z=1.0"}],
         [{"error": "coordinates are missing"}],
         [{"tileId": "a", "error": "world values are missing"}],
         [{"world": [1.0], "error": "world values must include both x and y"}],
         [{"world": [1.0, None], "error": "world values must include both x and y"}],
         [A, B],
-    ]  # fmt: skip
+    ]
     assert batch(overlapping, "z/1/world-to-local-coordinates", items) == expected
     ((found,),) = batch(overlapping, "z/1/world-to-local-coordinates", items[:1], stack="gone")
     assert found["error"] == "stack with owner 'o', project 'p', and name 'gone' does not exist"
@@ -259,9 +268,10 @@ def test_tiles_that_cannot_be_calculated_with(loading):
 
 def test_the_mesh_can_be_finer_than_the_tile_says(loading):
     quadratic = {
-        "type": "leaf", "className": "mpicbg.trakem2.transform.PolynomialTransform2D",
+        "type": "leaf",
+        "className": "mpicbg.trakem2.transform.PolynomialTransform2D",
         "dataString": "0 1 0 0.001 0 0 0 0 1 0 0 0.001",
-    }  # fmt: skip
+    }
     tile = make_tile("t", specs=[quadratic], width=1000.0, height=1000.0)
     exact = 123.0
     world = exact + 0.001 * exact**2

@@ -51,9 +51,17 @@ def test_defaults_are_always_written():
 
 def test_nulls_are_left_out():
     sent = {
-        "tileId": None, "layout": None, "groupId": None, "z": None, "width": "", "mipmapLevels": None,
-        "channels": None, "mipmapPathBuilder": None, "meshCellSize": None, "labels": None,
-    }  # fmt: skip
+        "tileId": None,
+        "layout": None,
+        "groupId": None,
+        "z": None,
+        "width": "",
+        "mipmapLevels": None,
+        "channels": None,
+        "mipmapPathBuilder": None,
+        "meshCellSize": None,
+        "labels": None,
+    }
     assert tile_spec(sent) == {
         "mipmapLevels": {},
         "transforms": {"type": "list", "specList": []},
@@ -177,8 +185,11 @@ def test_a_list_without_specs():
 @pytest.mark.parametrize("kind", [{}, {"type": "leaf"}, {"type": "other"}, {"type": 5}, {"type": None}])
 def test_a_transform_of_unknown_type_is_a_leaf(kind):
     assert transform({**kind, "id": 1, "className": "c", "dataString": 5, "refId": "x"}) == {
-        "type": "leaf", "id": "1", "className": "c", "dataString": "5",
-    }  # fmt: skip
+        "type": "leaf",
+        "id": "1",
+        "className": "c",
+        "dataString": "5",
+    }
 
 
 def test_only_labels_of_meta_data_survive():
@@ -186,8 +197,10 @@ def test_only_labels_of_meta_data_survive():
     assert transform({"metaData": {}}) == {"type": "leaf", "metaData": {}}
     assert transform({"type": "ref"}) == {"type": "ref"}
     assert transform({"type": "interpolated", "a": {}, "b": {}}) == {
-        "type": "interpolated", "a": {"type": "leaf"}, "b": {"type": "leaf"},
-    }  # fmt: skip
+        "type": "interpolated",
+        "a": {"type": "leaf"},
+        "b": {"type": "leaf"},
+    }
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,11 @@ def connect(api, *pairs, owner="o"):
 
 def test_clusters_of_a_layer(loading):
     loading.put_tiles(
-        *(make_tile(name, section="1") for name in "abcde"), *(make_tile(name, section="1.1") for name in "xyz"),
-        make_tile("other", 2.0, section="2"), make_tile("bare", section=None),
-    )  # fmt: skip
+        *(make_tile(name, section="1") for name in "abcde"),
+        *(make_tile(name, section="1.1") for name in "xyz"),
+        make_tile("other", 2.0, section="2"),
+        make_tile("bare", section=None),
+    )
     connect(
         loading,
         (("1", "a"), ("1", "b")),
@@ -42,8 +44,14 @@ def test_clusters_of_a_layer(loading):
         ["d", "e"],
     ]
     assert found[0][2] == {
-        "minX": 0.0, "minY": 0.0, "maxX": 100.0, "maxY": 80.0, "tileId": "x", "sectionId": "1.1", "z": 1.0,
-    }  # fmt: skip
+        "minX": 0.0,
+        "minY": 0.0,
+        "maxX": 100.0,
+        "maxY": 80.0,
+        "tileId": "x",
+        "sectionId": "1.1",
+        "z": 1.0,
+    }
     assert loading.get(CLUSTERS.replace("1", "9")) == []
 
 
@@ -80,16 +88,23 @@ def aligned(loading):
 
 def matches(p, q, p_id="a", q_id="b"):
     return {
-        "pGroupId": "1.0", "pId": p_id, "qGroupId": "1.0", "qId": q_id,
+        "pGroupId": "1.0",
+        "pId": p_id,
+        "qGroupId": "1.0",
+        "qId": q_id,
         "matches": {"p": np.transpose(p).tolist(), "q": np.transpose(q).tolist(), "w": [1.0] * len(p)},
-    }  # fmt: skip
+    }
 
 
 def question(p="a", q="b", details=True, **more):
     return {
-        "pTileId": p, "qTileId": q, "matchRenderStackId": {"owner": "o", "project": "p", "stack": "s"},
-        "matchCollectionId": {"owner": "o", "name": "c"}, "includeDetails": details, **more,
-    }  # fmt: skip
+        "pTileId": p,
+        "qTileId": q,
+        "matchRenderStackId": {"owner": "o", "project": "p", "stack": "s"},
+        "matchCollectionId": {"owner": "o", "name": "c"},
+        "includeDetails": details,
+        **more,
+    }
 
 
 def ask(api, body, stack="aligned"):
@@ -103,9 +118,14 @@ def test_residuals(aligned):
     aligned.send("PUT", "/owner/o/matchCollection/c/matches", [matches(p, q)], 201)
     answer = ask(aligned, question()).json
     assert list(answer) == [
-        "alignedStackId", "inputData", "medianDistance", "meanDistance", "maxDistance", "rootMeanSquareError",
+        "alignedStackId",
+        "inputData",
+        "medianDistance",
+        "meanDistance",
+        "maxDistance",
+        "rootMeanSquareError",
         "distanceList",
-    ]  # fmt: skip
+    ]
     assert answer["alignedStackId"] == {"owner": "o", "project": "p", "stack": "aligned"}
     assert answer["inputData"] == question()
     # the last two points cannot be inverted

@@ -115,7 +115,8 @@ def test_a_deletion_that_was_cut_off_is_finished(tmp_path):
         f"s = store.Store({str(tmp_path)!r})\n"
         "with s.write() as connection:\n    s.drop(connection, 'stack', 1)\n"
         "remove, done = s._remove_batch, []\n"
-        "def slow(*values):\n    done.append(remove(*values))\n    if len(done) == 2: os.kill(os.getpid(), 9)\n    return done[-1]\n"
+        "def slow(*values):\n    done.append(remove(*values))\n"
+        "    if len(done) == 2: os.kill(os.getpid(), 9)\n    return done[-1]\n"
         "s._remove_batch = slow\n"
         "s.remove_dropped('stack')\n"
     )

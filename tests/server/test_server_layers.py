@@ -145,7 +145,8 @@ def test_sections(api):
     api.create()
     assert api.refused("GET", "sectionData") == (
         400,
-        f"section data not aggregated for {KEY}, set stack state to COMPLETE to generate the aggregate collection",
+        f"section data not aggregated for {KEY}, set stack state to COMPLETE "
+        "to generate the aggregate collection",
     )
     api.put_tiles(
         make_tile("a", 1.0, (0, 0, 10, 10), "1.0"),
@@ -169,8 +170,12 @@ def test_sections(api):
     sections = api.get("sectionData")
     # by section id as text
     assert [(section["sectionId"], section["z"]) for section in sections] == [
-        ("1.0", 1.0), ("1.1", 1.0), ("10.0", 2.0), ("9.0", 3.0), ("9.0", 4.0),
-    ]  # fmt: skip
+        ("1.0", 1.0),
+        ("1.1", 1.0),
+        ("10.0", 2.0),
+        ("9.0", 3.0),
+        ("9.0", 4.0),
+    ]
     assert sections[:2] == live
     assert [section["z"] for section in api.get("sectionData?minZ=2&maxZ=3")] == [2.0, 3.0]
     assert api.get("mergedZValues") == [1.0]
@@ -204,8 +209,14 @@ def test_tile_bounds(loading):
     (a, b) = sorted(loading.get("z/1/tileBounds"), key=lambda bounds: bounds["tileId"])
     assert list(a) == list(GOLDEN["TileBounds"])
     assert a == {
-        "minX": 0.0, "minY": 0.0, "maxX": 100.0, "maxY": 80.0, "tileId": "a", "sectionId": "1.0", "z": 1.0,
-    }  # fmt: skip
+        "minX": 0.0,
+        "minY": 0.0,
+        "maxX": 100.0,
+        "maxY": 80.0,
+        "tileId": "a",
+        "sectionId": "1.0",
+        "z": 1.0,
+    }
     assert "sectionId" not in b
     found = loading.get("section/1.0/tileBounds")
     assert sorted(bounds["tileId"] for bounds in found) == ["a", "c", "d"]
@@ -247,9 +258,13 @@ def test_tiles_are_moved_to_another_layer(loading):
 
 
 def test_deleting_tiles(loading):
-    loading.put_tiles(*(make_tile(name, z, section=section) for name, z, section in
-                        [("a", 1.0, "1"), ("b", 1.0, "1.1"), ("c", 2.0, "2"), ("d", 3.0, "3")]),
-                      transforms=[affine(id="x")])  # fmt: skip
+    loading.put_tiles(
+        *(
+            make_tile(name, z, section=section)
+            for name, z, section in [("a", 1.0, "1"), ("b", 1.0, "1.1"), ("c", 2.0, "2"), ("d", 3.0, "3")]
+        ),
+        transforms=[affine(id="x")],
+    )
     loading.send("DELETE", "section/1")
     assert loading.get("tileIds") == ["b", "c", "d"]
     loading.send("DELETE", "z/2.0")
@@ -375,8 +390,16 @@ def test_more_tiles_than_one_answer_takes(loading):
 class TestLayoutFile:
     @pytest.fixture
     def tiles(self, loading):
-        layout = {"sectionId": "1.0", "imageCol": 3, "imageRow": 4, "camera": "c5", "temca": "6", "rotation": 1.5,
-                  "stageX": 10.0, "stageY": 20.0}  # fmt: skip
+        layout = {
+            "sectionId": "1.0",
+            "imageCol": 3,
+            "imageRow": 4,
+            "camera": "c5",
+            "temca": "6",
+            "rotation": 1.5,
+            "stageX": 10.0,
+            "stageY": 20.0,
+        }
         channels = [{"name": "x", "mipmapLevels": {"0": {"imageUrl": "/raw/c.png"}}}]
         loading.put_tiles(
             make_tile("a", 1.0, (0, 5, 10, 10), layout=layout, specs=[REF, affine("1 2 3 4 5 6")]),
@@ -390,14 +413,42 @@ class TestLayoutFile:
         url = "http://localhost/render-ws/v1/owner/o/project/p/stack/s/tile/{}/render-parameters"
         b, a, c = tiles.get("layoutFile").splitlines()
         assert a.split("\t") == [
-            "1.0", "a", "1", "3", "5", "2", "4", "6", "3", "4", "c5", "file:/images/a.png", "6", "1.5", "1.0",
+            "1.0",
+            "a",
+            "1",
+            "3",
+            "5",
+            "2",
+            "4",
+            "6",
+            "3",
+            "4",
+            "c5",
+            "file:/images/a.png",
+            "6",
+            "1.5",
+            "1.0",
             url.format("a"),
-        ]  # fmt: skip
+        ]
         assert b.split("\t")[:11] == ["1.0", "b", "8", "0", "1", "2", "3", "4", "5", "6", "7"]
         assert c.split("\t") == [
-            "null", "c", "1.0", "0.0", "null", "0.0", "1.0", "null", "null", "null", "null", "/raw/c.png", "null",
-            "null", "2.0", url.format("c"),
-        ]  # fmt: skip
+            "null",
+            "c",
+            "1.0",
+            "0.0",
+            "null",
+            "0.0",
+            "1.0",
+            "null",
+            "null",
+            "null",
+            "null",
+            "/raw/c.png",
+            "null",
+            "null",
+            "2.0",
+            url.format("c"),
+        ]
         assert tiles.get("layoutFile?format=KARSH&minZ=2").splitlines() == [c]
         assert tiles.get("z/1/layoutFile").splitlines() == [b, a]
         assert tiles.get("zRange/0.5,1.5/layoutFile").splitlines() == [b, a]

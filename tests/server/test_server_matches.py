@@ -96,8 +96,18 @@ def test_sorting_of_the_original():
 def test_shapes_of_the_original(api, sent, name):
     p_group, p, q_group, q, _ = sent
     matches = {"p": [[1, 2], [3, 4]], "q": [[5, 6], [7, 8]], "w": [1, 0.5], "x": 1}
-    put(api, {"matchCount": 99, "unknown": 1, "matches": matches,
-              "qId": q, "qGroupId": q_group, "pId": p, "pGroupId": p_group})  # fmt: skip
+    put(
+        api,
+        {
+            "matchCount": 99,
+            "unknown": 1,
+            "matches": matches,
+            "qId": q,
+            "qGroupId": q_group,
+            "pId": p,
+            "pGroupId": p_group,
+        },
+    )
     (found,) = api.get(f"{C}/pGroup/{GOLDEN[name]['pGroupId']}/matches")
     assert found == GOLDEN[name]
     assert list(found) == list(GOLDEN[name])

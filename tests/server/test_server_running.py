@@ -80,10 +80,15 @@ def test_a_body_from_a_file(running, tmp_path):
 def test_long_answers_arrive_while_they_are_made(running):
     server, session = running
     pairs = [
-        {"pGroupId": "1", "pId": f"{number:05d}", "qGroupId": "2", "qId": "q",
-         "matches": {"p": [[0.5] * 50] * 2, "q": [[0.5] * 50] * 2, "w": [1.0] * 50}}
+        {
+            "pGroupId": "1",
+            "pId": f"{number:05d}",
+            "qGroupId": "2",
+            "qId": "q",
+            "matches": {"p": [[0.5] * 50] * 2, "q": [[0.5] * 50] * 2, "w": [1.0] * 50},
+        }
         for number in range(2000)
-    ]  # fmt: skip
+    ]
     collection = f"{server.url}/v1/owner/o/matchCollection/c"
     assert session.put(collection + "/matches", json=pairs, timeout=TIMEOUT).status_code == 201
     found = session.get(collection + "/pGroup/1/matches", timeout=TIMEOUT)
@@ -198,9 +203,16 @@ def test_others_are_told_that_they_can_reach_it(capsys):
         assert server.url.startswith("http://127.0.0.1:")
     with serve_background(host="localhost"):
         assert capsys.readouterr().err == ""
-    assert [is_loopback(host) for host in ("localhost", "127.1.2.3", "::1", "0.0.0.0", "::", "host.name")] == [
-        True, True, True, False, False, False,
-    ]  # fmt: skip
+    assert [
+        is_loopback(host) for host in ("localhost", "127.1.2.3", "::1", "0.0.0.0", "::", "host.name")
+    ] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
@@ -226,9 +238,12 @@ def test_stopping_before_running():
 def test_serving_until_interrupted(tmp_path, number):
     program = f"from renderapi.server import serve; serve({str(tmp_path)!r}, port=0)"
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-W", "error", "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+    )
     with process:
         line = process.stdout.readline()
         url = re.fullmatch(r"render-ws at (\S+), data in (.*)\n", line)[1]

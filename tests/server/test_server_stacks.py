@@ -33,8 +33,10 @@ def test_names_that_the_original_takes(name):
 def test_bad_names_in_a_path_are_bad_requests(api, path):
     status, text = api.refused("GET", path)
     assert status == 400
-    assert text.endswith("specified, names may only contain alphanumeric or underscore '_' characters and may "
-                         "not contain consecutive underscores '_'")  # fmt: skip
+    assert text.endswith(
+        "specified, names may only contain alphanumeric or underscore '_' characters and may "
+        "not contain consecutive underscores '_'"
+    )
 
 
 def test_names_must_not_be_too_long():
@@ -403,8 +405,8 @@ def test_a_stack_that_is_not_there_cannot_change(api):
 def test_bounds_need_stats(loading):
     assert loading.refused("GET", "bounds") == (
         400,
-        f"Stats for {KEY} have not been stored.  If all data has been loaded for this stack, setting its state "
-        "to COMPLETE will trigger derivation and storage of all the stack's stats.",
+        f"Stats for {KEY} have not been stored.  If all data has been loaded for this stack, "
+        "setting its state to COMPLETE will trigger derivation and storage of all the stack's stats.",
     )
 
 
@@ -416,8 +418,10 @@ def test_resolution(api):
     api.send("PUT", "resolutionValues", [8])
     assert api.get("resolutionValues") == [8.0, 4.5, 35.0]
     assert api.get("")["currentVersion"] == {
-        "stackResolutionX": 8.0, "stackResolutionY": 4.5, "stackResolutionZ": 35.0,
-    }  # fmt: skip
+        "stackResolutionX": 8.0,
+        "stackResolutionY": 4.5,
+        "stackResolutionZ": 35.0,
+    }
     api.send("DELETE", "resolutionValues")
     assert api.get("resolutionValues") == [None, None, None]
     assert (

@@ -136,22 +136,38 @@ def test_documents_that_are_fine(checking, images):
         ("tile", "", "Cannot read None as a tile spec"),
         ("tile", '{"z": NaN}', "Cannot read the body as JSON: Non-standard token 'NaN'"),
         ("tile", {"tileId": "t"}, "tile 't' does not contain any mipmapLevel elements"),
-        ("tile", with_image("s3://x") | {"transforms": {"type": "list", "specList": [{"type": "ref", "refId": "x"}]}},
-         "the following transform ids are not defined: [x]"),
-        ("tile", with_image("s3://x") | {"transforms": {"type": "list", "specList": [{"className": "x.Y", "dataString": ""}]}},
-         "transform class 'x.Y' cannot be found"),
+        (
+            "tile",
+            with_image("s3://x")
+            | {"transforms": {"type": "list", "specList": [{"type": "ref", "refId": "x"}]}},
+            "the following transform ids are not defined: [x]",
+        ),
+        (
+            "tile",
+            with_image("s3://x")
+            | {"transforms": {"type": "list", "specList": [{"className": "x.Y", "dataString": ""}]}},
+            "transform class 'x.Y' cannot be found",
+        ),
         ("tile-array", "null", "there are no tile specs"),
         ("tile-array", {}, "Cannot read {} as an array for tile specs"),
         ("tile-array", [{"tileId": "t"}], "tile 't' does not contain any mipmapLevel elements"),
         ("transform", affine("x"), "Inappropriate parameters for mpicbg.trakem2.transform.AffineModel2D"),
         ("transform", {"type": "ref", "refId": "x"}, "the following transform ids are not defined: [x]"),
         ("transform-array", "null", "there are no transform specs"),
-        ("transform-array", [{"type": "ref", "refId": "x"}], "the following transform ids are not defined: [x]"),
-        ("transform-array", [{"className": "x.Y", "dataString": ""}], "transform class 'x.Y' cannot be found"),
+        (
+            "transform-array",
+            [{"type": "ref", "refId": "x"}],
+            "the following transform ids are not defined: [x]",
+        ),
+        (
+            "transform-array",
+            [{"className": "x.Y", "dataString": ""}],
+            "transform class 'x.Y' cannot be found",
+        ),
         ("render", "null", "there are no render parameters"),
         ("render", {"tileSpecs": [{"tileId": "t"}]}, "tile 't' does not contain any mipmapLevel elements"),
     ],
-)  # fmt: skip
+)
 def test_documents_that_are_not(api, kind, document, problem):
     status, text = check(api, kind, document)
     assert status == 400
