@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from renderapi.geometry._chain import (
     AFFINE_KINDS,
@@ -19,7 +18,10 @@ from renderapi.geometry._chain import (
     read_numbers,
 )
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 DEFAULT_MESH_CELL_SIZE = 64.0
 _INT_MIN, _INT_MAX = -(2.0**31), 2.0**31 - 1

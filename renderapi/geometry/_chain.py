@@ -9,10 +9,9 @@ evaluated together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from renderapi.errors import RenderError, SpecError
 from renderapi.transform import _numbers
@@ -25,7 +24,10 @@ from renderapi.transform.leaf.transform import Transform
 from renderapi.transform.leaf.utils import SERVER_CLASSES, load_leaf_json
 from renderapi.transform.transform import InterpolatedTransform, ReferenceTransform, TransformList
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 _MATRIX = "matrix"
 # kinds of steps: the numbers are a text for the classes, an array for matrices, a list for polynomials

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from renderapi.geometry._boxes import tile_size
 from renderapi.geometry._chain import BadNumbersError, Chains, TileSpecError, document_of, mapping
 from renderapi.transform import _fit
 from renderapi.transform.leaf.common import as_points, blocks
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 # a triangle that covers more cells of the search grid than this is looked at for every point
 _MOST_CELLS = 64

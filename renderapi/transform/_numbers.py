@@ -13,13 +13,17 @@ import struct
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
 from renderapi.utils import decodeBase64
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from numpy.typing import NDArray
 
 _fast_dumps: Callable[[list[float]], bytes] | None
 _fast_loads: Callable[[str], list[float]] | None
@@ -70,22 +74,24 @@ def parse_double(field: str) -> float:
     word = _WORDS.get(field.lstrip("+-") if field[:2] not in ("+-", "-+", "--", "++") else "")
     if word is not None:
         return -word if field[0] == "-" else word
-    return _from_hexadecimal(field)[0]
+    return _from_hexadecimal(field)
 
 
-def _from_hexadecimal(field: str) -> tuple[float, Fraction]:
+def _hexadecimal_parts(field: str) -> tuple[str, str, str, str]:
+    # sign, digits before and after the point, exponent
     match = _HEXADECIMAL.fullmatch(field)
     if match is None or not match[2] + match[3]:
         raise _no_number(field)
     sign, whole, fraction, exponent = match.groups()
+    return sign, whole or "0", fraction or "0", exponent
+
+
+def _from_hexadecimal(field: str) -> float:
+    sign, whole, fraction, exponent = _hexadecimal_parts(field)
     try:
-        value = float.fromhex(f"{sign}0x{whole or '0'}.{fraction or '0'}p{exponent}")
+        return float.fromhex(f"{sign}0x{whole}.{fraction}p{exponent}")
     except OverflowError:
-        value = float(f"{sign}inf")
-    if abs(int(exponent)) > 4000:
-        return value, Fraction(0)  # far outside of both formats: no rounding to decide
-    exact = Fraction(int(sign + whole + fraction, 16)) * Fraction(2) ** (int(exponent) - 4 * len(fraction))
-    return value, exact
+        return float(f"{sign}inf")
 
 
 def require_text(text: object) -> str:
@@ -171,14 +177,20 @@ def parse_float32(field: str) -> float:
     if (single + other) / 2 != value:
         return single
     exact = _exact(field)
-    if exact == Fraction(value):
+    if exact == value:
         return single  # a true tie: already rounded to even
     return max(single, other) if exact > value else min(single, other)
 
 
 def _exact(field: str) -> Fraction:
+    # of texts near the middle of two float32 values, which are neither huge nor tiny
+    from fractions import Fraction
+
     decimal = _DECIMAL.fullmatch(field)
-    return Fraction(decimal[1]) if decimal else _from_hexadecimal(field)[1]
+    if decimal:
+        return Fraction(decimal[1])
+    sign, whole, fraction, exponent = _hexadecimal_parts(field)
+    return Fraction(int(sign + whole + fraction, 16)) * Fraction(2) ** (int(exponent) - 4 * len(fraction))
 
 
 def parse_native(text: str | None, count: int) -> list[float] | None:
