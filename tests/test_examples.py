@@ -36,8 +36,8 @@ def render(server):
 def run(server):
     def run_script(name, *words, status=0, **more):
         host, _, port = server.url.removesuffix("/render-ws").rpartition(":")
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
-        environment |= {
+        environment = {
+            **os.environ,
             "RENDER_HOST": host,
             "RENDER_PORT": port,
             "RENDER_OWNER": OWNER,
