@@ -56,7 +56,7 @@ class RetryPolicy(Retry):
     Connection failures and the statuses 502, 503 and 504 of GET, PUT and DELETE are repeated after a
     growing, jittered pause, or the one that the server asks for with ``Retry-After``, but no longer than
     ``backoff_max``. PUT and DELETE of render-ws replace and remove by id, so that a repetition has
-    no further effect; creating and cloning a stack are not of that kind.
+    no further effect; making a new version of a stack is not of that kind, and is a POST.
     """
 
     @classmethod

@@ -240,7 +240,12 @@ _KNOWN_TEXTS: list[tuple[str, type[errors.RenderError], str]] = [
         "Change the state first: renderapi.stack.set_stack_state(stack, 'LOADING').",
     ),
     (
-        r"have not been stored|section data not aggregated|Stack data aggregation|cannot set stats",
+        r"Stack data aggregation|cannot set stats",
+        errors.StackStateError,
+        "The stack has no tiles: import some before it is set COMPLETE.",
+    ),
+    (
+        r"have not been stored|section data not aggregated",
         errors.StackStateError,
         "Stats exist once tiles are imported and the stack was set COMPLETE: "
         "renderapi.stack.set_stack_state(stack, 'COMPLETE').",

@@ -15,7 +15,7 @@ import numpy as np
 from renderapi import _json, _transport
 from renderapi.channel import Channel
 from renderapi.errors import NotFoundError, RenderWarning, SpecError
-from renderapi.image_pyramid import ImagePyramid, MipMap
+from renderapi.image_pyramid import ImagePyramid, MipMap, MipMapLevel
 from renderapi.layout import Layout
 from renderapi.render import Render, format_preamble, renderaccess, stack_url
 from renderapi.stack import get_z_values_for_stack
@@ -34,6 +34,7 @@ __all__ = [
     "ImagePyramid",
     "Layout",
     "MipMap",
+    "MipMapLevel",
     "NullHandler",
     "TileSpec",
     "TransformList",
@@ -499,6 +500,21 @@ def read_tilespecs(content: bytes) -> list[TileSpec]:
     return from_raw_parts(parts)
 
 
+def _read_parameters(content: bytes) -> list[TileSpec]:
+    """Read the tile specs of a RenderParameters document."""
+    parameters = _json.loads(content)
+    if not isinstance(parameters, dict) or not isinstance(parameters.get("tileSpecs", []), list):
+        raise SpecError("render parameters are a JSON object with a list of tileSpecs")
+    return [_from_document(document) for document in parameters.get("tileSpecs", ())]
+
+
+def _read_parameters_of_tile(content: bytes) -> TileSpec:
+    tilespecs = _read_parameters(content)
+    if not tilespecs:
+        raise SpecError("there are no tileSpecs")
+    return tilespecs[0]
+
+
 def _from_document(document: dict[str, Any]) -> TileSpec:
     if not isinstance(document, dict):
         raise SpecError(f"a tile spec is a JSON object, not {document!r:.80}")
@@ -608,12 +624,12 @@ def get_tile_spec(
     """
     url = stack_url(host, port, owner, project, stack, "tile", tile, "render-parameters")
     try:
-        parameters = get_json(session, url)
+        response = _transport.send(session, "GET", url)
     except NotFoundError as error:
         if (error.server_text or "").startswith("stack with"):
             raise
         return None
-    return _from_document(parameters["tileSpecs"][0])
+    return read_answer(response, _read_parameters_of_tile, "render parameters of a tile")
 
 
 @renderaccess
@@ -646,7 +662,8 @@ def get_tile_spec_raw(
     NotFoundError
         If the stack or the tile does not exist.
     """
-    return _from_document(get_json(session, stack_url(host, port, owner, project, stack, "tile", tile, "")))
+    response = _transport.send(session, "GET", stack_url(host, port, owner, project, stack, "tile", tile, ""))
+    return read_answer(response, lambda content: _from_document(_json.loads(content)), "a tile spec")
 
 
 @renderaccess
@@ -755,7 +772,7 @@ def _tile_specs_from_box(
     # a server reads width and height as whole numbers: round up, so that no tile is missed
     box = (x, y, math.ceil(width), math.ceil(height), scale)
     url = stack_url(host, port, owner, project, stack, "z", z, "box", box, "render-parameters")
-    return [_from_document(document) for document in get_json(session, url).get("tileSpecs", ())]
+    return read_answer(_transport.send(session, "GET", url), _read_parameters, "render parameters")
 
 
 @renderaccess

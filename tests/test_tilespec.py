@@ -488,6 +488,12 @@ class TestEndpoints:
         assert get_tile_spec("stk", "a", render=render).to_dict(bounds=True) == document()
         assert get_tile_spec_renderparameters("stk", "a", render=render) == parameters
 
+    @pytest.mark.parametrize("answer", [{}, [], 3, {"tileSpecs": []}, {"tileSpecs": 3}, {"tileSpecs": [3]}])
+    def test_an_answer_without_the_tile_is_a_bad_answer(self, render, answer):
+        responses.get(f"{BASE}/tile/a/render-parameters", json=answer)
+        with pytest.raises(BadAnswerError, match="render parameters"):
+            get_tile_spec("stk", "a", render=render)
+
     def test_raw_tile_that_does_not_exist_is_an_error(self, render):
         responses.get(f"{BASE}/tile/a/", status=404, body=NO_TILE)
         with pytest.raises(NotFoundError) as caught:
