@@ -156,10 +156,10 @@ def _pages(server: Context, row: int, selection: Selection, details: bool) -> It
     """
     values: dict[str, Any] = {"collection": row, **selection.values, "page": _PAGE}
     last = None
-    with server.store.held():
+    with server.store.held() as read:
         while True:
             pairs = f"{_query(selection, 'head, matches, match_count', last is not None)} LIMIT :page"
-            with server.store.read() as connection:
+            with read() as connection:
                 (content,) = connection.execute(
                     f"SELECT CAST(group_concat(document, ',' || char(10)) AS BLOB) FROM "
                     f"(SELECT {pair_document(details)} AS document FROM ({pairs}))",

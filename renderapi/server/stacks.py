@@ -424,9 +424,9 @@ def tile_ids(
 
     def content() -> Iterator[bytes]:
         start, after, last = b"[", "", ()
-        with server.store.held():
+        with server.store.held() as read:
             while True:
-                with server.store.read() as connection:
+                with read() as connection:
                     page, *last = connection.execute(
                         "SELECT json_group_array(tile_id), max(tile_id) FROM (SELECT tile_id FROM tile "
                         f"WHERE {query.where}{after} ORDER BY tile_id LIMIT {_PAGE})",

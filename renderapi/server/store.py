@@ -24,8 +24,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -175,15 +175,15 @@ class Store:
     def __init__(self, folder: str | Path | None = None, durable: bool = False) -> None:
         self.folder = None if folder is None else Path(folder)
         self.durable = durable
-        self._lock = threading.RLock()
-        self._readers = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._writing = threading.RLock()
+        # connections that nobody reads from just now; there are as many as ever read at once
+        self._idle: list[sqlite3.Connection] = []
+        self._waiting = threading.Lock()
         self._closed = False
         try:
             if self.folder is not None:
                 self.folder.mkdir(parents=True, exist_ok=True)
-            self._writer = self._connect()
-            self._writer.execute("PRAGMA cache_size = -65536")
+            self._writer = self._connect(cache_megabytes=64)
         except (OSError, sqlite3.Error) as problem:
             raise StoreError(f"{folder} cannot be used as a data folder: {problem}") from problem
         try:
@@ -192,7 +192,7 @@ class Store:
             self.close()
             raise
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, cache_megabytes: int = 16) -> sqlite3.Connection:
         connection = sqlite3.connect(
             ":memory:" if self.folder is None else self.folder / FILE_NAME,
             timeout=60,
@@ -201,18 +201,20 @@ class Store:
             check_same_thread=False,
             cached_statements=256,
         )
-        self._connections.append(connection)
-        # a tile and its transforms are about a kilobyte
-        connection.execute("PRAGMA page_size = 8192")
-        if self.folder is not None:
-            connection.execute("PRAGMA journal_mode = WAL")
-            # in pages: batches of an import are moved from the log to the database a few at a time
-            connection.execute("PRAGMA wal_autocheckpoint = 4000")
-            connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        # in kB; every thread that reads has one of these
-        connection.execute("PRAGMA cache_size = -16384")
+        try:
+            # a tile and its transforms are about a kilobyte
+            connection.execute("PRAGMA page_size = 8192")
+            if self.folder is not None:
+                connection.execute("PRAGMA journal_mode = WAL")
+                # in pages: batches of an import are moved from the log to the database a few at a time
+                connection.execute("PRAGMA wal_autocheckpoint = 4000")
+                connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute(f"PRAGMA cache_size = -{cache_megabytes * 1024}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _prepare(self) -> None:
@@ -237,7 +239,7 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """Open the one write transaction: committed at the end, undone if anything is raised."""
-        with self._lock:
+        with self._writing:
             self._check_open()
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
@@ -252,38 +254,40 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Open a read transaction: all queries in it see one state of the database."""
+        """Open a read transaction: all queries in it see one state of the database, whatever is written."""
         self._check_open()
         if self.folder is None:
             # a database in memory belongs to one connection
-            with self._lock:
+            with self._writing:
                 yield self._writer
             return
-        connection = getattr(self._readers, "connection", None)
+        with self._waiting:
+            connection = self._idle.pop() if self._idle else None
         if connection is None:
-            with self._lock:
-                self._check_open()
-                connection = self._readers.connection = self._connect()
-        if connection.in_transaction:
-            yield connection
-            return
+            connection = self._connect()
         connection.execute("BEGIN")
         try:
             yield connection
         finally:
             connection.execute("COMMIT")
+            with self._waiting:
+                if self._closed:
+                    connection.close()
+                else:
+                    self._idle.append(connection)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Let everything that is read until the end see one state, where the database is in a file.
+    def held(self) -> Iterator[Callable[[], AbstractContextManager[sqlite3.Connection]]]:
+        """Give a way of reading a part at a time, for answers that are sent while they are read.
 
-        In memory there is one connection, which nobody may keep for as long as a client takes to read.
+        All parts see one state of the database if it is in a file. In memory there is one connection, which
+        nobody may keep for as long as a client takes to read.
         """
         if self.folder is None:
-            yield
+            yield self.read
         else:
-            with self.read():
-                yield
+            with self.read() as connection:
+                yield lambda: nullcontext(connection)
 
     def rows(self, query: str, values: Any = (), size: int = 1000) -> Iterator[list[Any]]:
         """Give the rows of a query in batches, for answers that are too long to be held.
@@ -296,8 +300,7 @@ class Store:
                 batches = iter([connection.execute(query, values).fetchall()])
             else:
                 cursor = connection.execute(query, values)
-                batches = iter(lambda: cursor.fetchmany(size), [])
-                yield from batches
+                yield from iter(lambda: cursor.fetchmany(size), [])
                 return
         yield from batches
 
@@ -331,11 +334,12 @@ class Store:
             raise StoreError("the store is closed")
 
     def close(self) -> None:
-        """Close every connection; waits for a write in progress."""
-        with self._lock:
+        """Close every connection; waits for a write in progress, not for who still reads."""
+        with self._writing, self._waiting:
             self._closed = True
-            while self._connections:
-                self._connections.pop().close()
+            self._writer.close()
+            while self._idle:
+                self._idle.pop().close()
 
     def __enter__(self) -> Store:
         return self

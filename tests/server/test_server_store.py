@@ -33,8 +33,7 @@ def test_reading_inside_of_reading_and_writing(store):
     with store.write() as connection:
         connection.execute(INSERT, ("a",))
         with store.read() as reader, store.read() as again:
-            assert (reader is connection) == (store.folder is None)
-            assert again is reader
+            assert (reader is connection) == (again is connection) == (store.folder is None)
     assert names(store) == ["a"]
 
 
@@ -152,6 +151,55 @@ def test_folders_that_cannot_be_used(tmp_path):
     (tmp_path / "folder" / FILE_NAME).write_text("this is no database, " * 100)
     with pytest.raises(RenderError, match="cannot be used as a data folder: file is not a database"):
         Store(tmp_path / "folder")
+
+
+def test_parts_of_an_answer_see_one_state(tmp_path):
+    with Store(tmp_path) as store:
+        write(store, "a")
+        with store.held() as read:
+            with read() as connection:
+                assert connection.execute("SELECT count(*) FROM stack").fetchone() == (1,)
+            write(store, "b")
+            with read() as connection:
+                assert connection.execute("SELECT count(*) FROM stack").fetchone() == (1,)
+    with Store() as store, store.held() as read:
+        # nobody keeps the one connection
+        thread = threading.Thread(target=write, args=(store, "a"))
+        thread.start()
+        thread.join(10)
+        with read() as connection:
+            assert connection.execute("SELECT count(*) FROM stack").fetchone() == (1,)
+
+
+def test_connections_are_used_again(tmp_path):
+    with Store(tmp_path) as store:
+        used = set()
+
+        def look():
+            with store.read() as connection:
+                used.add(id(connection))
+
+        for _ in range(5):
+            thread = threading.Thread(target=look)
+            thread.start()
+            thread.join(10)
+        assert len(used) == 1
+
+
+def test_a_reader_may_outlive_the_store(tmp_path):
+    with Store(tmp_path) as store:
+        write(store, *"abc")
+        rows = store.rows("SELECT name FROM stack ORDER BY name", size=1)
+        assert next(rows) == [("a",)]
+    assert list(rows) == [[("b",)], [("c",)]]
+
+
+def test_a_reader_does_not_wait_for_a_writer(tmp_path):
+    with Store(tmp_path) as store, store.write():
+        reader = threading.Thread(target=names, args=(store,))
+        reader.start()
+        reader.join(10)
+        assert not reader.is_alive()
 
 
 def test_after_the_end(store):

@@ -6,6 +6,7 @@ import {
   byStrength,
   describeTile,
   legendEntry,
+  noTile,
   partnersOf,
   placed,
   readPairs,
@@ -95,11 +96,13 @@ async function showMatrix() {
   byId("view").replaceChildren();
   const { minZ = zs[0], maxZ = zs.at(-1) } = query();
   if (layers.length === 0) {
-    place.replaceChildren(rangeForm(minZ, maxZ));
+    place.replaceChildren();
+    byId("range").replaceChildren(rangeForm(minZ, maxZ));
     say(status, "info", "The stack has no layers in this range of z.", "Widen the range below.");
     return;
   }
-  place.replaceChildren(rangeForm(layers[0], layers.at(-1)));
+  place.replaceChildren();
+  byId("range").replaceChildren(rangeForm(layers[0], layers.at(-1)));
   const bar = el("progress", { max: layers.length, value: 0, "aria-label": "Sections read" });
   say(status, "info", `Counting the matches of ${plural(layers.length, "layer")} …`, bar);
   let counted;
@@ -131,17 +134,21 @@ async function showMatrix() {
   const notes = [];
   if (all.length > layers.length) notes.push(`Only the first ${number(MOST_LAYERS)} of ${number(all.length)} layers are shown.`);
   if (counted.severalLayers) notes.push("Some sections are in several layers; they count for the lowest of them.");
-  const matrix = new Matrix(layers, counted.pairs, counted.matches, (p, q) => openLayers(p, q, { push: true }));
-  place.append(matrix.element, ...notes.map((note) => el("p", { class: "quiet" }, note)));
   const { pZ, qZ } = query();
+  const matrix = new Matrix(layers, counted.pairs, counted.matches, {
+    at: [pZ, qZ].map((z) => Math.max(0, layers.indexOf(Number(z ?? layers[0])))),
+    open: (p, q) => openLayers(p, q, { push: true }),
+  });
+  place.append(matrix.element, ...notes.map((note) => el("p", { class: "quiet" }, note)));
   if (pZ !== undefined && qZ !== undefined) await openLayers(Number(pZ), Number(qZ), { push: false });
+  else byId("view").replaceChildren(el("p", { class: "quiet" }, "Choose a square to see the tiles of its two layers."));
 }
 
-/** Put the second layer beside the first, on the side where there is more room. */
+/** Draw the second layer beside the first, or below if they are wide. */
 function beside(tiles, others) {
   const { minX, minY, maxX, maxY } = new Boxes([...tiles, ...others]).bounds;
-  const [wide, high] = [maxX - minX, maxY - minY];
-  const [dx, dy] = innerWidth > 700 && wide < 3 * high ? [wide * 1.06, 0] : [0, high * 1.06];
+  const [wide, high] = [(maxX - minX) * 1.06, (maxY - minY) * 1.06];
+  const [dx, dy] = wide < high ? [wide, 0] : [0, high];
   return others.map((tile) => ({
     ...tile,
     minX: tile.minX + dx,
@@ -185,30 +192,61 @@ function showPair(pZ, qZ, tiles, others, found) {
     onChoose(index) {
       if (index >= 0) pointed.textContent = tellTile(real, index, partners(index).length);
       panel.replaceChildren(
-        ...(index < 0 ? [] : describeTile(chosen, real, index, partners(index), (other) => map.choose(other))),
+        ...(index < 0 ? [noTile()] : describeTile(chosen, real, index, partners(index), (other) => map.choose(other))),
       );
     },
     mark: (index) => partners(index).map(([other]) => other),
   });
-  const connected = new Set(pairs.flatMap(([a, b]) => [a, b]));
-  const styles = [{ fill: "--cluster-1" }, { fill: "--cluster-2" }, { fill: "--missing", dash: true }];
-  const styleOf = Uint8Array.from(boxes.zs, (z, index) => (connected.has(index) ? Number(z !== pZ) : 2));
+  const sums = new Map();
+  for (const [a, b, count] of pairs) {
+    for (const index of new Set([a, b])) sums.set(index, (sums.get(index) ?? 0) + count);
+  }
+  // tiles are "pairs" with themselves here: the more matches, the stronger the colour
+  const strengths = byStrength([...sums].map(([index, count]) => [index, index, count]));
+  const styles = [{ fill: "--missing", hollow: true }];
+  const styleOf = new Uint8Array(boxes.count);
+  const entries = [];
+  for (const fill of pZ === qZ ? ["--cluster-1"] : ["--cluster-1", "--cluster-2"]) {
+    for (const [order, { pairs: tilesOfKind }] of strengths.entries()) {
+      const alpha = 0.75 * ((order + 1) / strengths.length) ** 1.4;
+      for (const [index] of tilesOfKind) {
+        if ((boxes.zs[index] === pZ) === (fill === "--cluster-1")) styleOf[index] = styles.length;
+      }
+      styles.push({ fill, alpha });
+    }
+    entries.push(legendEntry({ colour: fill, shape: "box" }, fill === "--cluster-1" ? `z ${number(pZ)}` : `z ${number(qZ)}`));
+  }
+  const lost = boxes.count - sums.size;
   const kinds = byStrength(pairs);
-  const lost = boxes.count - connected.size;
+  const lines = el("input", { type: "checkbox", checked: pZ === qZ });
+  const drawLines = () => map.setLines(lines.checked ? kinds : []);
+  lines.addEventListener("change", drawLines);
   const title = pZ === qZ ? `Matches within layer ${number(pZ)}` : `Matches of layer ${number(pZ)} with layer ${number(qZ)}`;
   byId("view").replaceChildren(
     el("h2", { tabindex: -1 }, title),
-    el("div", { class: "split" }, el("div", {}, map.element, pointed, el(
-      "ul",
-      { class: "legend" },
-      legendEntry({ colour: "--cluster-1", shape: "box" }, `z ${number(pZ)}`),
-      pZ === qZ ? null : legendEntry({ colour: "--cluster-2", shape: "box" }, `z ${number(qZ)}, drawn beside it`),
-      legendEntry({ colour: "--missing", shape: "box" }, `${plural(lost, "tile")} without matches here`),
-      ...kinds.map((kind) => legendEntry(kind, `${plural(kind.pairs.length, "pair")}, ${kind.text}`)),
-    )), panel),
+    el(
+      "div",
+      { class: "split" },
+      el(
+        "div",
+        {},
+        pointed,
+        map.element,
+        el(
+          "ul",
+          { class: "legend" },
+          ...entries,
+          el("li", {}, "the stronger the colour, the more matches"),
+          legendEntry({ colour: "--missing", shape: "box" }, `${plural(lost, "tile")} without matches here`),
+        ),
+        el("label", { class: "check" }, lines, ` Lines of all ${plural(pairs.length, "pair")}`),
+      ),
+      panel,
+    ),
   );
+  panel.append(noTile());
   map.show(boxes, styles, styleOf);
-  map.setLines(kinds);
+  drawLines();
   map.element.dataset.layers = `${pZ},${qZ}`;
 }
 

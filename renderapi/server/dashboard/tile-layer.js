@@ -6,6 +6,7 @@ import {
   byStrength,
   describeTile,
   legendEntry,
+  noTile,
   partnersOf,
   placed,
   readPairs,
@@ -65,7 +66,7 @@ finder.addEventListener("submit", (event) => {
 
 function showTile(index) {
   if (index < 0) {
-    panel.replaceChildren();
+    panel.replaceChildren(noTile());
     return;
   }
   const [x, y] = boxes.centre(index);
@@ -81,7 +82,7 @@ function drawBoxes({ keepView }) {
   }
   const { of, sizes } = clusters(boxes.count, pairs);
   const styles = Array.from({ length: CLUSTER_COLOURS }, (_, index) => ({ fill: `--cluster-${index + 1}` }));
-  styles.push({ fill: "--unmatched", dash: true });
+  styles.push({ fill: "--unmatched", hollow: true });
   const styleOf = Uint8Array.from(of, (cluster) => (cluster < 0 ? CLUSTER_COLOURS : cluster % CLUSTER_COLOURS));
   map.show(boxes, styles, styleOf, { keepView });
   const entries = sizes
@@ -141,7 +142,7 @@ async function load(z, { push = true, keepView = false } = {}) {
     boxes = new Boxes(tiles);
     [pairs, missingPairs, clusterEntries] = [[], null, []];
     partners = () => [];
-    panel.replaceChildren();
+    panel.replaceChildren(noTile());
     pointed.textContent = "Point at a tile to see its id.";
     if (boxes.count === 0) {
       const near = zs.length ? ` The nearest layer is z ${number(zs[nearest(zs, z)])}.` : "";
@@ -223,9 +224,9 @@ try {
       const hint = chosen.matchCollection
         ? null
         : el("p", { class: "quiet" }, "Choose a match collection above to see which tiles are connected.");
+      byId("tools").replaceChildren(finder, ...tools);
       byId("view").replaceChildren(
-        el("div", { class: "tools" }, finder, ...tools),
-        el("div", { class: "split" }, el("div", {}, map.element, pointed, legend, ...(hint ? [hint] : [])), panel),
+        el("div", { class: "split" }, el("div", {}, pointed, map.element, legend, ...(hint ? [hint] : [])), panel),
       );
       addEventListener("popstate", () => load(wantedZ(), { push: false, keepView: true }));
       await load(wantedZ(), { push: false });

@@ -18,7 +18,8 @@ export function chart(title, zs, series, { bars = false, onCursor = () => {}, op
   let cursor = null;
   const range = valueRange(series, bars);
   const readout = el("output", {}, "Point at the chart, or move along it with the arrow keys.");
-  const around = zs.length > 1 ? 0 : 1;
+  // half a layer on either side, for the bars
+  const around = zs.length > 1 ? (zs.at(-1) - zs[0]) / (zs.length - 1) / 2 : 1;
   const [first, last] = [zs[0] - around, zs.at(-1) + around];
   const drawn = surface(draw, {
     tabindex: 0,

@@ -65,6 +65,9 @@ export function tellPlace(boxes, index, x, y) {
   return `${place}: tile ${boxes.tileIds[index]}${section === undefined ? "" : `, section ${section}`}`;
 }
 
+/** Fill the place for a tile while none is chosen. */
+export const noTile = () => el("p", { class: "quiet" }, "Choose a tile to see where it is and what it is connected with.");
+
 /** Describe a tile: where it is, and which tiles it has matches with. */
 export function describeTile(chosen, boxes, index, partners, onPartner) {
   const tileId = boxes.tileIds[index];

@@ -1,7 +1,7 @@
 /** Boxes of tiles and lines between them, drawn in world coordinates: pan, zoom, point, choose. */
 
 import { colour, el, number } from "./page.js";
-import { surface, ticks } from "./surface.js";
+import { roundBelow, surface } from "./surface.js";
 
 const HELP =
   "Drag or use Shift and the arrow keys to move, the wheel or + and − to zoom, 0 to see everything. " +
@@ -11,7 +11,7 @@ const MARGIN = 16;
 /**
  * A map of tiles.
  *
- * `onPoint(index, x, y)` is told what is under the pointer (-1: no tile) and where in the world that is,
+ * `mark(index)` gives the tiles that a tile is connected with, `onPoint(index, x, y)` is told what is under the pointer (-1: no tile) and where in the world that is,
  * `onChoose(index)` which tile was chosen. The boxes and lines are on one canvas, what follows the pointer is on
  * another above it, so that pointing does not draw 10,000 boxes again.
  */
@@ -21,7 +21,8 @@ export class TileMap {
   #styleOf = null;
   #lines = [];
   #view = { x: 0, y: 0, scale: 1 };
-  #seen = false;
+  // everything is in sight, and shall be when the canvas changes its size
+  #fitted = true;
   #pointed = -1;
   #chosen = -1;
   #pointers = new Map();
@@ -38,7 +39,7 @@ export class TileMap {
       "aria-label": label,
       "aria-describedby": "map-help",
       class: "top",
-    });
+    }, () => this.#fitted && this.fit());
     const button = (text, name, act) => el("button", { type: "button", "aria-label": name, title: name, onclick: act }, text);
     this.element = el(
       "div",
@@ -68,7 +69,7 @@ export class TileMap {
    * Show boxes.
    *
    * @param {Boxes} boxes
-   * @param {Array} styles `{fill, dash}` with names of colours of the style sheet
+   * @param {Array} styles `{fill, alpha, hollow}`, the fill a name of a colour of the style sheet
    * @param {Uint8Array} styleOf the style of every box
    */
   show(boxes, styles, styleOf, { keepView = false } = {}) {
@@ -77,15 +78,8 @@ export class TileMap {
     this.#styleOf = styleOf;
     this.#lines = [];
     this.#pointed = this.#chosen = -1;
-    if (!keepView || !this.#seen) this.fit();
+    if (!keepView || this.#fitted) this.fit();
     this.redraw();
-  }
-
-  /** Change the styles of the boxes that are shown. */
-  restyle(styles, styleOf) {
-    this.#styles = styles;
-    this.#styleOf = styleOf;
-    this.#base.redraw();
   }
 
   /** Show lines between the centres of boxes: `{colour, width, dash, pairs: [[a, b], ...]}` per kind. */
@@ -99,15 +93,11 @@ export class TileMap {
     this.#top.redraw();
   }
 
-  get chosen() {
-    return this.#chosen;
-  }
-
   /** See all boxes. */
   fit() {
     const { width, height } = this.#top.size;
-    this.#seen = width > 0 && height > 0 && this.#boxes !== null && this.#boxes.count > 0;
-    if (!this.#seen) return;
+    this.#fitted = true;
+    if (!(width > 0 && height > 0 && this.#boxes?.count > 0)) return;
     const { minX, minY, maxX, maxY } = this.#boxes.bounds;
     const scale = Math.min(
       (width - 2 * MARGIN) / Math.max(1, maxX - minX),
@@ -126,12 +116,14 @@ export class TileMap {
     const [x, y] = this.#world(atX, atY);
     const scale = Math.min(64, Math.max(1e-7, this.#view.scale * factor));
     this.#view = { scale, x: x - atX / scale, y: y - atY / scale };
+    this.#fitted = false;
     this.redraw();
   }
 
   pan(dx, dy) {
     this.#view.x -= dx / this.#view.scale;
     this.#view.y -= dy / this.#view.scale;
+    this.#fitted = false;
     this.redraw();
   }
 
@@ -165,29 +157,27 @@ export class TileMap {
 
   #drawBase(context, width, height) {
     if (!this.#boxes) return;
-    // the canvas had no size yet when the boxes came
-    if (!this.#seen) this.fit();
     this.#drawBoxes(context, width, height);
-    this.#drawLines(context);
+    this.#drawLines(context, width, height);
     this.#drawScale(context, height);
   }
 
   #drawBoxes(context, width, height) {
     const labelled = [];
-    for (const [style, { fill, dash }] of this.#styles.entries()) {
+    for (const [style, { fill, alpha = 0.28, hollow }] of this.#styles.entries()) {
       const shade = colour(fill);
       for (let index = 0; index < this.#boxes.count; index += 1) {
         if (this.#styleOf[index] !== style) continue;
         const [left, top, wide, high] = this.#rectangle(index);
         if (left > width || top > height || left + wide < 0 || top + high < 0) continue;
         context.fillStyle = shade;
-        if (!dash) {
-          context.globalAlpha = 0.28;
+        if (!hollow) {
+          context.globalAlpha = alpha;
           context.fillRect(left, top, Math.max(1, wide), Math.max(1, high));
         }
         // four thin rectangles are drawn several times faster than a stroke
         context.globalAlpha = wide > 6 ? 0.9 : 0.5;
-        if (wide > 3 || dash) {
+        if (wide > 3 || hollow) {
           context.fillRect(left, top, wide, 1);
           context.fillRect(left, top + high - 1, wide, 1);
           context.fillRect(left, top, 1, high);
@@ -210,7 +200,12 @@ export class TileMap {
     }
   }
 
-  #drawLines(context) {
+  #drawLines(context, width, height) {
+    if (this.#lines.length === 0) return;
+    const { x, y, scale } = this.#view;
+    const { minX, minY, maxX, maxY } = this.#boxes;
+    const left = minX.map((low, index) => ((low + maxX[index]) / 2 - x) * scale);
+    const top = minY.map((low, index) => ((low + maxY[index]) / 2 - y) * scale);
     context.lineCap = "round";
     for (const { colour: name, width: wide = 1.5, dash = [], pairs } of this.#lines) {
       context.strokeStyle = colour(name);
@@ -219,9 +214,14 @@ export class TileMap {
       // a path of many thousand lines costs more than its parts
       for (let from = 0; from < pairs.length; from += 500) {
         context.beginPath();
-        for (const [a, b] of pairs.slice(from, from + 500)) {
-          context.moveTo(...this.#screen(...this.#boxes.centre(a)));
-          context.lineTo(...this.#screen(...this.#boxes.centre(b)));
+        for (let line = from; line < Math.min(from + 500, pairs.length); line += 1) {
+          const [a, b] = [pairs[line][0], pairs[line][1]];
+          const [x0, y0, x1, y1] = [left[a], top[a], left[b], top[b]];
+          const outside =
+            (x0 < 0 && x1 < 0) || (y0 < 0 && y1 < 0) || (x0 > width && x1 > width) || (y0 > height && y1 > height);
+          if (outside) continue;
+          context.moveTo(x0, y0);
+          context.lineTo(x1, y1);
         }
         context.stroke();
       }
@@ -230,7 +230,7 @@ export class TileMap {
   }
 
   #drawScale(context, height) {
-    const length = ticks(0, 140 / this.#view.scale, 1).at(-1);
+    const length = roundBelow(140 / this.#view.scale);
     const wide = length * this.#view.scale;
     const text = `${number(length)} px`;
     context.font = "12px system-ui, sans-serif";
@@ -252,18 +252,19 @@ export class TileMap {
       const [left, top, w, h] = this.#rectangle(index);
       context.strokeRect(left, top, Math.max(2, w), Math.max(2, h));
     };
-    if (this.#chosen >= 0) {
-      context.strokeStyle = colour("--accent");
-      context.lineWidth = 3;
+    for (const [index, name, wide] of [
+      [this.#pointed, "--text", 2],
+      [this.#chosen, "--accent", 3],
+    ]) {
+      if (index < 0) continue;
+      outline(index, name, wide);
       context.beginPath();
-      for (const partner of this.mark(this.#chosen)) {
-        context.moveTo(...this.#screen(...this.#boxes.centre(this.#chosen)));
+      for (const partner of this.mark(index)) {
+        context.moveTo(...this.#screen(...this.#boxes.centre(index)));
         context.lineTo(...this.#screen(...this.#boxes.centre(partner)));
       }
       context.stroke();
-      outline(this.#chosen, "--accent", 3);
     }
-    if (this.#pointed >= 0 && this.#pointed !== this.#chosen) outline(this.#pointed, "--text", 2);
   }
 
   #point(left, top) {

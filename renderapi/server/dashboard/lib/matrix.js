@@ -10,7 +10,7 @@ export class Matrix {
   #pairs;
   #matches;
   #most;
-  #at = [0, 0];
+  #at;
   #drawn;
   #readout = el("output", {}, "Point at a square, or go there with the arrow keys; click or Enter opens the two layers.");
 
@@ -18,9 +18,11 @@ export class Matrix {
    * @param {number[]} layers z of the layers
    * @param {Float64Array} pairs tile pairs of layers p <= q, at p * layers.length + q
    * @param {Float64Array} matches their point matches, likewise
+   * @param {number[]} at the row and column where the reader begins
    * @param {(pZ, qZ) => void} open is called when two layers are chosen
    */
-  constructor(layers, pairs, matches, open) {
+  constructor(layers, pairs, matches, { at, open }) {
+    this.#at = at;
     this.#layers = layers;
     this.#pairs = pairs;
     this.#matches = matches;

@@ -6,8 +6,10 @@ import { el, onColours } from "./page.js";
  * Make a canvas that fills the width of its parent.
  *
  * @param {(context, width, height) => void} draw draws in units of CSS pixels
+ * @param {Object} attributes of the canvas
+ * @param {() => void} onSize is called when its size has changed, before it is drawn
  */
-export function surface(draw, attributes = {}) {
+export function surface(draw, attributes = {}, onSize = () => {}) {
   const canvas = el("canvas", attributes);
   const context = canvas.getContext("2d");
   const size = { width: 0, height: 0 };
@@ -36,6 +38,7 @@ export function surface(draw, attributes = {}) {
   new ResizeObserver(([entry]) => {
     size.width = entry.contentRect.width;
     size.height = entry.contentRect.height;
+    onSize();
     redraw();
   }).observe(canvas);
   onColours(redraw);
@@ -50,8 +53,14 @@ export function ticks(low, high, about) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
   const found = [];
-  for (let at = Math.ceil(low / step); at * step <= high + step * 1e-9; at += 1) found.push(at * step);
+  for (let at = Math.ceil(low / step); at * step <= high + step * 1e-9; at += 1) found.push(at * step + 0);
   return found;
+}
+
+/** Give the largest round number that is not above another. */
+export function roundBelow(most) {
+  const power = 10 ** Math.floor(Math.log10(most));
+  return power * [5, 2, 1].find((factor) => factor * power <= most);
 }
 
 /** Give the place where a sorted list has, or would have, a value nearest to another. */
