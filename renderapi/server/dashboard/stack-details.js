@@ -7,7 +7,6 @@ import { missing, picker } from "./lib/picker.js";
 import { table } from "./lib/table.js";
 
 const KEYS = ["renderStackOwner", "renderStackProject", "renderStack"];
-const MOST_ROWS = 1000;
 const status = byId("status");
 
 /** Join the sections of each layer, and sort the layers. */
@@ -110,12 +109,7 @@ function showValues(layers) {
   const details = el("details", {}, el("summary", {}, `Values of ${plural(layers.length, "layer")}`));
   details.addEventListener(
     "toggle",
-    () => {
-      if (layers.length > MOST_ROWS) {
-        details.append(el("p", {}, `The first ${number(MOST_ROWS)} of them; all are in the section data above.`));
-      }
-      details.append(table("Layers", columns, layers.slice(0, MOST_ROWS)).element);
-    },
+    () => details.append(table("Layers", columns, layers).element),
     { once: true },
   );
   byId("values").replaceChildren(details);

@@ -1,7 +1,9 @@
 /** A table whose columns sort, and which becomes a list of cards on a narrow screen. */
 
-import { el } from "./page.js";
+import { el, number } from "./page.js";
 
+const FIRST_ROWS = 200;
+const MORE_ROWS = 500;
 const words = new Intl.Collator("en", { numeric: true });
 
 function compare(a, b) {
@@ -17,7 +19,7 @@ function ordered(a, b, direction) {
 }
 
 /**
- * Make a table.
+ * Make a table. Of many rows the first are shown, so that it sorts at once however many there are.
  *
  * @param {string} caption what it lists
  * @param {Array} columns `{label, value, cell, numeric, heading}`; `value(row)` is sorted by, `cell(row)` shown
@@ -25,19 +27,41 @@ function ordered(a, b, direction) {
  * @param {Array} rows
  */
 export function table(caption, columns, rows) {
-  const body = el("tbody");
-  const lines = rows.map((row) => ({ row, line: tableRow(columns, row) }));
+  let entries = rows.map((row) => ({ row, line: null }));
   const sortable = columns.filter((column) => column.value);
   const headings = new Map();
   let sorted = null;
   let direction = 1;
+  let holds = () => true;
+  let room = FIRST_ROWS;
+  const body = el("tbody");
+  const rest = el("span");
+  const more = el("button", { type: "button", onclick: showMore }, `Show ${number(MORE_ROWS)} more`);
+  const remaining = el("p", { class: "more" }, more, rest);
+
+  /** Put those rows into the table that belong there now; a row is made when it is shown first. */
+  function arrange() {
+    const held = entries.filter(({ row }) => holds(row));
+    const shown = held.slice(0, room);
+    for (const entry of shown) entry.line ??= tableRow(columns, entry.row);
+    body.replaceChildren(...shown.map(({ line }) => line));
+    remaining.hidden = shown.length === held.length;
+    rest.textContent = `${number(shown.length)} of ${number(held.length)} are shown.`;
+    return held.length;
+  }
+
+  function showMore() {
+    const next = body.children.length;
+    room += MORE_ROWS;
+    arrange();
+    body.children[next]?.querySelector("a, button")?.focus();
+  }
 
   function sortBy(column, way) {
     direction = way ?? (sorted === column ? -direction : 1);
     sorted = column;
-    const key = (entry) => column.value(entry.row);
-    lines.sort((a, b) => ordered(key(a), key(b), direction));
-    body.append(...lines.map(({ line }) => line));
+    entries.sort((a, b) => ordered(column.value(a.row), column.value(b.row), direction));
+    arrange();
     for (const [other, heading] of headings) {
       if (other === column) heading.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
       else heading.removeAttribute("aria-sort");
@@ -64,26 +88,23 @@ export function table(caption, columns, rows) {
       return heading;
     }),
   );
-  body.append(...lines.map(({ line }) => line));
+  arrange();
   return {
     element: el(
       "div",
       { class: "table" },
       el("div", { class: "sorting" }, el("label", {}, el("span", {}, "Sort by"), select), turn),
       el("table", {}, el("caption", { class: "hidden" }, caption), el("thead", {}, head), body),
+      remaining,
     ),
-    /** Show only rows for which a function holds. */
-    filter(holds) {
-      let shown = 0;
-      for (const { row, line } of lines) {
-        line.hidden = !holds(row);
-        shown += !line.hidden;
-      }
-      return shown;
+    /** Show only rows for which a function holds, and tell how many these are. */
+    filter(wanted) {
+      holds = wanted;
+      return arrange();
     },
     remove(row) {
-      const index = lines.findIndex((entry) => entry.row === row);
-      lines.splice(index, 1)[0].line.remove();
+      entries = entries.filter((entry) => entry.row !== row);
+      arrange();
     },
   };
 }
