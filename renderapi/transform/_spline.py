@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 _BLOCK = 512
 # from so many points on landmarks are gone through one by one, each for a long block of points
 _MANY_POINTS = 2048
-_LONG_BLOCK = 16384
+_LONG_BLOCK = 25_000
+# as many kernels, some 50 ms of work, are worth a thread per processor
+_MUCH_WORK = 8_000_000
 # the kernel is 0 up to this distance
 _NEAR = 1e-8
 
@@ -58,7 +62,8 @@ def _deformation_of_many(points: Array, src: Array, weights: Array) -> Array:
     # the same numbers in the same order, landmark by landmark: less traffic than whole kernels
     landmarks = list(zip(*src.tolist(), *weights.tolist()))
     out = np.empty(points.shape)
-    for part in blocks(len(points), _LONG_BLOCK):
+
+    def evaluate(part: slice) -> None:
         x, y = np.ascontiguousarray(points[part].T)
         r, scratch, sum_x, sum_y = np.empty_like(x), np.empty_like(x), np.zeros_like(x), np.zeros_like(x)
         for source_x, source_y, weight_x, weight_y in landmarks:
@@ -76,7 +81,24 @@ def _deformation_of_many(points: Array, src: Array, weights: Array) -> Array:
             sum_x += np.multiply(r, weight_x, out=scratch)
             sum_y += np.multiply(r, weight_y, out=scratch)
         out[part, 0], out[part, 1] = sum_x, sum_y
+
+    workers = _processors() if len(points) * len(landmarks) >= _MUCH_WORK else 1
+    if workers == 1:
+        for part in blocks(len(points), _LONG_BLOCK):
+            evaluate(part)
+        return out
+    # numpy lets other threads run while it computes; short blocks would wait for each other all the time
+    size = min(max(_LONG_BLOCK, -(-len(points) // workers)), 2 * _LONG_BLOCK)
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(evaluate, blocks(len(points), size)))
     return out
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
 
 
 def gradient(points: Array, src: Array, weights: Array) -> Array:

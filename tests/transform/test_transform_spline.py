@@ -191,11 +191,21 @@ def test_fewer_landmarks(spline):
 def test_few_and_many_points_are_mapped_alike(spline, monkeypatch):
     points = np.vstack([RNG.uniform(0, 1000, (3000, 2)), SRC])
     many = spline.tform(points)
+    monkeypatch.setattr(_spline, "_MUCH_WORK", 1)
+    monkeypatch.setattr(_spline, "_LONG_BLOCK", 700)
+    monkeypatch.setattr(_spline, "_processors", lambda: 3)
+    np.testing.assert_array_equal(spline.tform(points), many)
     monkeypatch.setattr(_spline, "_MANY_POINTS", 10_000)
     few = spline.tform(points)
     np.testing.assert_array_equal(many, few)
     for row in (0, 2999, 3005):
         np.testing.assert_array_equal(spline.tform(points[row : row + 1])[0], many[row])
+
+
+def test_processors_are_counted(monkeypatch):
+    assert _spline._processors() >= 1
+    monkeypatch.delattr(_spline.os, "sched_getaffinity", raising=False)
+    assert _spline._processors() >= 1
 
 
 def test_derivatives(spline):

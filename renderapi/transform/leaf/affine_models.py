@@ -414,7 +414,7 @@ class AffineModel(Transform):
         p = as_points(points)
         (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()
         out = np.empty(p.shape)
-        for part in blocks(len(p), 8192):
+        for part in blocks(len(p), 16384):
             x, y = np.ascontiguousarray(p[part].T)
             # no matrix product: Java adds from left to right and does not fuse
             out[part, 0] = x * m00 + y * m01 + b0

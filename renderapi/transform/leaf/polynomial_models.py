@@ -364,7 +364,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         order = self._checked_order()
         cx, cy = np.asarray(self.params, dtype=np.float64).tolist()
         out = np.empty(p.shape)
-        for part in blocks(len(p), 4096):
+        for part in blocks(len(p), 16384):
             x, y = np.ascontiguousarray(p[part].T)
             out[part, 0], out[part, 1] = apply_polynomial(cx, cy, order, x, y)
         return out

@@ -10,7 +10,7 @@ import numpy as np
 from renderapi.errors import ConversionError, EstimationError, RenderError, SpecError
 from renderapi.transform import _inverse, _numbers, _spline
 from renderapi.transform.leaf.common import as_points, point_pairs
-from renderapi.transform.leaf.transform import ParsedTransform
+from renderapi.transform.leaf.transform import ParsedTransform, Transform
 from renderapi.utils import NullHandler, decodeBase64, encodeBase64
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
-__all__ = ["RenderError", "ThinPlateSplineTransform", "decodeBase64"]
+__all__ = ["RenderError", "ThinPlateSplineTransform", "Transform", "decodeBase64"]
 
 
 class ThinPlateSplineTransform(ParsedTransform):
