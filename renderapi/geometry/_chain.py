@@ -22,7 +22,7 @@ from renderapi.transform.leaf.common import term_count
 from renderapi.transform.leaf.polynomial_models import Polynomial2DTransform, apply_polynomial
 from renderapi.transform.leaf.transform import Transform
 from renderapi.transform.leaf.utils import SERVER_CLASSES, load_leaf_json
-from renderapi.transform.transform import InterpolatedTransform, ReferenceTransform, TransformList
+from renderapi.transform.transform import InterpolatedTransform, ReferenceTransform, TransformList, null_spec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -141,7 +141,7 @@ class Chains:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise TileSpecError.of(tile, f"its transforms are no transform list: {error!r}") from error
 
-    def _of_list(self, specs: Iterable[Any], path: tuple[Any, ...]) -> Chain:
+    def _of_list(self, specs: Iterable[Any], path: tuple[Any, ...], list_id: Any = None) -> Chain:
         steps: list[Any] = []
         numbers: list[Any] = []
         missing: list[str] = []
@@ -149,6 +149,8 @@ class Chains:
             try:
                 if isinstance(spec, dict):
                     self._add_document(spec, path, steps, numbers)
+                elif spec is None:
+                    raise SpecError(null_spec(list_id))
                 else:
                     self._add_object(spec, path, steps, numbers)
             except _MissingError as problem:
@@ -174,7 +176,9 @@ class Chains:
             return
         for key, value in (("className", class_name), ("dataString", text)):
             if value is None:
-                raise SpecError(f"no {key} defined for leaf transform spec with id '{spec.get('id')}'")
+                raise SpecError(
+                    f"no {key} defined for leaf transform spec with id '{spec.get('id', 'null')}'"
+                )
         known = SERVER_CLASSES.get(class_name)
         if known is None:
             raise SpecError(f"transform class '{class_name}' cannot be found")
@@ -202,7 +206,7 @@ class Chains:
         return chain
 
     def _of_spec_list(self, spec: dict[str, Any], path: tuple[Any, ...]) -> Chain:
-        return self._of_list(spec["specList"], path)
+        return self._of_list(spec["specList"], path, spec.get("id"))
 
     def _of_interpolated(self, spec: dict[str, Any], path: tuple[Any, ...]) -> Chain:
         return self._interpolated(

@@ -150,9 +150,9 @@ class TransformList(_Composite):
         specs = d["specList"]
         if not isinstance(specs, list) or any(spec is None for spec in specs):
             raise SpecError(
-                f"A null spec is part of the transform spec list with id '{d.get('id')}'."
+                null_spec(d.get("id"))
                 if isinstance(specs, list)
-                else f"specList of the transform list with id '{d.get('id')}' is no list: {specs!r:.100}"
+                else f"specList of the transform list with id '{d.get('id', 'null')}' is no list: {specs!r:.100}"
             )
         self.tforms = [load_transform_json(spec) for spec in specs]
         self._take_common(d, ("specList",))
@@ -370,6 +370,14 @@ class ReferenceTransform(_Composite):
 
     def __repr__(self) -> str:
         return f"ReferenceTransform({self.refId}{self._annotations()})"
+
+
+def null_spec(list_id: Any) -> str:
+    """Give what render says of a null in a transform list."""
+    return (
+        f"A null spec is part of the transform spec list with id '{'null' if list_id is None else list_id}'.  "
+        "Check for an extraneous comma at the end of the list."
+    )
 
 
 def load_transform_json(d: dict[str, Any], default_type: str = "leaf") -> Any:

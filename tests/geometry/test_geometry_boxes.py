@@ -182,7 +182,14 @@ def test_references_inside_shared_transforms():
             "Inappropriate parameters",
         ),
         (tile({"type": "interpolated", "a": leaf("1 0 0 1 0 0"), "lambda": 0.5}), "no transform list"),
-        (tile(None), "is no transform"),
+        (
+            tile(None),
+            "A null spec is part of the transform spec list with id 'null'.  Check for an extraneous",
+        ),
+        (
+            tile({"type": "list", "specList": [None], "id": "l"}),
+            "part of the transform spec list with id 'l'.",
+        ),
         (tile(3), "is no transform"),
         ({**tile(), "transforms": [leaf("1 0 0 1 0 0")]}, "no transform list"),
         ({"tileId": "t", "width": 5.0}, "width and height must be set to create a bounding box"),

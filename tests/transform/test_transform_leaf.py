@@ -133,7 +133,7 @@ def test_equality_of_plain_transforms():
 def test_T25_a_missing_key_is_named(loader):
     with pytest.raises(SpecError, match=r"no className defined for leaf transform spec with id 'i'"):
         loader({"type": "leaf", "dataString": "1", "id": "i"})
-    with pytest.raises(SpecError, match=r"no dataString defined for leaf transform spec with id 'None'"):
+    with pytest.raises(SpecError, match=r"no dataString defined for leaf transform spec with id 'null'"):
         loader({"type": "leaf", "className": "mpicbg.trakem2.transform.AffineModel2D"})
     for document in (3, "x", [1]):
         with pytest.raises(SpecError, match="must be a JSON object"):

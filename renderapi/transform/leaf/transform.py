@@ -112,7 +112,7 @@ class Transform:
             if not isinstance(d, dict):
                 raise SpecError(f"a transform must be a JSON object, not {d!r:.100}") from error
             raise SpecError(
-                f"no {error.args[0]} defined for leaf transform spec with id '{d.get('id')}'"
+                f"no {error.args[0]} defined for leaf transform spec with id '{d.get('id', 'null')}'"
             ) from error
         if len(d) == 3 and "type" in d:
             # most documents hold nothing else

@@ -88,7 +88,9 @@ def load_leaf_json(d: dict[str, Any]) -> Transform:
     try:
         cls = LEAF_CLASSES.get(d["className"], Transform)
     except KeyError as error:
-        raise SpecError(f"no className defined for leaf transform spec with id '{d.get('id')}'") from error
+        raise SpecError(
+            f"no className defined for leaf transform spec with id '{d.get('id', 'null')}'"
+        ) from error
     except TypeError as error:
         raise SpecError(f"className {d['className']!r:.100} is no text") from error
     return cls(json=d)
