@@ -148,12 +148,10 @@ class TransformList(_Composite):
             d = {"type": "list", "specList": []}
         self._check(d, "specList")
         specs = d["specList"]
-        if not isinstance(specs, list) or any(spec is None for spec in specs):
-            raise SpecError(
-                null_spec(d.get("id"))
-                if isinstance(specs, list)
-                else f"specList of the transform list with id '{d.get('id', 'null')}' is no list: {specs!r:.100}"
-            )
+        if not isinstance(specs, list):
+            raise SpecError(f"specList of the transform list with id '{d.get('id', 'null')}' is no list")
+        if any(spec is None for spec in specs):
+            raise SpecError(null_spec(d.get("id")))
         self.tforms = [load_transform_json(spec) for spec in specs]
         self._take_common(d, ("specList",))
 
@@ -374,8 +372,9 @@ class ReferenceTransform(_Composite):
 
 def null_spec(list_id: Any) -> str:
     """Give what render says of a null in a transform list."""
+    name = "null" if list_id is None else list_id
     return (
-        f"A null spec is part of the transform spec list with id '{'null' if list_id is None else list_id}'.  "
+        f"A null spec is part of the transform spec list with id '{name}'.  "
         "Check for an extraneous comma at the end of the list."
     )
 
