@@ -10,13 +10,17 @@ from renderapi.server.documents import Document
 from renderapi.server.refusals import Refusal
 
 _BAD_NUMBERS = re.compile(r"Inappropriate parameters for [\w.$]+")
-_NO_SIZE = "width and height must be set to create a bounding box"
+NO_SIZE = "width and height must be set to create a bounding box"
 
 
-def refusal_of(problem: SpecError) -> Refusal:
+# beside what render would refuse: sizes that are no number, or too large for any calculation
+NOT_CALCULABLE = (SpecError, ArithmeticError, ValueError, MemoryError)
+
+
+def refusal_of(problem: BaseException) -> Refusal:
     """Say in the words of render-ws why a tile cannot be calculated with."""
     reason = str(getattr(problem, "reason", None) or problem).replace("with id 'None'", "with id 'null'")
-    if reason == _NO_SIZE:
+    if reason == NO_SIZE:
         return Refusal(500, reason)
     # render-ws does not say what is wrong with the numbers
     bare = _BAD_NUMBERS.match(reason)
@@ -38,7 +42,7 @@ def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None
 
     try:
         boxes = bounding_boxes(tiles, shared, nested_references=False).tolist()
-    except SpecError as problem:
+    except NOT_CALCULABLE as problem:
         raise refusal_of(problem) from problem
     for tile, box in zip(tiles, boxes):
         tile["minX"], tile["minY"], tile["maxX"], tile["maxY"] = box

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from renderapi.server import metadata
-from renderapi.server.documents import Document
 from renderapi.server.endpoint import (
     PROJECT,
     STACK,
@@ -20,7 +17,7 @@ from renderapi.server.endpoint import (
     string,
 )
 from renderapi.server.layers import LAYER
-from renderapi.server.mapping import to_local, to_world
+from renderapi.server.mapping import pair_distances
 from renderapi.server.match_documents import utf16_key
 from renderapi.server.matches import between_objects, find_collection, select_documents
 from renderapi.server.parameters import get_tile, normalized_for_matching
@@ -57,6 +54,9 @@ def clustered_tile_bounds(
     server: Context, stack: StackKey, z: float, matches: str, matchOwner: str | None
 ) -> Answer:
     """Give the bounds of a layer's tiles by clusters that matches connect, the largest first."""
+    # scipy is loaded with it
+    from renderapi.geometry import tile_clusters
+
     collection = CollectionKey(matchOwner or stack.owner, matches).checked()
     with server.store.read() as connection:
         bounds = TileQuery(metadata.content_row(connection, stack), z=z).tile_bounds(connection)
@@ -71,40 +71,8 @@ def clustered_tile_bounds(
                 (row, p_group, q_group),
             )
         ]
-    return json_of(clusters(bounds, pairs))
-
-
-def clusters(bounds: list[Document], pairs: list[tuple[str, str]]) -> list[list[Document]]:
-    """Group tiles that pairs connect, however many others are between them; tiles without pairs are left out.
-
-    Parameters
-    ----------
-    bounds : list of dict
-        TileBounds.
-    pairs : list of tuple of str
-        Tile ids; pairs with tiles that are not in ``bounds`` do not count.
-
-    Returns
-    -------
-    list of list of dict
-        Largest cluster first, each by tile id.
-    """
     tiles = {tile["tileId"]: tile for tile in bounds}
-    root = {p: p for pair in pairs for p in pair if pair[0] in tiles and pair[1] in tiles}
-
-    def find(tile_id: str) -> str:
-        while root[tile_id] != tile_id:
-            root[tile_id] = root[root[tile_id]]
-            tile_id = root[tile_id]
-        return tile_id
-
-    for p, q in pairs:
-        if p in root and q in root:
-            root[find(p)] = find(q)
-    groups: dict[str, list[Document]] = {}
-    for tile_id in sorted(root):
-        groups.setdefault(find(tile_id), []).append(tiles[tile_id])
-    return sorted(groups.values(), key=len, reverse=True)
+    return json_of([[tiles[tile_id] for tile_id in group] for group in tile_clusters(pairs, tiles)])
 
 
 @service.post(STACK + "/pairResidualCalculation")
@@ -143,29 +111,26 @@ def pair_residual_calculation(server: Context, stack: StackKey, body: Any) -> An
         found = select_documents(connection, row, selection)
     if not found or "matches" not in found[0]:
         raise Refusal(404, f"no matches found for tiles '{tile_ids[0]}' and '{tile_ids[1]}' in {collection}")
-    sides = ["p", "q"] if (found[0]["pGroupId"], found[0]["pId"]) == canvases[0] else ["q", "p"]
-    worlds = []
-    for tile, target, side in zip(raw, aligned, sides):
-        normalized = {
+    normalized = [
+        {
             **tile,
             "transforms": {
                 "type": "list",
                 "specList": normalized_for_matching(tile["transforms"]["specList"]),
             },
         }
-        points = np.array(found[0]["matches"][side], dtype=float).reshape(2, -1).T
-        worlds.append(to_world(target, to_local(normalized, points)))
-    distances = np.hypot(*(worlds[0] - worlds[1]).T)
-    distances = np.sort(distances[np.isfinite(distances)])
+        for tile in raw
+    ]
+    statistics, distances = pair_distances(found[0], normalized, aligned)
     if not distances.size:
         raise Refusal(400, f"none of the matches of tiles '{tile_ids[0]}' and '{tile_ids[1]}' is invertible")
     answer = {
         "alignedStackId": stack.document(),
         "inputData": given,
-        "medianDistance": float(np.median(distances)),
-        "meanDistance": float(distances.mean()),
-        "maxDistance": float(distances[-1]),
-        "rootMeanSquareError": float(np.sqrt(np.mean(distances**2))),
+        "medianDistance": float(statistics.median[0]),
+        "meanDistance": float(statistics.mean[0]),
+        "maxDistance": float(statistics.maximum[0]),
+        "rootMeanSquareError": float(statistics.rms[0]),
     }
     if given["includeDetails"]:
         answer["distanceList"] = distances.tolist()

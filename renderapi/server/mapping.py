@@ -9,17 +9,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi import _json
-from renderapi.errors import SpecError
-from renderapi.server.boxes import refusal_of
+from renderapi.server.boxes import NO_SIZE, NOT_CALCULABLE, refusal_of
 from renderapi.server.documents import Document
+from renderapi.server.refusals import Refusal
+from renderapi.server.values import double_text
 
 if TYPE_CHECKING:
     from renderapi.geometry import CoordinateMesh
+    from renderapi.geometry.residuals import ResidualStatistics
 
 Points = NDArray[np.float64]
 
 _SHAPE = ("width", "height", "meshCellSize", "transforms")
 _KEPT = 64
+# a mesh with more would fill the memory; a tile of 10,000 by 10,000 pixels has 50,000 cells of 64
+_MOST_CELLS = 5e6
+
+
+def check_mesh(tile: Document) -> None:
+    """Refuse a tile whose mesh cannot be made: 500 without a size, 400 if the mesh is too large."""
+    if "width" not in tile or "height" not in tile:
+        raise Refusal(500, NO_SIZE)
+    width, height, cell = (abs(float(tile[key])) for key in _SHAPE[:3])
+    cells = width * height / max(cell * cell, 1e-300)
+    if not cells < _MOST_CELLS:
+        raise Refusal(
+            400,
+            f"a tile of {double_text(width)} x {double_text(height)} pixels cannot have a mesh with "
+            f"a meshCellSize of {double_text(cell)}",
+        )
 
 
 @lru_cache(_KEPT)
@@ -54,7 +72,7 @@ def to_world(tile: Document, points: Points) -> Points:
 
     try:
         return local_to_world(tile, points)
-    except SpecError as problem:
+    except NOT_CALCULABLE as problem:
         raise refusal_of(problem) from problem
 
 
@@ -80,7 +98,43 @@ def to_local(tile: Document, points: Points) -> Points:
     Refusal
         400 if a transform cannot be made, 500 for a tile without width or height.
     """
+    check_mesh(tile)
     try:
         return _mesh(_json.dumps({key: tile[key] for key in _SHAPE if key in tile})).world_to_local(points)
-    except SpecError as problem:
+    except NOT_CALCULABLE as problem:
         raise refusal_of(problem) from problem
+
+
+def pair_distances(
+    pair: Document, matched: list[Document], aligned: list[Document]
+) -> tuple[ResidualStatistics, Points]:
+    """Measure how far apart the matches of two tiles lie.
+
+    Parameters
+    ----------
+    pair : dict
+        Matches, as positions after the transforms of the ``matched`` tiles.
+    matched : list of dict
+        Both tiles with the transforms that they were matched with.
+    aligned : list of dict
+        Both tiles with the transforms that bring them to the world.
+
+    Returns
+    -------
+    ResidualStatistics, ndarray
+        Of the distances that there are; and these, ascending.
+
+    Raises
+    ------
+    Refusal
+        As for `to_local`.
+    """
+    from renderapi.geometry import match_residuals, residual_statistics
+
+    for tile in matched:
+        check_mesh(tile)
+    try:
+        distances = match_residuals([pair], aligned, matched=matched).distances
+    except NOT_CALCULABLE as problem:
+        raise refusal_of(problem) from problem
+    return residual_statistics(distances), np.sort(distances[np.isfinite(distances)])

@@ -266,6 +266,20 @@ def test_tiles_that_cannot_be_calculated_with(loading):
         )
 
 
+@pytest.mark.parametrize(
+    "change", [{"meshCellSize": 1e-3}, {"width": 1e30}, {"height": "Infinity"}, {"width": "NaN"}]
+)
+def test_a_mesh_that_would_fill_the_memory_is_not_made(loading, change):
+    tile = make_tile("t", specs=[MOVE], **change)
+    for method, path, body in [
+        ("PUT", "/owner/o/world-to-local-coordinates/11,22", tile),
+        ("GET", "z/1/world-to-local-coordinates/11,22", None),
+    ]:
+        loading.put_tiles(tile)
+        status, text = loading.refused(method, path, body)
+        assert status in (400, 500) and "cannot have a mesh with a meshCellSize of" in text
+
+
 def test_the_mesh_can_be_finer_than_the_tile_says(loading):
     quadratic = {
         "type": "leaf",

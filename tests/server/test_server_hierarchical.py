@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from embedded import affine, make_tile
 
-from renderapi.server.hierarchical import clusters
 
 CLUSTERS = "z/1/clusteredTileBoundsForCollection/c"
 
@@ -62,14 +61,6 @@ def test_clusters_by_the_matches_of_another_owner(loading):
     assert loading.refused("GET", CLUSTERS) == (404, "match collection 'o__c' does not exist")
     assert loading.refused("GET", CLUSTERS + "?matchOwner=n", stack="gone")[0] == 404
     assert loading.refused("GET", CLUSTERS + "?matchOwner=n-n")[0] == 400
-
-
-def test_a_long_chain_is_one_cluster():
-    bounds = [{"tileId": f"{number:05d}"} for number in range(5000)]
-    pairs = [(f"{number:05d}", f"{number + 1:05d}") for number in range(4999)]
-    (cluster,) = clusters(bounds, pairs)
-    assert cluster == bounds
-    assert clusters(bounds, []) == []
 
 
 @pytest.fixture

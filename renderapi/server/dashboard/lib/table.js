@@ -27,7 +27,7 @@ function ordered(a, b, direction) {
  * @param {Array} rows
  */
 export function table(caption, columns, rows) {
-  let entries = rows.map((row) => ({ row, line: null }));
+  let entries = rows.map((row, place) => ({ row, place, line: null }));
   const sortable = columns.filter((column) => column.value);
   const headings = new Map();
   let sorted = null;
@@ -60,7 +60,8 @@ export function table(caption, columns, rows) {
   function sortBy(column, way) {
     direction = way ?? (sorted === column ? -direction : 1);
     sorted = column;
-    entries.sort((a, b) => ordered(column.value(a.row), column.value(b.row), direction));
+    const key = column ? (entry) => column.value(entry.row) : (entry) => entry.place;
+    entries.sort((a, b) => ordered(key(a), key(b), direction));
     arrange();
     for (const [other, heading] of headings) {
       if (other === column) heading.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
@@ -71,11 +72,11 @@ export function table(caption, columns, rows) {
 
   const select = el(
     "select",
-    { onchange: () => select.value !== "" && sortBy(sortable[Number(select.value)], direction) },
-    el("option", { value: "" }, "as the server has them"),
+    { onchange: () => sortBy(sortable[Number(select.value)] ?? null, 1) },
+    el("option", { value: "-1" }, "as the server has them"),
     ...sortable.map((column, index) => el("option", { value: index }, column.label)),
   );
-  const turn = el("button", { type: "button", onclick: () => sorted && sortBy(sorted) }, "Reverse");
+  const turn = el("button", { type: "button", onclick: () => sortBy(sorted) }, "Reverse");
   const head = el(
     "tr",
     {},

@@ -1,0 +1,263 @@
+"""Whatever is sent, the server knows what is wrong with it: it refuses, and never fails."""
+
+import copy
+import json
+
+import pytest
+from embedded import affine, make_tile
+
+NASTY = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    10**30,
+    -(10**400),
+    "",
+    " ",
+    "x",
+    "NaN",
+    "-Infinity",
+    "1e999",
+    "\u0000",
+    "é" * 300,
+    [],
+    [None],
+    [[]],
+    ["x"],
+    [{}],
+    {},
+    {"x": None},
+    {"type": "list"},
+    {"type": "ref"},
+    {"0": {}},
+    {"": ""},
+]
+REF = {"type": "ref", "refId": "x"}
+TILE = make_tile(
+    "t",
+    groupId="g",
+    specs=[
+        REF,
+        affine(metaData={"labels": ["lens"]}),
+        {"type": "interpolated", "a": affine(), "b": REF, "lambda": 0.5},
+    ],
+    channels=[{"name": "c", "minIntensity": 0.0, "mipmapLevels": {"0": {"imageUrl": "i", "maskUrl": "m"}}}],
+    mipmapPathBuilder={"rootPath": "r", "numberOfLevels": 2, "extension": "e"},
+    labels=["a"],
+)
+TILES = {"transformIdToSpecMap": {"x": affine(id="x")}, "tileIdToSpecMap": {"t": TILE}}
+VERSION = {
+    "createTimestamp": "2017-06-01T10:20:30.5Z",
+    "versionNotes": "n",
+    "cycleNumber": 1,
+    "stackResolutionX": 1.0,
+    "mipmapPathBuilder": {"rootPath": "r"},
+}
+PAIR = {
+    "pGroupId": "a",
+    "pId": "b",
+    "qGroupId": "c",
+    "qId": "d",
+    "consensusSetData": {"index": 1, "originalPId": "p"},
+    "matches": {"p": [[1.0], [2.0]], "q": [[1.0], [2.0]], "w": [1.0]},
+}
+QUESTION = {
+    "pTileId": "t",
+    "qTileId": "t",
+    "matchRenderStackId": {"owner": "o", "project": "p", "stack": "s"},
+    "matchCollectionId": {"owner": "o", "name": "c"},
+    "includeDetails": True,
+}
+BODIES = {
+    ("PUT", "resolvedTiles"): TILES,
+    ("PUT", "resolvedTiles?deriveData=true"): TILES,
+    ("PUT", "z/1/resolvedTiles?deriveData=true"): TILES,
+    ("POST", ""): VERSION,
+    ("PUT", "cloneTo/other"): VERSION,
+    ("PUT", "stackId"): {"owner": "o", "project": "p", "stack": "renamed"},
+    ("PUT", "resolutionValues"): [1.0, 2.0, 3.0],
+    ("PUT", "cycle"): {"number": 1, "stepNumber": 2},
+    ("PUT", "mipmapPathBuilder"): {"rootPath": "r", "numberOfLevels": 1, "extension": "e"},
+    ("PUT", "z/1/tileIds"): ["t"],
+    ("PUT", "section/1.0/z"): 2,
+    ("PUT", "tile-specs-with-ids"): ["t"],
+    ("PUT", "tileIdsForCoordinates"): [{"world": [1.0, 2.0, 1.0]}],
+    ("PUT", "z/1/world-to-local-coordinates"): [{"world": [1.0, 2.0]}],
+    ("PUT", "local-to-world-coordinates"): [{"tileId": "t", "local": [1.0, 2.0]}],
+    ("POST", "pairResidualCalculation"): QUESTION,
+    ("PUT", "/owner/o/local-to-world-coordinates/1,2"): make_tile("t", specs=[affine()]),
+    ("PUT", "/owner/o/world-to-local-coordinates/1,2?meshCellSize=8"): make_tile("t", specs=[affine()]),
+    ("PUT", "/owner/o/validate-json/render"): {"tileSpecs": [make_tile("t")]},
+    ("PUT", "/owner/o/validate-json/tile"): TILE,
+    ("PUT", "/owner/o/validate-json/tile-array"): [TILE],
+    ("PUT", "/owner/o/validate-json/transform"): TILE["transforms"],
+    ("PUT", "/owner/o/validate-json/transform-array"): [affine(id="x"), REF],
+    ("PUT", "/owner/o/matchCollection/c/matches"): [PAIR],
+    ("PUT", "/owner/o/matchCollection/c/collectionId"): {"owner": "o", "name": "d"},
+}
+READS = [
+    "",
+    "zValues",
+    "bounds",
+    "sectionData",
+    "z/1/tile-specs",
+    "z/1/resolvedTiles",
+    "z/1/tileBounds",
+    "tile/t",
+    "z/1/render-parameters",
+    "tile/t/render-parameters",
+    "tile/t/render-parameters?excludeAllTransforms=true",
+    "tile/t/render-parameters?normalizeForMatching=true",
+    "tile/t/withNeighbors/render-parameters",
+    "tile/t/source/scale/1/render-parameters",
+    "tile/t/mask/scale/1/render-parameters",
+    "tile/t/validation-info",
+    "z/1/world-to-local-coordinates/1,1",
+    "tile/t/local-to-world-coordinates/1,1",
+    "z/1/last-tile-transforms",
+    "layoutFile",
+    "layoutFile?format=SCHEFFER",
+    "mergedZValues",
+    "mergeableData",
+    "reorderedSectionData",
+    "/owner/o/stacks",
+    "/owner/o/matchCollection/c/group/a/id/b",
+    "cycle",
+    "resolutionValues",
+]
+
+
+def variants(document):
+    """Give a document with each of its parts replaced by each of the nasty values, and with each left out."""
+    for nasty in NASTY:
+        yield nasty
+    for path in list(paths(document)):
+        for nasty in [*NASTY, ...]:
+            changed = copy.deepcopy(document)
+            parent = changed
+            for key in path[:-1]:
+                parent = parent[key]
+            if nasty is not ...:
+                parent[path[-1]] = nasty
+            elif isinstance(parent, dict):
+                del parent[path[-1]]
+            yield changed
+
+
+def paths(value, path=()):
+    if isinstance(value, (dict, list)):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield (*path, key)
+            yield from paths(part, (*path, key))
+
+
+def must_know_why(answer, sent):
+    assert answer.status_code < 400 or answer.mimetype == "text/plain"
+    assert "see its log" not in answer.text and "database problem" not in answer.text, (answer.text, sent)
+
+
+def send_all(api, method, path, sample):
+    for number, body in enumerate(sample):
+        api.client.post(api.url(""), json={})
+        must_know_why(api(method, path, data=json.dumps(body), content_type="application/json"), body)
+        # what was stored can be read, or it is said what is wrong with it
+        must_know_why(api("GET", READS[number % len(READS)]), body)
+        if number % 50 == 0:
+            for read in READS:
+                must_know_why(api("GET", read), body)
+            api("DELETE", "")
+            api("DELETE", "/owner/o/matchCollection/c")
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+def test_some_bodies(api, method, path):
+    sample = list(variants(BODIES[method, path]))
+    # a step that has nothing in common with the number of nasty values
+    send_all(api, method, path, sample[:: 11 if len(sample) > 500 else 1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "path"), BODIES)
+def test_all_bodies(api, method, path):
+    send_all(api, method, path, variants(BODIES[method, path]))
+
+
+WORDS = [
+    "%00",
+    "%FF",
+    "%2F",
+    "..",
+    "%2e%2e",
+    "a%20b",
+    "'",
+    "%22",
+    "1e999",
+    "-1e999",
+    "NaN",
+    "Infinity",
+    "-0",
+    "1.5",
+    "99999999999",
+    "0x10",
+    "é",
+    "%F0%9F%98%80",
+    "x" * 5000,
+    "%",
+    "%zz",
+    "a%0d%0ab",
+    "*",
+    "%25",
+    "__",
+    "a__b",
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_paths_and_queries(api, word):
+    api.in_state("LOADING", TILE | {"transforms": {"type": "list", "specList": []}})
+    for template in [
+        "/owner/{}/stacks",
+        "/owner/{}/project/{}/stack/{}",
+        "/owner/{}/matchCollection/{}/groupIds",
+        "/owner/o/matchCollection/c/pGroup/{}/matches?mergeCollection={}",
+    ]:
+        must_know_why(api("GET", template.replace("{}", word)), word)
+    for path in [
+        "z/{}/tile-specs",
+        "tile/{}",
+        "section/{}/tileBounds",
+        "section/{}/z",
+        "transform/{}",
+        "z/{}/layoutFile",
+        "z/1/box/{},{},{},{},{}/render-parameters",
+        "dvid/imagetile/raw/xy/{}_{}/{}_{}_{}/tile-count",
+        "group/{}/z/1/box/0,0,10,10,1/render-parameters",
+        "zRange/{},{}/layoutFile",
+        "zValues?minZ={}&maxZ={}",
+        "tileIds?matchPattern={}",
+        "resolvedTiles?groupId={}&minX={}",
+        "tile/t/render-parameters?x={}&scale={}",
+        "tile/t/render-parameters?channels={}&filterListName={}",
+        "z/{}/world-to-local-coordinates/{},{}",
+        "tile/t/local-to-world-coordinates/{},{}",
+        "tile/t/withNeighbors/render-parameters?widthFactor={}",
+        "z/1/world-coordinates/1,1/mapped-to-stack/{}?toOwner={}",
+        "layoutFile?format={}",
+        "tile/t/source/scale/{}/render-parameters",
+        "z/1/clusteredTileBoundsForCollection/{}",
+    ]:
+        answer = api("GET", path.replace("{}", word))
+        must_know_why(answer, (path, word))
+        if answer.is_json:
+            json.loads(answer.data, parse_constant=pytest.fail)
+    for method, path in [
+        ("DELETE", "z/{}"),
+        ("DELETE", "section/{}"),
+        ("DELETE", "tile/{}"),
+        ("PUT", "state/{}"),
+    ]:
+        must_know_why(api(method, path.replace("{}", word)), (path, word))
+    must_know_why(api("PUT", f"z/{word}/tileIds", ["t"]), word)
+    must_know_why(api("GET", "z/1/tile-specs"), word)
