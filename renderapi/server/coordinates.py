@@ -94,26 +94,43 @@ class Layers:
         return rows
 
 
+Mapping = Callable[[Sequence[Document], list[int], list[tuple[float, float]]], Points]
+
+
 def _mapped(
-    layers: Layers,
-    requests: list[tuple[str, tuple[float, float]]],
-    map_points: Callable[[Document, Points], Points],
+    layers: Layers, requests: list[tuple[str, tuple[float, float]]], map_points: Mapping
 ) -> list[Points | Refusal]:
-    """Map points, each of its own tile, with one call per tile."""
+    """Map points, each of its own tile: all at once, or tile by tile if one of them is bad."""
     by_tile: dict[str, list[int]] = {}
     for index, (tile_id, _) in enumerate(requests):
         by_tile.setdefault(tile_id, []).append(index)
     answers: list[Points | Refusal] = [np.empty(2)] * len(requests)
+    tiles: list[Document] = []
+    places: list[list[int]] = []
     for tile_id, indices in by_tile.items():
         try:
-            tile = layers.tile(tile_id)
-            points = map_points(tile, np.array([requests[index][1] for index in indices]))
+            tiles.append(layers.tile(tile_id))
+            places.append(indices)
         except Refusal as refusal:
             for index in indices:
                 answers[index] = refusal
-        else:
-            for index, point in zip(indices, points):
-                answers[index] = point
+
+    def map_some(first: int, end: int) -> None:
+        of = [number - first for number in range(first, end) for _ in places[number]]
+        order = [index for number in range(first, end) for index in places[number]]
+        points = map_points(tiles[first:end], of, [requests[index][1] for index in order])
+        for index, point in zip(order, points):
+            answers[index] = point
+
+    try:
+        map_some(0, len(tiles))
+    except Refusal:
+        for number, indices in enumerate(places):
+            try:
+                map_some(number, number + 1)
+            except Refusal as refusal:
+                for index in indices:
+                    answers[index] = refusal
     return answers
 
 
@@ -228,7 +245,7 @@ def tile_to_world(server: Context, stack: StackKey, tileId: str, x: float, y: fl
     """Map a point of a tile to the world."""
     with server.store.read() as connection:
         tile = get_tile(connection, stack, tileId)
-    (point,) = to_world(tile, np.array([[x, y]]))
+    (point,) = to_world([tile], [0], [(x, y)])
     return json_of({"tileId": tileId, "world": _position(point, tile.get("z"))})
 
 
@@ -296,7 +313,7 @@ def mapped_to_stack(
     with server.store.read() as connection:
         visible = _single_world_to_local(Layers(connection, stack), x, y, z)[-1]
         tile = get_tile(connection, target, visible["tileId"])
-    (point,) = to_world(tile, np.array([visible["local"][:2]]))
+    (point,) = to_world([tile], [0], [visible["local"][:2]])
     return json_of({"tileId": visible["tileId"], "world": _position(point, tile.get("z"))})
 
 
@@ -311,7 +328,7 @@ def _sent_tile(body: Any) -> Document:
 def sent_tile_to_world(server: Context, owner: str, x: float, y: float, body: Any) -> Answer:
     """Map a point of a tile spec that is sent, with its transforms resolved, to the world."""
     tile = _sent_tile(body)
-    (point,) = to_world(tile, np.array([[x, y]]))
+    (point,) = to_world([tile], [0], [(x, y)])
     return json_of(_position(point, tile.get("z")))
 
 
@@ -323,7 +340,7 @@ def sent_tile_to_local(
     tile = _sent_tile(body)
     if meshCellSize is not None:
         tile["meshCellSize"] = meshCellSize
-    (point,) = to_local(tile, np.array([[x, y]]))
+    (point,) = to_local([tile], [0], [(x, y)])
     if not np.isfinite(point).all():
         raise Refusal(500, f"Noninvertible location ( {double_text(x)}, {double_text(y)} )")
     return json_of(_position(point, tile.get("z")))

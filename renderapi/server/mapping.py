@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from renderapi import _json
 from renderapi.server.boxes import NO_SIZE, NOT_CALCULABLE, refusal_of
@@ -48,14 +49,16 @@ def _mesh(shape: bytes) -> CoordinateMesh:
     return CoordinateMesh(_json.loads(shape))
 
 
-def to_world(tile: Document, points: Points) -> Points:
-    """Map local points of a resolved tile to the world.
+def to_world(tiles: Sequence[Document], index: ArrayLike, points: ArrayLike) -> Points:
+    """Map local points of resolved tiles to the world.
 
     Parameters
     ----------
-    tile : dict
-        Tile spec without references.
-    points : ndarray, shape (N, 2)
+    tiles : sequence of dict
+        Tile specs without references.
+    index : array_like of int, shape (N,)
+        Which of the tiles each point belongs to.
+    points : array_like, shape (N, 2)
         x and y in pixels of the tile.
 
     Returns
@@ -68,24 +71,26 @@ def to_world(tile: Document, points: Points) -> Points:
     Refusal
         400 if a transform cannot be made.
     """
-    from renderapi.geometry import local_to_world
+    from renderapi.geometry import points_to_world
 
     try:
-        return local_to_world(tile, points)
+        return points_to_world(tiles, index, points)
     except NOT_CALCULABLE as problem:
         raise refusal_of(problem) from problem
 
 
-def to_local(tile: Document, points: Points) -> Points:
-    """Map world points into a resolved tile, through its triangle mesh.
+def to_local(tiles: Sequence[Document], index: ArrayLike, points: ArrayLike) -> Points:
+    """Map world points into resolved tiles, through the triangle mesh of each.
 
     The meshes of the last tiles are kept, because a viewer asks for the same tile again and again.
 
     Parameters
     ----------
-    tile : dict
-        Tile spec without references.
-    points : ndarray, shape (N, 2)
+    tiles : sequence of dict
+        Tile specs without references.
+    index : array_like of int, shape (N,)
+        Which of the tiles each point is mapped into.
+    points : array_like, shape (N, 2)
         World coordinates.
 
     Returns
@@ -96,13 +101,20 @@ def to_local(tile: Document, points: Points) -> Points:
     Raises
     ------
     Refusal
-        400 if a transform cannot be made, 500 for a tile without width or height.
+        400 if a transform or the mesh cannot be made, 500 for a tile without width or height.
     """
-    check_mesh(tile)
-    try:
-        return _mesh(_json.dumps({key: tile[key] for key in _SHAPE if key in tile})).world_to_local(points)
-    except NOT_CALCULABLE as problem:
-        raise refusal_of(problem) from problem
+    of, world = np.asarray(index, np.intp), np.asarray(points, np.float64).reshape(-1, 2)
+    local = np.empty(world.shape)
+    order = np.argsort(of, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(of[order])) + 1) if len(order) else ():
+        tile = tiles[of[rows[0]]]
+        check_mesh(tile)
+        try:
+            mesh = _mesh(_json.dumps({key: tile[key] for key in _SHAPE if key in tile}))
+            local[rows] = mesh.world_to_local(world[rows])
+        except NOT_CALCULABLE as problem:
+            raise refusal_of(problem) from problem
+    return local
 
 
 def pair_distances(

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from embedded import affine, make_tile
 
-
 CLUSTERS = "z/1/clusteredTileBoundsForCollection/c"
 
 
