@@ -2,9 +2,11 @@
 
 The browser is a headless Chromium with its chromedriver, as Debian packages them. Without one the tests that
 need it are skipped, but not in continuous integration (environment variable ``CI``), where they fail.
-With the environment variable ``DASHBOARD_PICTURES`` the pictures of the documentation are written to that folder.
+With the environment variable ``DASHBOARD_PICTURES`` the pictures of the documentation are written to that
+folder.
 """
 
+import io
 import json
 import os
 import random
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from PIL import Image
 
 import renderapi.server
 from renderapi.server import serve_background
@@ -21,10 +24,18 @@ from renderapi.server import serve_background
 PAGES = ("index", "stacks", "stack-details", "tile-layer", "point-match-explorer")
 FOLDER = Path(renderapi.server.__file__).parent / "dashboard"
 SOURCES = sorted(path for path in FOLDER.rglob("*") if path.suffix in (".html", ".js", ".css", ".svg"))
-BROWSER_FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars"
-).split()
+BROWSER_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+]
 
 ROWS, COLUMNS, LAYERS = 6, 9, 8
 SIZE, STEP = 2048, 1850
@@ -47,13 +58,15 @@ CHOSEN = {
 def test_sources_name_no_other_host_and_make_no_html_of_text(path):
     text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?:|//[a-z0-9-]+\.[a-z]", text)
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text)
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text
+    )
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_are_strict_about_what_they_load(page):
     text = (FOLDER / f"{page}.html").read_text(encoding="utf-8")
-    assert "http-equiv=\"Content-Security-Policy\" content=\"default-src 'self';" in text
+    assert 'http-equiv="Content-Security-Policy" content="default-src \'self\';' in text
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", text)
     for name in re.findall(r'(?:src|href)="([^"#]+)"', text):
         assert (FOLDER / name).is_file()
@@ -73,7 +86,9 @@ def _contrast(one, other):
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_text_has_the_contrast_of_wcag_aa(theme):
     css = (FOLDER / "style.css").read_text(encoding="utf-8")
-    colours = dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6});", re.findall(r":root \{(.*?)\}", css, re.S)[theme]))
+    colours = dict(
+        re.findall(r"(--[\w-]+): (#[0-9a-f]{6});", re.findall(r":root \{(.*?)\}", css, re.S)[theme])
+    )
     for text in ("--text", "--muted", "--accent", "--danger", "--warn"):
         for ground in ("--page", "--surface", "--raised"):
             assert _contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
@@ -88,10 +103,10 @@ def test_server_gives_the_pages(api):
     assert answer.status_code == 302
     assert answer.headers["Location"].endswith("/render-ws/view/index.html")
     for path in SOURCES:
-        answer = api.client.get(f"/render-ws/view/{path.relative_to(FOLDER).as_posix()}")
-        assert answer.data == path.read_bytes()
         kind = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-        assert answer.mimetype in (kind[path.suffix], "application/javascript")
+        with api.client.get(f"/render-ws/view/{path.relative_to(FOLDER).as_posix()}") as answer:
+            assert answer.data == path.read_bytes()
+            assert answer.mimetype in (kind[path.suffix], "application/javascript")
 
 
 # ---- what they show
@@ -175,7 +190,7 @@ def montage(layers):
 
 
 def pairs_of_montage():
-    """Match neighbours, but not over the seam between columns 3 and 4, and tiles of layers up to two apart."""
+    """Match neighbours, but not over the seam beside column 3, and tiles of layers up to two apart."""
     chance = random.Random(8)
     there = {spec["tileId"] for spec in montage(LAYERS)}
     for z in range(1, LAYERS + 1):
@@ -205,7 +220,9 @@ def server():
             stackResolutionZ=35.0,
             versionNotes="as acquired",
         )
-        data.stack(f"{cortex}/v2_montage", montage(3), "COMPLETE", "READ_ONLY", cycleNumber=1, cycleStepNumber=2)
+        data.stack(
+            f"{cortex}/v2_montage", montage(3), "COMPLETE", "READ_ONLY", cycleNumber=1, cycleStepNumber=2
+        )
         data.stack(f"{cortex}/v10_align", montage(5), "COMPLETE", cycleNumber=2, cycleStepNumber=1)
         data.stack(f"{cortex}/v11_align", montage(1), cycleNumber=2, cycleStepNumber=2)
         data.matches("lab/matchCollection/cortex_v1", pairs_of_montage())
@@ -269,7 +286,9 @@ class Browser:
         try:
             return waiting.until(lambda driver: holds())
         except TimeoutException:
-            raise AssertionError(f"waited for {what} at {self.driver.current_url}: {self.text('main')}") from None
+            raise AssertionError(
+                f"waited for {what} at {self.driver.current_url}: {self.text('main')}"
+            ) from None
 
     def all(self, selector):
         return self.driver.find_elements(self.css, selector)
@@ -291,7 +310,11 @@ class Browser:
         return self.wait(lambda: text in self.text(selector) and self.text(selector), text)
 
     def button(self, text, within=""):
-        found = [node for node in self.all(f"{within} button") if text in (node.text, node.get_attribute("aria-label"))]
+        found = [
+            node
+            for node in self.all(f"{within} button")
+            if text in (node.text, node.get_attribute("aria-label"))
+        ]
         assert len(found) == 1, (text, [node.text for node in self.all(f"{within} button")])
         return found[0]
 
@@ -308,7 +331,11 @@ class Browser:
         return self.driver.execute_async_script(
             """const [canvas, done] = arguments;
             requestAnimationFrame(() => requestAnimationFrame(() => {
-              const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+              // of a copy: a canvas that is read is drawn more slowly afterwards
+              const copy = new OffscreenCanvas(canvas.width, canvas.height)
+                .getContext("2d", { willReadFrequently: true });
+              copy.drawImage(canvas, 0, 0);
+              const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
               let [painted, sum] = [0, 0];
               for (let at = 0; at < data.length; at += 4) {
                 if (data[at + 3] > 0) painted += 1;
@@ -326,7 +353,9 @@ class Browser:
         """Tell the hosts that were asked for something since this was last called."""
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         urls = [
-            event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"
+            event["params"]["request"]["url"]
+            for event in events
+            if event["method"] == "Network.requestWillBeSent"
         ]
         return {url.split("/render-ws/")[0] for url in urls}
 
@@ -380,8 +409,7 @@ def test_page_loads_without_complaints_and_from_this_host_only(browser, server, 
     assert current.text == browser.text("h1")
     assert "renderStack=v1_acquire" in current.get_attribute("href")
     for control in browser.all("main input, main select, main button, main canvas[tabindex], main a"):
-        named = control.accessible_name or control.get_attribute("hidden") or control.get_attribute("type") == "hidden"
-        assert named, control.get_attribute("outerHTML")
+        assert control.accessible_name or not control.is_displayed(), control.get_attribute("outerHTML")
 
 
 @pytest.mark.slow
@@ -404,12 +432,18 @@ def test_dark_mode_follows_the_system(browser, page):
     colours = """const style = getComputedStyle(document.body);
         return [style.backgroundColor, style.color].map((text) => Number(text.match(/\\d+/)[0]))"""
     light = browser.js(colours)
-    canvases = [browser.ink(canvas)[1] for canvas in browser.all("canvas.chart, canvas.matrix, .canvases canvas:first-child")]
+    canvases = [
+        browser.ink(canvas)[1]
+        for canvas in browser.all("canvas.chart, canvas.matrix, .canvases canvas:first-child")
+    ]
     browser.look(dark=True)
     dark = browser.js(colours)
     assert light[0] > 200 > 60 > light[1]
     assert dark[0] < 60 < 200 < dark[1]
-    after = [browser.ink(canvas)[1] for canvas in browser.all("canvas.chart, canvas.matrix, .canvases canvas:first-child")]
+    after = [
+        browser.ink(canvas)[1]
+        for canvas in browser.all("canvas.chart, canvas.matrix, .canvases canvas:first-child")
+    ]
     assert all(one != other for one, other in zip(canvases, after))
 
 
@@ -454,7 +488,10 @@ def test_overview_leads_from_owner_to_stack(browser):
     Select(browser.one("#pick-renderStackOwner")).select_by_visible_text("lab")
     browser.wait(lambda: browser.texts("#pick-renderStackProject option") == ["choose …", "cortex", "odd"])
     browser.wait_text("#projects", "cortex")
-    assert browser.texts("#projects tbody tr:first-child td")[:2] == ["4", str(len(montage(8) + montage(3) + montage(5)))]
+    assert browser.texts("#projects tbody tr:first-child td")[:2] == [
+        "4",
+        str(len(montage(8) + montage(3) + montage(5))),
+    ]
     Select(browser.one("#pick-renderStackProject")).select_by_visible_text("cortex")
     browser.wait(lambda: "v10_align" in browser.texts("#pick-renderStack option"))
     Select(browser.one("#pick-renderStack")).select_by_visible_text("v10_align")
@@ -462,6 +499,18 @@ def test_overview_leads_from_owner_to_stack(browser):
     next(card for card in browser.all("#pages a") if card.text.startswith("Stack details")).click()
     browser.wait_text("#summary h2", "v10_align")
     assert browser.problems() == []
+
+
+@pytest.mark.slow
+def test_properties_of_the_server_are_defaults(driven):
+    with serve_background(properties={"view.renderStackOwner": "two"}) as running:
+        for owner in ("one", "two"):
+            Data(running.url).stack(f"{owner}/project/only/stack/s", [])
+        driven.url = running.url
+        driven.open("stacks")
+        driven.wait_text("#stacks output", "1 stack")
+        # a project that is the only one need not be chosen
+        assert "two" in driven.one("#stacks th a").get_attribute("href")
 
 
 @pytest.mark.slow
@@ -484,8 +533,11 @@ NAMES = "tbody tr th"
 @pytest.mark.slow
 def test_table_of_stacks_sorts_by_every_kind_of_column(browser):
     shown(browser, "stacks")
-    assert browser.texts(NAMES) == ["v1_acquire", "v2_montage", "v10_align", "v11_align"] or browser.texts(NAMES)
-    heading = lambda name: next(node for node in browser.all("thead th") if node.text.startswith(name))
+    assert browser.texts(NAMES) == ["v11_align", "v10_align", "v2_montage", "v1_acquire"]
+
+    def heading(name):
+        return next(node for node in browser.all("thead th") if node.text.startswith(name))
+
     heading("Stack").find_element(browser.css, "button").click()
     assert browser.texts(NAMES) == ["v1_acquire", "v2_montage", "v10_align", "v11_align"]
     assert heading("Stack").get_attribute("aria-sort") == "ascending"
@@ -524,9 +576,7 @@ def test_menu_of_a_stack_opens_and_closes_by_keyboard(browser):
     shown(browser, "stacks")
     button = browser.button("Views of v1_acquire")
     button.send_keys(browser.keys.ENTER)
-    assert button.get_attribute("aria-expanded") == "true" or browser.wait(
-        lambda: button.get_attribute("aria-expanded") == "true"
-    )
+    browser.wait(lambda: button.get_attribute("aria-expanded") == "true")
     links = {link.text: link.get_attribute("href") for link in browser.all(".menu a")}
     base = f"{browser.url}/v1/owner/lab/project/cortex/stack/v1_acquire"
     assert links["Metadata"] == base
@@ -584,8 +634,11 @@ def test_charts_show_the_layers(browser, server):
         "Change of bounds from the layer before (px)",
     ]
     assert all(browser.ink(chart)[0] > 0.005 for chart in charts)
-    assert browser.ink(charts[0])[0] > 0.3  # bars
-    sections = {section["z"]: section for section in server.data.get("lab/project/cortex/stack/v1_acquire/sectionData")}
+    assert browser.ink(charts[0])[0] > 0.2  # bars
+    sections = {
+        section["z"]: section
+        for section in server.data.get("lab/project/cortex/stack/v1_acquire/sectionData")
+    }
     browser.js("arguments[0].focus()", charts[0])
     browser.send(browser.keys.HOME, browser.keys.ARROW_RIGHT)
     outputs = browser.texts("figure output")
@@ -617,7 +670,9 @@ def test_values_of_charts_can_be_read_as_a_table(browser, server):
 @pytest.mark.slow
 def test_details_of_a_loading_stack_say_how_to_get_charts(browser):
     browser.open("stack-details", **{**CHOSEN, "renderStack": "v11_align"})
-    assert 'set_stack_state("v11_align", "COMPLETE"' in browser.wait_text("#status", "There are no charts yet")
+    assert 'set_stack_state("v11_align", "COMPLETE"' in browser.wait_text(
+        "#status", "There are no charts yet"
+    )
     assert "LOADING" in browser.text("#summary")
 
 
@@ -694,7 +749,9 @@ def test_tiles_are_chosen_by_keyboard_and_by_name(browser, server):
     base = browser.one(".map canvas")
     drawn = browser.ink(base)
     browser.send("+")
-    browser.actions().key_down(browser.keys.SHIFT).send_keys(browser.keys.ARROW_LEFT).key_up(browser.keys.SHIFT).perform()
+    browser.actions().key_down(browser.keys.SHIFT).send_keys(browser.keys.ARROW_LEFT).key_up(
+        browser.keys.SHIFT
+    ).perform()
     assert browser.ink(base) != drawn
     browser.send("0")
     assert browser.ink(base) == drawn
@@ -744,7 +801,10 @@ def test_explorer_counts_pairs_of_layers_and_opens_them(browser):
     browser.send(browser.keys.ARROW_DOWN, browser.keys.ARROW_RIGHT, browser.keys.ARROW_RIGHT)
     pairs = [pair for pair in pairs_of_montage() if (pair[0], pair[2]) == ("2.0", "3.0")]
     count = f"{sum(pair[4] for pair in pairs):,}"
-    assert browser.wait_text("#matrix-readout", "z 2 with") == f"z 2 with z 3: {len(pairs)} tile pairs, {count} matches"
+    assert (
+        browser.wait_text("#matrix-readout", "z 2 with")
+        == f"z 2 with z 3: {len(pairs)} tile pairs, {count} matches"
+    )
     browser.send(browser.keys.ENTER)
     browser.one(".map[data-layers='2,3']")
     assert "pZ=2&qZ=3" in browser.driver.current_url
@@ -806,14 +866,18 @@ def test_names_are_text_whatever_they_hold(browser):
     assert requests.get(address).json()["tileId"] == ODD_TILE
     for page in ("index", "stacks", "tile-layer", "point-match-explorer"):
         browser.open(page, **odd, **matches, renderStack="plain")
-        assert browser.js('return document.querySelectorAll("main img, main script, main b, main i:empty:not(.swatch)").length') in (0, 1)
+        assert browser.all("body img, body script, body b") == []
         assert "render-ws" in browser.driver.title
 
 
 @pytest.mark.slow
 def test_many_tiles_and_stacks_stay_fluid(browser, server):
     data = server.data
-    many = [tile(f"t{row:03d}_{column:03d}", 1, column * STEP, row * STEP) for row in range(100) for column in range(100)]
+    many = [
+        tile(f"t{row:03d}_{column:03d}", 1, column * STEP, row * STEP)
+        for row in range(100)
+        for column in range(100)
+    ]
     data.stack("big/project/p/stack/s0", many)
     for number in range(1, 1000):
         data.stack(f"big/project/p/stack/s{number}", [])
@@ -831,7 +895,7 @@ def test_many_tiles_and_stacks_stay_fluid(browser, server):
     assert len(browser.texts(NAMES)) == 700
     browser.open("tile-layer", **chosen, renderStack="s0", z=1)
     browser.one(".map[data-z]")
-    assert browser.js("return document.querySelectorAll('*').length") < 400
+    assert browser.js("return document.querySelectorAll(':not(option)').length") < 200
     frames = """const [kind, done] = arguments;
         const canvas = document.querySelector("canvas.top");
         const times = [];
@@ -840,7 +904,8 @@ def test_many_tiles_and_stacks_stay_fluid(browser, server):
           times.push(now - last);
           last = now;
           const at = { bubbles: true, cancelable: true, clientX: 200 + 10 * times.length, clientY: 450 };
-          canvas.dispatchEvent(kind === "wheel" ? new WheelEvent(kind, { ...at, deltaY: -20 }) : new PointerEvent(kind, at));
+          const Kind = kind === "wheel" ? WheelEvent : PointerEvent;
+          canvas.dispatchEvent(new Kind(kind, { ...at, deltaY: -20 }));
           if (times.length < 30) requestAnimationFrame(step);
           else done(times.sort((a, b) => a - b)[15]);
         }
@@ -856,17 +921,20 @@ def test_pictures_of_the_documentation(browser, tmp_path):
     folder = Path(os.environ.get("DASHBOARD_PICTURES", tmp_path))
 
     def picture(name):
-        browser.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
-        content = browser.driver.get_screenshot_as_png()
-        assert 5_000 < len(content) < 150_000
-        (folder / f"{name}.png").write_bytes(content)
+        browser.driver.execute_async_script(
+            "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
+        )
+        path = folder / f"{name}.png"
+        with Image.open(io.BytesIO(browser.driver.get_screenshot_as_png())) as taken:
+            taken.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+        assert 5_000 < path.stat().st_size < 150_000
 
-    browser.look(1100, 820)
+    browser.look(1280, 980)
     shown(browser, "tile-layer", z=2)
     browser.one("#tools input[type=search]").send_keys("r3_c2", browser.keys.ENTER)
     browser.wait_text(".panel h2", "Tile")
     picture("dashboard_tile_layer")
-    browser.look(1100, 900, dark=True)
+    browser.look(1280, 980, dark=True)
     shown(browser, "point-match-explorer", pZ=2, qZ=3)
     browser.one(".map[data-layers='2,3']")
     picture("dashboard_explorer_dark")

@@ -27,6 +27,7 @@ const NAMES = {
 };
 
 let listed = {};
+let latest = null;
 
 function showPages(chosen) {
   header(chosen);
@@ -62,10 +63,11 @@ function section(place, title, made, note = null) {
   place.replaceChildren(el("h2", {}, title), ...(made ? [made.element] : [el("p", { class: "quiet" }, note)]));
 }
 
-async function showProjects(owner) {
+async function showProjects(owner, chosen) {
   const place = byId("projects");
   if (!owner) return place.replaceChildren();
   const projects = byProject(await read([...ownerPath(owner), "stacks"]));
+  if (latest !== chosen) return;
   const columns = [
     {
       label: "Project",
@@ -95,6 +97,7 @@ async function showCollections(owner, chosen) {
   const place = byId("collections");
   if (!owner) return place.replaceChildren();
   const collections = await read([...ownerPath(owner), "matchCollections"]);
+  if (latest !== chosen) return;
   const columns = [
     {
       label: "Collection",
@@ -121,10 +124,11 @@ async function showCollections(owner, chosen) {
 
 async function show(chosen) {
   showPages(chosen);
+  latest = chosen;
   try {
-    if (chosen.renderStackOwner !== listed.owner) await showProjects(chosen.renderStackOwner);
+    if (chosen.renderStackOwner !== listed.owner) await showProjects(chosen.renderStackOwner, chosen);
     if (chosen.matchOwner !== listed.matchOwner) await showCollections(chosen.matchOwner, chosen);
-    listed = { owner: chosen.renderStackOwner, matchOwner: chosen.matchOwner };
+    if (latest === chosen) listed = { owner: chosen.renderStackOwner, matchOwner: chosen.matchOwner };
   } catch (problem) {
     sayError(byId("status"), "The lists could not be read.", problem);
   }

@@ -26,14 +26,15 @@ const status = byId("status");
 
 let chosen = {};
 let zs = [];
+let counting = new AbortController();
 let opening = new AbortController();
 
 /** Count, for every two layers, tile pairs and matches. */
-async function countPairs(layers, tell) {
+async function countPairs(layers, signal, tell) {
   let done = 0;
   const sections = (
     await inBatches(layers, async (z) => {
-      const found = await read([...layerPath(chosen, z), "sectionData"]);
+      const found = await read([...layerPath(chosen, z), "sectionData"], { signal });
       return found.map((section) => [section.sectionId, z]);
     })
   ).flat();
@@ -44,7 +45,7 @@ async function countPairs(layers, tell) {
   const matches = new Float64Array(size * size);
   await inBatches([...layerOf.keys()], async (section) => {
     const path = [...collectionPath(chosen), "pGroup", section, "matches"];
-    for (const pair of await read(path, { query: { excludeMatchDetails: "true" } })) {
+    for (const pair of await read(path, { query: { excludeMatchDetails: "true" }, signal })) {
       const [p, q] = [layerOf.get(pair.pGroupId), layerOf.get(pair.qGroupId)];
       if (p === undefined || q === undefined) continue;
       const cell = Math.min(p, q) * size + Math.max(p, q);
@@ -90,6 +91,9 @@ function wantedLayers() {
 }
 
 async function showMatrix() {
+  counting.abort();
+  counting = new AbortController();
+  const { signal } = counting;
   const all = wantedLayers();
   const layers = all.slice(0, MOST_LAYERS);
   const place = byId("matrix");
@@ -107,7 +111,7 @@ async function showMatrix() {
   say(status, "info", `Counting the matches of ${plural(layers.length, "layer")} …`, bar);
   let counted;
   try {
-    counted = await countPairs(layers, (done, of) => {
+    counted = await countPairs(layers, signal, (done, of) => {
       bar.max = of;
       bar.value = done;
     });
@@ -121,6 +125,7 @@ async function showMatrix() {
     );
     return;
   }
+  if (signal.aborted) return;
   say(status);
   if (!counted.pairs.some((count) => count > 0)) {
     say(
@@ -203,10 +208,12 @@ function showPair(pZ, qZ, tiles, others, found) {
   }
   // tiles are "pairs" with themselves here: the more matches, the stronger the colour
   const strengths = byStrength([...sums].map(([index, count]) => [index, index, count]));
-  const styles = [{ fill: "--missing", hollow: true }];
-  const styleOf = new Uint8Array(boxes.count);
+  const fills = pZ === qZ ? ["--cluster-1"] : ["--cluster-1", "--cluster-2"];
+  const styles = [];
+  // tiles without matches come last, so that their outlines are over those of others
+  const styleOf = new Uint8Array(boxes.count).fill(fills.length * strengths.length);
   const entries = [];
-  for (const fill of pZ === qZ ? ["--cluster-1"] : ["--cluster-1", "--cluster-2"]) {
+  for (const fill of fills) {
     for (const [order, { pairs: tilesOfKind }] of strengths.entries()) {
       const alpha = 0.75 * ((order + 1) / strengths.length) ** 1.4;
       for (const [index] of tilesOfKind) {
@@ -216,6 +223,7 @@ function showPair(pZ, qZ, tiles, others, found) {
     }
     entries.push(legendEntry({ colour: fill, shape: "box" }, fill === "--cluster-1" ? `z ${number(pZ)}` : `z ${number(qZ)}`));
   }
+  styles.push({ fill: "--missing", hollow: true });
   const lost = boxes.count - sums.size;
   const kinds = byStrength(pairs);
   const lines = el("input", { type: "checkbox", checked: pZ === qZ });

@@ -150,6 +150,7 @@ async function load(z, { push = true, keepView = false } = {}) {
     } else say(status);
     map.show(boxes, [{ fill: "--cluster-1" }], new Uint8Array(boxes.count), { keepView });
     if (chosen.matchCollection && boxes.count) await loadPairs(tiles, signal);
+    if (signal.aborted) return;
     drawLines();
     map.element.dataset.z = String(z);
   } catch (problem) {

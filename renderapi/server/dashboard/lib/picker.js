@@ -1,7 +1,7 @@
 /** The form that says what a page shows: owner, project, stack, match collection. */
 
 import { ownerPath, projectPath, read } from "./api.js";
-import { el, number, query } from "./page.js";
+import { byId, el, number, query, sayError } from "./page.js";
 
 const FIELDS = {
   renderStackOwner: { label: "Owner", list: () => read(["owners"]), needs: [] },
@@ -62,9 +62,12 @@ export async function picker(form, keys, { onChange = null, keep = [] } = {}) {
     const field = FIELDS[key];
     const chosen = values();
     const missing = field.needs.some((need) => !chosen[need]);
+    const asked = field.needs.map((need) => chosen[need]).join("/");
     const options = (missing ? [] : await field.list(chosen)).map((option) =>
       Array.isArray(option) ? option : [option, option],
     );
+    // something else was chosen while the list was on its way
+    if (field.needs.map((need) => values()[need]).join("/") !== asked) return;
     counts[key] = missing ? null : options.length;
     const names = options.map(([value]) => value);
     const like = field.like && names.includes(chosen[field.like]) ? chosen[field.like] : undefined;
@@ -97,10 +100,14 @@ export async function picker(form, keys, { onChange = null, keep = [] } = {}) {
   });
   for (const key of keys) {
     selects[key].addEventListener("change", async () => {
-      for (const dependent of keys.slice(keys.indexOf(key) + 1)) {
-        if (FIELDS[dependent].needs.includes(key)) await fill(dependent);
+      try {
+        for (const dependent of keys.slice(keys.indexOf(key) + 1)) {
+          if (FIELDS[dependent].needs.includes(key)) await fill(dependent);
+        }
+        onChange?.(values());
+      } catch (problem) {
+        sayError(byId("status"), "The lists above could not be read.", problem);
       }
-      onChange?.(values());
     });
   }
   for (const key of keys) await fill(key, given[key] ?? defaults[`view.${key}`]);
