@@ -61,7 +61,7 @@ def _z_values(server: Context, key: StackKey, min_z: float | None, max_z: float 
             values = [
                 z
                 for (z,) in connection.execute(
-                    f"SELECT DISTINCT z FROM tile WHERE {query.where} ORDER BY z",
+                    f"SELECT DISTINCT z FROM {query.source} WHERE {query.where} ORDER BY z",
                     query.values,
                 )
             ]
@@ -144,7 +144,7 @@ def layer_section_data(server: Context, stack: StackKey, z: float) -> Answer:
             _section_documents(
                 connection.execute(
                     "SELECT section_id, z, count(*), min(min_x), max(max_x), min(min_y), max(max_y) "
-                    "FROM tile WHERE stack = ? AND z = ? AND section_id IS NOT NULL "
+                    "FROM tile INDEXED BY tile_by_layer WHERE stack = ? AND z = ? AND section_id IS NOT NULL "
                     "GROUP BY section_id ORDER BY section_id",
                     (row, z),
                 )
@@ -249,7 +249,8 @@ def section_z(server: Context, stack: StackKey, sectionId: str) -> Answer:
     """Give the z of a section."""
     with server.store.read() as connection:
         found = connection.execute(
-            "SELECT z FROM tile WHERE stack = ? AND section_id = ? ORDER BY id LIMIT 1",
+            "SELECT z FROM tile INDEXED BY tile_by_section "
+            "WHERE stack = ? AND section_id = ? ORDER BY id LIMIT 1",
             (metadata.content_row(connection, stack), sectionId),
         ).fetchone()
     if found is None or found[0] is None:

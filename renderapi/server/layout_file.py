@@ -90,7 +90,7 @@ def _layout(server: Context, key: StackKey, min_z: float | None, max_z: float | 
         stack = metadata.get(connection, key)
     query = TileQuery(row, min_z=min_z, max_z=max_z)
     batches = server.store.rows(
-        f"SELECT refs, document FROM tile WHERE {query.where} ORDER BY {_ORDER[style]}",
+        f"SELECT refs, document FROM {query.source} WHERE {query.where} ORDER BY {_ORDER[style]}",
         query.values,
         _BATCH,
     )

@@ -110,11 +110,10 @@ def find_collection(connection: sqlite3.Connection, key: CollectionKey) -> int:
     return int(found[0])
 
 
-def _query(selection: Selection, columns: str, after: bool = False) -> str:
-    """Write the query for selected pairs in the order of answers, perhaps only those after some pair."""
-    more = f" AND ({_ORDER}) > (:after_pg, :after_qg, :after_p, :after_q)" if after else ""
+def _query(selection: Selection, columns: str) -> str:
+    """Write the query for selected pairs in the order of answers."""
     parts = [
-        f"SELECT {_ORDER}, {columns} FROM pair WHERE collection = :collection AND {condition}{more}"
+        f"SELECT {_ORDER}, {columns} FROM pair WHERE collection = :collection AND {condition}"
         for condition in selection.conditions
     ]
     return f"{' UNION ALL '.join(parts)} ORDER BY {_ORDER}"
@@ -154,25 +153,24 @@ def _pages(server: Context, row: int, selection: Selection, details: bool) -> It
 
     Row by row, another thread could take the interpreter away each time.
     """
-    values: dict[str, Any] = {"collection": row, **selection.values, "page": _PAGE}
-    last = None
     with server.store.held() as read:
-        while True:
-            pairs = f"{_query(selection, 'head, matches, match_count', last is not None)} LIMIT :page"
+        with read() as connection:
+            (found,) = connection.execute(
+                f"SELECT json_group_array(id) FROM ({_query(selection, 'id')})",
+                {"collection": row, **selection.values},
+            ).fetchone()
+        ids = _json.loads(found)
+        for start in range(0, len(ids), _PAGE):
             with read() as connection:
                 (content,) = connection.execute(
-                    f"SELECT CAST(group_concat(document, ',' || char(10)) AS BLOB) FROM "
-                    f"(SELECT {pair_document(details)} AS document FROM ({pairs}))",
-                    values,
+                    "SELECT CAST(group_concat(document, ',' || char(10)) AS BLOB) FROM "
+                    f"(SELECT {pair_document(details)} AS document FROM json_each(?) AS wanted "
+                    "JOIN pair ON pair.id = wanted.value ORDER BY wanted.key)",
+                    (_json.dumps(ids[start : start + _PAGE]).decode(),),
                 ).fetchone()
-                last = connection.execute(
-                    f"SELECT {_ORDER} FROM ({pairs}) LIMIT 1 OFFSET :page - 1", values
-                ).fetchone()
+            # all of them may have been deleted since, where reading holds no state
             if content is not None:
                 yield content
-            if last is None:
-                return
-            values.update(zip(("after_pg", "after_qg", "after_p", "after_q"), last))
 
 
 def _pairs(server: Context, rows: list[int], selection: Selection, column: str) -> Iterator[list[Any]]:
@@ -237,16 +235,16 @@ def match_collections(server: Context, owner: str) -> Answer:
 
 
 def _groups(
-    server: Context, collection: CollectionKey, columns: tuple[str, ...], condition: str = "1"
+    server: Context, collection: CollectionKey, columns: tuple[str, ...], consensus: bool = False
 ) -> Answer:
     groups: set[str] = set()
+    source = "pair WHERE collection = ?"
+    if consensus:
+        source = "pair INDEXED BY pair_by_consensus WHERE collection = ? AND consensus"
     with server.store.read() as connection:
         row = find_collection(connection, collection)
         for column in columns:
-            rows = connection.execute(
-                f"SELECT DISTINCT {column} FROM pair WHERE collection = ? AND {condition}",
-                (row,),
-            )
+            rows = connection.execute(f"SELECT DISTINCT {column} FROM {source}", (row,))
             groups.update(group for (group,) in rows)
     return json_of(sorted(groups))
 
@@ -272,13 +270,13 @@ def group_ids(server: Context, collection: CollectionKey) -> Answer:
 @service.get(COLLECTION + "/multiConsensusPGroupIds")
 def multi_consensus_p_group_ids(server: Context, collection: CollectionKey) -> Answer:
     """List the groups that are p in some pair with consensus sets."""
-    return _groups(server, collection, ("p_group",), "consensus")
+    return _groups(server, collection, ("p_group",), consensus=True)
 
 
 @service.get(COLLECTION + "/multiConsensusGroupIds")
 def multi_consensus_group_ids(server: Context, collection: CollectionKey) -> Answer:
     """List the groups of all pairs with consensus sets."""
-    return _groups(server, collection, ("p_group", "q_group"), "consensus")
+    return _groups(server, collection, ("p_group", "q_group"), consensus=True)
 
 
 @service.get(COLLECTION + "/pGroup/{pGroupId}/matches", query=_DETAILS)

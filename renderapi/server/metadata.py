@@ -219,8 +219,8 @@ def derive_stats(connection: sqlite3.Connection, stack: Stack) -> Document:
     connection.execute("DELETE FROM section WHERE stack = ?", row)
     connection.execute(
         "INSERT INTO section (stack, section_id, z, tile_count, min_x, max_x, min_y, max_y) "
-        "SELECT stack, section_id, z, count(*), min(min_x), max(max_x), min(min_y), max(max_y) FROM tile "
-        "WHERE stack = ? GROUP BY section_id, z",
+        "SELECT stack, section_id, z, count(*), min(min_x), max(max_x), min(min_y), max(max_y) "
+        "FROM tile INDEXED BY tile_by_layer WHERE stack = ? GROUP BY section_id, z",
         row,
     )
     connection.execute("UPDATE stack SET aggregated = 1 WHERE id = ?", row)

@@ -420,31 +420,47 @@ def tile_ids(
         raise Refusal(400, f"matchPattern '{matchPattern}' is no regular expression: {problem}") from None
     with server.store.read() as connection:
         row = metadata.contents(connection, stack)
-    query = TileQuery(row, min_z=minZ, max_z=maxZ)
+    pages = (
+        _all_ids(server, row) if minZ is None and maxZ is None else _ids_of_layers(server, row, minZ, maxZ)
+    )
 
     def content() -> Iterator[bytes]:
-        start, after, last = b"[", "", ()
-        with server.store.held() as read:
-            while True:
-                with read() as connection:
-                    page, *last = connection.execute(
-                        "SELECT json_group_array(tile_id), max(tile_id) FROM (SELECT tile_id FROM tile "
-                        f"WHERE {query.where}{after} ORDER BY tile_id LIMIT {_PAGE})",
-                        (*query.values, *last),
-                    ).fetchone()
-                if last == [None]:
-                    break
-                after = " AND tile_id > ?"
-                if pattern is not None:
-                    page = _json.dumps(
-                        [tile_id for tile_id in _json.loads(page) if pattern.search(tile_id)]
-                    ).decode()
-                if page != "[]":
-                    yield start + page[1:-1].encode()
-                    start = b","
+        start = b"["
+        for page in pages:
+            found = page
+            if pattern is not None:
+                ids = [tile_id for tile_id in _json.loads(page) if pattern.search(tile_id)]
+                found = _json.dumps(ids).decode()
+            if found != "[]":
+                yield start + found[1:-1].encode()
+                start = b","
         yield b"[]" if start == b"[" else b"]"
 
     return json_bytes(content())
+
+
+def _all_ids(server: Context, row: int | None) -> Iterator[str]:
+    """Give arrays of the sorted ids of a stack, a page at a time."""
+    after, last = "", ()
+    with server.store.held() as read:
+        while True:
+            with read() as connection:
+                page, *last = connection.execute(
+                    "SELECT json_group_array(tile_id), max(tile_id) FROM (SELECT tile_id FROM tile "
+                    f"WHERE stack = ?{after} ORDER BY tile_id LIMIT {_PAGE})",
+                    (row, *last),
+                ).fetchone()
+            if last == [None]:
+                return
+            yield page
+            after = " AND tile_id > ?"
+
+
+def _ids_of_layers(
+    server: Context, row: int | None, min_z: float | None, max_z: float | None
+) -> Iterator[str]:
+    with server.store.read() as connection:
+        yield _json.dumps(TileQuery(row, min_z=min_z, max_z=max_z).tile_ids(connection)).decode()
 
 
 @service.put(STACK + "/tile-specs-with-ids")

@@ -15,6 +15,9 @@ from renderapi.server.refusals import TILE_LIMIT, Refusal, too_broad
 from renderapi.server.store import insert
 from renderapi.server.values import as_number, double_text
 
+# the sign keeps the database from walking over all ids of a stack, which are sorted, for those of one layer
+_SORTED_ID = "+tile_id"
+
 
 class Selected(NamedTuple):
     """Stored tiles.
@@ -99,6 +102,15 @@ class TileQuery:
         if ids is not None:
             chosen["tile_id IN (SELECT value FROM json_each(?))"] = _json.dumps(ids).decode()
             self.description = f"{len(ids)} tile ids"
+        # told, because it would rather walk over all tiles of an index that has every column
+        index = None
+        if ids is not None:
+            index = "tile_by_id"
+        elif z is not None or min_z is not None or max_z is not None:
+            index = "tile_by_layer"
+        elif section is not None:
+            index = "tile_by_section"
+        self.source = f"tile INDEXED BY {index}" if index else "tile"
         self.where = " AND ".join(["stack = ?", *chosen])
         self.values = (row, *chosen.values())
 
@@ -116,32 +128,33 @@ class TileQuery:
         document, separator = (
             ("json_quote(tile_id) || ':' || document", "','") if keyed else ("document", "char(10)")
         )
+        if self.count(connection, TILE_LIMIT + 1) > TILE_LIMIT:
+            raise too_broad(self.description)
         content, number, refs, nested = connection.execute(
             f"SELECT CAST(group_concat({document}, {separator}) AS BLOB), count(*), "
-            "group_concat(DISTINCT refs), max(nested) FROM (SELECT tile_id, document, refs, nested FROM tile "
-            f"WHERE {self.where} ORDER BY tile_id LIMIT {TILE_LIMIT + 1})",
+            "group_concat(DISTINCT refs), max(nested) FROM (SELECT tile_id, document, refs, nested FROM "
+            f"{self.source} WHERE {self.where} ORDER BY {_SORTED_ID})",
             self.values,
         ).fetchone()
-        if number > TILE_LIMIT:
-            raise too_broad(self.description)
         return Selected(content or b"", number, all_refs(refs), bool(nested))
 
     def tile_ids(self, connection: sqlite3.Connection) -> list[str]:
         """Give the ids of the tiles, ascending."""
-        query = f"SELECT tile_id FROM tile WHERE {self.where} ORDER BY tile_id"
+        query = f"SELECT tile_id FROM {self.source} WHERE {self.where} ORDER BY {_SORTED_ID}"
         return [tile_id for (tile_id,) in connection.execute(query, self.values)]
 
-    def count(self, connection: sqlite3.Connection) -> int:
-        """Count the tiles."""
+    def count(self, connection: sqlite3.Connection, most: int = -1) -> int:
+        """Count the tiles, perhaps only up to some number."""
         (number,) = connection.execute(
-            f"SELECT count(*) FROM tile WHERE {self.where}", self.values
+            f"SELECT count(*) FROM (SELECT 1 FROM {self.source} WHERE {self.where} LIMIT {most})", self.values
         ).fetchone()
         return int(number)
 
     def tile_bounds(self, connection: sqlite3.Connection) -> list[Document]:
         """Give the TileBounds of the tiles."""
         rows = connection.execute(
-            f"SELECT min_x, min_y, max_x, max_y, tile_id, section_id, z FROM tile WHERE {self.where}",
+            "SELECT min_x, min_y, max_x, max_y, tile_id, section_id, z "
+            f"FROM {self.source} WHERE {self.where}",
             self.values,
         )
         return [tile_bounds_document(*row) for row in rows]
