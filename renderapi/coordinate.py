@@ -4,8 +4,9 @@ Local coordinates are pixels of the raw image, x to the right and y down; world 
 layer. Local to world applies the transforms of the tile. World to local is found by the server in a mesh of
 triangles: a point outside of it, which leaves out the last pixel row and column of a tile, has no answer.
 
-The ``..._clientside`` functions, and ``doClientSide=True``, let a Java client on this machine do the same,
-for numbers of points that would keep the server busy. They need the settings of a `RenderClient`.
+The ``..._clientside`` functions, and ``doClientSide=True``, do the same on this machine, for so many points
+that they would keep the server busy: with a Java client where the connection is a `RenderClient`, else in
+Python.
 """
 
 from __future__ import annotations
@@ -295,9 +296,9 @@ def local_to_world_coordinates_array(
     client_script : str, optional
         The script that runs a Java client; default that of the connection.
     doClientSide : bool
-        Let a Java client on this machine do the work: see `local_to_world_coordinates_clientside`.
+        Do the work on this machine: see `local_to_world_coordinates_clientside`.
     number_of_threads : int
-        Threads of that client.
+        Threads of a Java client.
 
     Returns
     -------
@@ -320,7 +321,7 @@ def local_to_world_coordinates_array(
         # the Java client reads what world to local writes: a list for each point
         answer = local_to_world_coordinates_clientside(
             stack, [[point] for point in points], z, client_script=client_script,
-            number_of_threads=number_of_threads, render=render, **at,
+            number_of_threads=number_of_threads, session=session, render=render, **at,
         )  # fmt: skip
     else:
         answer = local_to_world_coordinates_batch(stack, points, z, session=session, **at)
@@ -362,9 +363,9 @@ def world_to_local_coordinates_array(
     client_script : str, optional
         The script that runs a Java client; default that of the connection.
     doClientSide : bool
-        Let a Java client on this machine do the work: see `world_to_local_coordinates_clientside`.
+        Do the work on this machine: see `world_to_local_coordinates_clientside`.
     number_of_threads : int
-        Threads of that client.
+        Threads of a Java client.
 
     Returns
     -------
@@ -385,7 +386,7 @@ def world_to_local_coordinates_array(
     if doClientSide:
         answer = world_to_local_coordinates_clientside(
             stack, points, z, client_script=client_script,
-            number_of_threads=number_of_threads, render=render, **at,
+            number_of_threads=number_of_threads, session=session, render=render, **at,
         )  # fmt: skip
     else:
         answer = world_to_local_coordinates_batch(stack, points, z, session=session, **at)
@@ -512,7 +513,7 @@ def _same_number(answer: Sequence[Any], points: Sequence[Any]) -> None:
 
 
 @renderaccess
-@accepts("memGB")
+@accepts("memGB", "engine")
 def local_to_world_coordinates_clientside(
     stack: str,
     jsondata: Sequence[Any],
@@ -526,7 +527,9 @@ def local_to_world_coordinates_clientside(
     render: Render | None = None,
     **kwargs: Any,
 ) -> list[dict[str, Any]]:
-    """Map many points of tiles to the world with the Java client ``CoordinateClient`` on this machine.
+    """Map many points of tiles to the world on this machine.
+
+    The Java client ``CoordinateClient`` does it where a client script is configured, else Python.
 
     Parameters
     ----------
@@ -542,9 +545,9 @@ def local_to_world_coordinates_clientside(
     client_script : str, optional
         The script that runs a Java client; default that of the connection.
     number_of_threads : int
-        Threads of the client.
+        Threads of a Java client.
     **kwargs
-        ``memGB`` : memory of the Java machine.
+        ``engine``, "java" or "python", chooses explicitly; ``memGB`` is the memory of the Java machine.
 
     Returns
     -------
@@ -554,18 +557,21 @@ def local_to_world_coordinates_clientside(
     Raises
     ------
     ClientScriptError
-        If no client script is configured, or it fails.
+        If the client script fails, or Java is asked for and none is configured.
+    RenderError
+        In Python, if the server refuses.
     """
     answer: list[dict[str, Any]] = _run_client(
         stack, jsondata, z, localToWorld=True, numberOfThreads=number_of_threads, host=host, port=port,
         owner=owner, project=project, client_script=client_script, memGB=kwargs.get("memGB"),
-        client_scripts=kwargs.get("client_scripts"),
+        client_scripts=kwargs.get("client_scripts"), engine=kwargs.get("engine"),
+        session=kwargs.get("session"), render=render,
     )  # fmt: skip
     return answer
 
 
 @renderaccess
-@accepts("memGB")
+@accepts("memGB", "engine")
 def world_to_local_coordinates_clientside(
     stack: str,
     jsondata: Sequence[Any],
@@ -579,7 +585,9 @@ def world_to_local_coordinates_clientside(
     render: Render | None = None,
     **kwargs: Any,
 ) -> list[list[dict[str, Any]]]:
-    """Map many points of the world to tiles with the Java client ``CoordinateClient`` on this machine.
+    """Map many points of the world to tiles on this machine.
+
+    The Java client ``CoordinateClient`` does it where a client script is configured, else Python.
 
     Parameters
     ----------
@@ -594,9 +602,9 @@ def world_to_local_coordinates_clientside(
     client_script : str, optional
         The script that runs a Java client; default that of the connection.
     number_of_threads : int
-        Threads of the client.
+        Threads of a Java client.
     **kwargs
-        ``memGB`` : memory of the Java machine.
+        ``engine``, "java" or "python", chooses explicitly; ``memGB`` is the memory of the Java machine.
 
     Returns
     -------
@@ -606,12 +614,15 @@ def world_to_local_coordinates_clientside(
     Raises
     ------
     ClientScriptError
-        If no client script is configured, or it fails.
+        If the client script fails, or Java is asked for and none is configured.
+    RenderError
+        In Python, if the server refuses.
     """
     answer: list[list[dict[str, Any]]] = _run_client(
         stack, jsondata, z, localToWorld=False, numberOfThreads=number_of_threads, host=host, port=port,
         owner=owner, project=project, client_script=client_script, memGB=kwargs.get("memGB"),
-        client_scripts=kwargs.get("client_scripts"),
+        client_scripts=kwargs.get("client_scripts"), engine=kwargs.get("engine"),
+        session=kwargs.get("session"), render=render,
     )  # fmt: skip
     return answer
 
@@ -631,7 +642,7 @@ def map_coordinates_clientside(
     number_of_threads: int = 20,
     memGB: str | None = "1G",
 ) -> Any:
-    """Run the Java client ``CoordinateClient`` on documents in memory.
+    """Map documents in memory with the Java client ``CoordinateClient``, or in Python without a script.
 
     Parameters
     ----------
@@ -643,14 +654,14 @@ def map_coordinates_clientside(
         The layer.
     host, port, owner, project
         Connection.
-    client_script : str
-        The script that runs a Java client.
+    client_script : str or None
+        The script that runs a Java client; default that of the environment.
     isLocalToWorld : bool
         From local to world; default from world to local.
     store_injson, store_outjson : bool
         Keep the temporary file that the client reads, or writes.
     number_of_threads : int
-        Threads of the client.
+        Threads of a Java client.
     memGB : str
         Memory of the Java machine.
 
@@ -663,6 +674,8 @@ def map_coordinates_clientside(
     ------
     ClientScriptError
         If the script cannot be run, or fails.
+    RenderError
+        In Python, if the server refuses.
     """
     return _run_client(
         stack, jsondata, z, store_injson, store_outjson, localToWorld=isLocalToWorld,

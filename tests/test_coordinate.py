@@ -305,15 +305,16 @@ def test_clientside_functions_run_the_java_client(client, java):
     run.answer = locals_of(POINTS)
     answer = coordinate.world_to_local_coordinates_clientside("stk", [{"world": [1, 2]}], 1.5, render=java)
     assert answer == locals_of(POINTS)
+    expected = {**EXPECTED, "engine": None, "session": java.session, "render": java}
     assert run.calls == [
-        {"stack": "stk", "z": 1.5, "input": data, "localToWorld": True, "numberOfThreads": 3, **EXPECTED},
+        {"stack": "stk", "z": 1.5, "input": data, "localToWorld": True, "numberOfThreads": 3, **expected},
         {
             "stack": "stk",
             "z": 1.5,
             "input": [{"world": [1, 2]}],
             "localToWorld": False,
             "numberOfThreads": 20,
-            **EXPECTED,
+            **expected,
         },
     ]
     assert not any(file.exists() for file in run.files)

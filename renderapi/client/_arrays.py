@@ -1,4 +1,4 @@
-"""Images and coordinates as arrays, by way of the Java clients and temporary files."""
+"""Images and coordinates as arrays: by the Java clients, coordinates also without them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from renderapi.client._call import client_options, needs_result
 from renderapi.client._files import temporary_file, temporary_json
+from renderapi.client._numpy_engine import ENGINE_OPTIONS, connection_of, engineaccess
 from renderapi.client._render_clients import renderClient, rendererClient
 from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
 from renderapi.client._stack_clients import coordinateClient
@@ -186,8 +187,8 @@ def _rendered(
 # ------------------------------------------------------------------------------------------- coordinates
 
 
-@renderclientaccess
-@accepts(*RUN_OPTIONS)
+@engineaccess
+@accepts(*RUN_OPTIONS, *ENGINE_OPTIONS)
 def local_to_world_array(
     stack: str,
     points: ArrayLike,
@@ -202,9 +203,10 @@ def local_to_world_array(
     render: Render | None = None,
     *,
     z: float | None = None,
+    engine: str | None = None,
     **kwargs: Any,
 ) -> NDArray[np.float64]:
-    """Map points of a tile to the world, by Java.
+    """Map points of a tile to the world, on this machine.
 
     `renderapi.coordinate.local_to_world_coordinates_array` asks the server instead.
 
@@ -218,6 +220,8 @@ def local_to_world_array(
         Tile.
     z : float, optional
         Layer of the tile.
+    engine : {"java", "python"}, optional
+        Who maps; by default Java where a client script is configured.
     subprocess_mode, host, port, owner, project, client_script, memGB, render
         As for `renderapi.client.coordinateClient`.
 
@@ -230,13 +234,14 @@ def local_to_world_array(
     document = [[{"tileId": tileId, "local": point}] for point in local.tolist()]
     answers = _mapped(
         stack, document, z, localToWorld=True, host=host, port=port, owner=owner, project=project,
-        client_script=client_script, memGB=memGB, render=render, subprocess_mode=subprocess_mode, **kwargs,
+        client_script=client_script, memGB=memGB, render=render, subprocess_mode=subprocess_mode,
+        engine=engine, **kwargs,
     )  # fmt: skip
     return _coordinates(answers, "world")
 
 
-@renderclientaccess
-@accepts(*RUN_OPTIONS)
+@engineaccess
+@accepts(*RUN_OPTIONS, *ENGINE_OPTIONS)
 def world_to_local_array(
     stack: str,
     points: ArrayLike,
@@ -250,9 +255,10 @@ def world_to_local_array(
     render: Render | None = None,
     *,
     z: float | None = None,
+    engine: str | None = None,
     **kwargs: Any,
 ) -> tuple[list[str | None], NDArray[np.float64]]:
-    """Map points of the world to the tiles that are on top there, by Java.
+    """Map points of the world to the tiles that are on top there, on this machine.
 
     Parameters
     ----------
@@ -262,6 +268,8 @@ def world_to_local_array(
         x and y in the world; z too where it is not given for all of them.
     z : float, optional
         Layer.
+    engine : {"java", "python"}, optional
+        Who maps; by default Java where a client script is configured.
     subprocess_mode, host, port, owner, project, client_script, memGB, render
         As for `renderapi.client.coordinateClient`.
 
@@ -278,9 +286,10 @@ def world_to_local_array(
     document = [{"world": point} for point in world.tolist()]
     answers = _mapped(
         stack, document, z, localToWorld=None, host=host, port=port, owner=owner, project=project,
-        client_script=client_script, memGB=memGB, render=render, subprocess_mode=subprocess_mode, **kwargs,
+        client_script=client_script, memGB=memGB, render=render, subprocess_mode=subprocess_mode,
+        engine=engine, **kwargs,
     )  # fmt: skip
-    # Java marks the tile that was drawn last
+    # the tile that is drawn last is marked
     on_top = [
         next((tile for tile in tiles if tile.get("visible")), tiles[0] if tiles else {}) for tiles in answers
     ]
@@ -303,6 +312,11 @@ def _mapped(
 ) -> list[Any]:
     if not document:
         return []
+    if options["engine"] == "python":
+        from renderapi.client._numpy_coordinates import Place, map_coordinates
+
+        place = Place(connection_of(options), stack, z)
+        return map_coordinates(place, document, bool(options["localToWorld"]), None, options.get("progress"))
     with ExitStack() as files:
         return coordinateClient(
             stack,

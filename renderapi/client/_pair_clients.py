@@ -24,6 +24,7 @@ from renderapi.client._call import (
 )
 from renderapi.client._files import TilePairFiles, read_tile_pairs, temporary_file
 from renderapi.client._java import known_options
+from renderapi.client._numpy_engine import ENGINE_OPTIONS, connection_of, engineaccess
 from renderapi.client._script import RUN_OPTIONS, ClientArgumentError, as_words
 from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
 from renderapi.client.utils import renderclientaccess
@@ -34,8 +35,8 @@ from renderapi.utils import jbool
 _URL_TEMPLATE = "{{baseDataUrl}}/owner/{}/project/{}/stack/{}/tile/{{id}}/render-parameters"
 
 
-@renderclientaccess
-@accepts(*RUN_OPTIONS)
+@engineaccess
+@accepts(*RUN_OPTIONS, *ENGINE_OPTIONS)
 def tilePairClient(
     stack: str,
     minz: float,
@@ -76,9 +77,13 @@ def tilePairClient(
     z: float | Sequence[float] | None = None,
     explicitRadius: float | None = None,
     excludeSameLayerPairsWithPosition: str | None = None,
+    engine: str | None = None,
     **kwargs: Any,
 ) -> Any:
-    """Find pairs of neighbouring tiles.
+    """Find pairs of neighbouring tiles, with Java where a client script is configured, else in Python.
+
+    Both find the same pairs and write the same files; Java leaves the order open where pairs of one layer and
+    of several are mixed, Python sorts those of several first.
 
     Parameters
     ----------
@@ -125,10 +130,13 @@ def tilePairClient(
         Search radius in pixels, instead of `xyNeighborFactor`.
     excludeSameLayerPairsWithPosition : {"TOP", "BOTTOM", "LEFT", "RIGHT"}, optional
         Leave out pairs in a layer in which a tile has this position.
+    engine : {"java", "python"}, optional
+        Who searches; by default Java where a client script is configured.
     host, port, owner, project, client_script, memGB, render
         Connection and script, where they differ from those of `render`.
     subprocess_mode, **kwargs
-        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`. In Python
+        ``progress=`` (True for a bar of tqdm, a function, or a bar) tells of layers.
 
     Returns
     -------
@@ -141,9 +149,19 @@ def tilePairClient(
     Raises
     ------
     ClientScriptError
-        The client failed (with the end of what it printed), or no client script is configured.
+        The client failed (with the end of what it printed), or Java is asked for and no client script is
+        configured.
     ClientArgumentError
         An argument would not reach Java, or not be understood; nothing was started.
+    NotFoundError
+        In Python: there is no such stack, or it has no layers there.
+    SpecError
+        In Python: a tile has no section, or no row and column where those are asked for.
+
+    Notes
+    -----
+    In Python `z` may be given with any `zNeighborDistance`, and pairs of `excludePairsInMatchCollection` are
+    left out in every layer (Java forgets those of a layer after a gap).
     """
     with ExitStack() as cleanup:
         temporary = outjson is None
@@ -152,38 +170,70 @@ def tilePairClient(
         files = TilePairFiles(outjson)
         if temporary:
             cleanup.callback(files.remove)
-        arguments = [
-            *stack_words(host, port, owner, project, stack),
-            *get_param(baseowner, "--baseOwner"),
-            *get_param(baseproject, "--baseProject"),
-            *get_param(basestack, "--baseStack"),
-            *("--minZ", minz, "--maxZ", maxz),
-            *get_param(xyNeighborFactor, "--xyNeighborFactor"),
-            *get_param(whole(zNeighborDistance, "zNeighborDistance"), "--zNeighborDistance"),
-            *get_param(truth(excludeCornerNeighbors), "--excludeCornerNeighbors"),
-            *get_param(truth(excludeCompletelyObscuredTiles), "--excludeCompletelyObscuredTiles"),
-            *get_param(truth(excludeSameLayerNeighbors), "--excludeSameLayerNeighbors"),
-            *get_param(truth(excludeSameSectionNeighbors), "--excludeSameSectionNeighbors"),
-            *get_param(excludePairsInMatchCollection, "--excludePairsInMatchCollection"),
-            *flag(useRowColPositions, "--useRowColPositions"),
-            *get_param(existingMatchOwner, "--existingMatchOwner"),
-            *get_param(whole(minExistingMatchCount, "minExistingMatchCount"), "--minExistingMatchCount"),
-            *get_param(onlyIncludeTilesFromStack, "--onlyIncludeTilesFromStack"),
-            *get_param(onlyIncludeTilesNearTileIdsJson, "--onlyIncludeTilesNearTileIdsJson"),
-            *get_param(whole(maxPairsPerFile, "maxPairsPerFile"), "--maxPairsPerFile"),
-            *get_param(None if z is None else ",".join(as_words(several(z))), "--z"),
-            *get_param(explicitRadius, "--explicitRadius"),
-            *get_param(excludeSameLayerPairsWithPosition, "--excludeSameLayerPairsWithPosition"),
-            *("--toJson", outjson),
-            *box_words(dict(zip(BOX, (minx, maxx, miny, maxy)))),
-        ]
-        call_run_ws_client(
-            f"{PACKAGE}TilePairClient",
-            add_args=arguments,
-            **client_options(kwargs, needs_result(subprocess_mode), client_script=client_script, memGB=memGB),
-        )
-        written = files.written()
         template = _URL_TEMPLATE.format(baseowner or owner, baseproject or project, basestack or stack)
+        if engine == "python":
+            from renderapi.client._numpy_pairs import find_tile_pairs
+
+            find_tile_pairs(
+                connection_of({**locals(), **kwargs}),
+                stack,
+                outjson,
+                template,
+                minz=minz,
+                maxz=maxz,
+                z=z,
+                xyNeighborFactor=xyNeighborFactor,
+                explicitRadius=explicitRadius,
+                zNeighborDistance=zNeighborDistance,
+                excludeCornerNeighbors=excludeCornerNeighbors,
+                excludeCompletelyObscuredTiles=excludeCompletelyObscuredTiles,
+                excludeSameLayerNeighbors=excludeSameLayerNeighbors,
+                excludeSameSectionNeighbors=excludeSameSectionNeighbors,
+                excludeSameLayerPairsWithPosition=excludeSameLayerPairsWithPosition,
+                excludePairsInMatchCollection=excludePairsInMatchCollection,
+                existingMatchOwner=existingMatchOwner,
+                minExistingMatchCount=minExistingMatchCount,
+                onlyIncludeTilesFromStack=onlyIncludeTilesFromStack,
+                onlyIncludeTilesNearTileIdsJson=onlyIncludeTilesNearTileIdsJson,
+                useRowColPositions=useRowColPositions,
+                box=dict(zip(BOX, (minx, maxx, miny, maxy))),
+                maxPairsPerFile=maxPairsPerFile,
+                progress=kwargs.get("progress"),
+            )
+        else:
+            arguments = [
+                *stack_words(host, port, owner, project, stack),
+                *get_param(baseowner, "--baseOwner"),
+                *get_param(baseproject, "--baseProject"),
+                *get_param(basestack, "--baseStack"),
+                *("--minZ", minz, "--maxZ", maxz),
+                *get_param(xyNeighborFactor, "--xyNeighborFactor"),
+                *get_param(whole(zNeighborDistance, "zNeighborDistance"), "--zNeighborDistance"),
+                *get_param(truth(excludeCornerNeighbors), "--excludeCornerNeighbors"),
+                *get_param(truth(excludeCompletelyObscuredTiles), "--excludeCompletelyObscuredTiles"),
+                *get_param(truth(excludeSameLayerNeighbors), "--excludeSameLayerNeighbors"),
+                *get_param(truth(excludeSameSectionNeighbors), "--excludeSameSectionNeighbors"),
+                *get_param(excludePairsInMatchCollection, "--excludePairsInMatchCollection"),
+                *flag(useRowColPositions, "--useRowColPositions"),
+                *get_param(existingMatchOwner, "--existingMatchOwner"),
+                *get_param(whole(minExistingMatchCount, "minExistingMatchCount"), "--minExistingMatchCount"),
+                *get_param(onlyIncludeTilesFromStack, "--onlyIncludeTilesFromStack"),
+                *get_param(onlyIncludeTilesNearTileIdsJson, "--onlyIncludeTilesNearTileIdsJson"),
+                *get_param(whole(maxPairsPerFile, "maxPairsPerFile"), "--maxPairsPerFile"),
+                *get_param(None if z is None else ",".join(as_words(several(z))), "--z"),
+                *get_param(explicitRadius, "--explicitRadius"),
+                *get_param(excludeSameLayerPairsWithPosition, "--excludeSameLayerPairsWithPosition"),
+                *("--toJson", outjson),
+                *box_words(dict(zip(BOX, (minx, maxx, miny, maxy)))),
+            ]
+            call_run_ws_client(
+                f"{PACKAGE}TilePairClient",
+                add_args=arguments,
+                **client_options(
+                    kwargs, needs_result(subprocess_mode), client_script=client_script, memGB=memGB
+                ),
+            )
+        written = files.written()
         jsondata = read_tile_pairs(written, template) if return_jsondata else None
         if delete_json:
             files.remove()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from renderapi.client._call import (
     PACKAGE,
@@ -21,16 +21,21 @@ from renderapi.client._call import (
 )
 from renderapi.client._files import read_json, temporary_file
 from renderapi.client._java import known_options
+from renderapi.client._numpy_engine import ENGINE_OPTIONS, bounds_of, connection_of, engineaccess
 from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
-from renderapi.client.utils import renderclientaccess
 from renderapi.render import Render, accepts
 from renderapi.stack import set_stack_state
+from renderapi.utils import jbool
 
+if TYPE_CHECKING:
+    from renderapi.client.validation import TileSpecValidator
+
+_METHODS = ("APPEND", "INSERT_AS_FIRST", "INSERT_BEFORE_LAST", "REPLACE_LAST", "PRE_CONCATENATE_LAST")
 _CHANGE_MODES = ("APPEND", "REPLACE_LAST", "REPLACE_ALL", "CONCATENATE_TO_LAST")
 
 
-@renderclientaccess
-@accepts(*RUN_OPTIONS)
+@engineaccess
+@accepts(*RUN_OPTIONS, *ENGINE_OPTIONS)
 def importJsonClient(
     stack: str,
     tileFiles: str | Sequence[str] | None = None,
@@ -46,8 +51,9 @@ def importJsonClient(
     *,
     validatorClass: str | None = None,
     validatorData: str | None = None,
+    engine: str | None = None,
     **kwargs: Any,
-) -> None:
+) -> list[str] | None:
     """Import JSON files of tile specs; their bounding boxes are derived.
 
     Parameters
@@ -59,23 +65,41 @@ def importJsonClient(
     transformFile : str, optional
         File with the JSON list of the shared transforms that the tile specs refer to.
     validatorClass, validatorData : str, optional
-        Java class that checks tiles, and its limits. **Java drops tiles that it finds invalid and says so
-        only in its output.**
+        Java class that checks tiles, and its limits as ``"maxSize:9000,minSize:10"``; Python knows
+        TemTileSpecValidator and WarpedTileSpecValidator (see `renderapi.client.validation`). **Java drops
+        tiles that it finds invalid and says so only in its output**; Python logs them, warns of them and
+        returns their ids.
     host, port, owner, project, client_script, memGB, render
         Connection and script, where they differ from those of `render`.
+    engine : {"java", "python"}, optional
+        Who does it; by default Java where a client script is configured.
     subprocess_mode, **kwargs
-        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`. In Python
+        ``progress=`` and ``batch_size=`` as for `renderapi.client.import_tilespecs`.
+
+    Returns
+    -------
+    list of str or None
+        In Python with a validator: the ids of the tiles that it rejected.
 
     Raises
     ------
     ClientScriptError
-        The client failed (with the end of what it printed), or no client script is configured.
+        The client failed (with the end of what it printed), or Java is asked for and no client script is
+        configured.
     ClientArgumentError
         An argument would not reach Java, or not be understood; nothing was started.
     """
     files = [] if tileFiles is None else several(tileFiles)
     if not files:
         raise ClientArgumentError("importJsonClient needs tileFiles, the JSON files to import")
+    if engine == "python":
+        from renderapi.client._numpy_stack import import_files
+
+        validator = _validator(validatorClass, validatorData)
+        at = connection_of({**locals(), **kwargs})
+        rejected = import_files(at, stack, files, transformFile, validator, kwargs)
+        return None if validator is None else rejected
     arguments = [
         *stack_words(host, port, owner, project, stack),
         *get_param(validatorClass, "--validatorClass"),
@@ -88,10 +112,11 @@ def importJsonClient(
         add_args=arguments,
         **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
     )
+    return None
 
 
-@renderclientaccess
-@accepts(*RUN_OPTIONS)
+@engineaccess
+@accepts(*RUN_OPTIONS, *ENGINE_OPTIONS)
 def importTransformChangesClient(
     stack: str,
     targetStack: str,
@@ -111,8 +136,9 @@ def importTransformChangesClient(
     *,
     validatorClass: str | None = None,
     validatorData: str | None = None,
+    engine: str | None = None,
     **kwargs: Any,
-) -> None:
+) -> list[str] | None:
     """Change transforms of tiles, and store these tiles in another stack.
 
     Parameters
@@ -133,31 +159,55 @@ def importTransformChangesClient(
         As for `importJsonClient`.
     host, port, owner, project, client_script, memGB, render
         Connection and script, where they differ from those of `render`.
+    engine : {"java", "python"}, optional
+        Who does it; by default Java where a client script is configured.
     subprocess_mode, **kwargs
-        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`. In Python
+        ``progress=`` and ``batch_size=`` as for `renderapi.client.import_tilespecs`.
+
+    Returns
+    -------
+    list of str or None
+        In Python with a validator: the ids of the tiles that it rejected.
 
     Raises
     ------
     ClientScriptError
-        The client failed (with the end of what it printed), or no client script is configured.
+        The client failed (with the end of what it printed), or Java is asked for and no client script is
+        configured.
     ClientArgumentError
         An argument would not reach Java, or not be understood; nothing was started.
+    NotFoundError
+        In Python: the stack or a tile does not exist; nothing was stored.
+    SpecError
+        In Python: the file, or a tile with its new transforms, is bad; nothing was stored.
     """
+    rejected: list[str] | None = None
     mode = one_of(changeMode or "REPLACE_LAST", _CHANGE_MODES, "changeMode")
-    arguments = [
-        *stack_words(host, port, owner, project, stack),
-        *("--targetStack", targetStack, "--transformFile", transformFile),
-        *get_param(targetOwner, "--targetOwner"),
-        *get_param(targetProject, "--targetProject"),
-        *("--changeMode", mode),
-        *get_param(validatorClass, "--validatorClass"),
-        *get_param(validatorData, "--validatorData"),
-    ]
-    call_run_ws_client(
-        f"{PACKAGE}ImportTransformChangesClient",
-        add_args=arguments,
-        **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
-    )
+    if engine == "python":
+        from renderapi.client._numpy_stack import change_transforms
+
+        validator = _validator(validatorClass, validatorData)
+        at = connection_of({**locals(), **kwargs})
+        target = connection_of({**locals(), **kwargs}, owner=targetOwner, project=targetProject)
+        method = "PRE_CONCATENATE_LAST" if mode == "CONCATENATE_TO_LAST" else str(mode)
+        found = change_transforms(at, stack, target, targetStack, transformFile, method, validator, kwargs)
+        rejected = None if validator is None else found
+    else:
+        arguments = [
+            *stack_words(host, port, owner, project, stack),
+            *("--targetStack", targetStack, "--transformFile", transformFile),
+            *get_param(targetOwner, "--targetOwner"),
+            *get_param(targetProject, "--targetProject"),
+            *("--changeMode", mode),
+            *get_param(validatorClass, "--validatorClass"),
+            *get_param(validatorData, "--validatorData"),
+        ]
+        call_run_ws_client(
+            f"{PACKAGE}ImportTransformChangesClient",
+            add_args=arguments,
+            **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
+        )
     if close_stack:
         set_stack_state(
             targetStack,
@@ -169,10 +219,11 @@ def importTransformChangesClient(
             session=kwargs.get("session"),
             render=render,
         )
+    return rejected
 
 
-@renderclientaccess
-@accepts(*RUN_OPTIONS)
+@engineaccess
+@accepts(*RUN_OPTIONS, *ENGINE_OPTIONS)
 def transformSectionClient(
     stack: str,
     transformId: str,
@@ -199,8 +250,9 @@ def transformSectionClient(
     validatorClass: str | None = None,
     validatorData: str | None = None,
     completeTargetStack: bool | None = None,
+    engine: str | None = None,
     **kwargs: Any,
-) -> None:
+) -> list[str] | None:
     """Add one transform to all tiles of some sections.
 
     Parameters
@@ -230,28 +282,58 @@ def transformSectionClient(
         Set the target stack COMPLETE afterwards.
     host, port, owner, project, client_script, memGB, render
         Connection and script, where they differ from those of `render`.
+    engine : {"java", "python"}, optional
+        Who does it; by default Java where a client script is configured.
     subprocess_mode, **kwargs
-        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`. In Python
+        ``progress=`` and ``batch_size=`` as for `renderapi.client.import_tilespecs`.
+
+    Returns
+    -------
+    list of str or None
+        In Python with a validator: the ids of the tiles that it rejected.
 
     Raises
     ------
     ClientScriptError
-        The client failed (with the end of what it printed), or no client script is configured.
+        The client failed (with the end of what it printed), or Java is asked for and no client script is
+        configured.
     ClientArgumentError
         An argument would not reach Java, or not be understood; nothing was started.
+    NotFoundError
+        In Python: the stack, a layer or a tile does not exist.
+    SpecError
+        In Python: the transform, or a tile with it, is bad; the layers before it are stored.
     """
+    if engine == "python":
+        from renderapi.client._numpy_stack import SectionTransform, between_tiles, transform_sections
+
+        validator = _validator(validatorClass, validatorData)
+        at = connection_of({**locals(), **kwargs})
+        target = connection_of({**locals(), **kwargs}, project=targetProject)
+        method = _method(transformApplicationMethod, replaceLast)
+        zs = [float(z) for z in several(zValues)]
+        if fromTileId is not None and toTileId is not None:
+            change, z = between_tiles(at, stack, fromTileId, toTileId, method)
+            zs = [z]
+        elif fromTileId is not None or toTileId is not None:
+            raise ClientArgumentError("fromTileId and toTileId are needed both")
+        else:
+            minimum = whole(layerMinimumXAndYBound, "layerMinimumXAndYBound")
+            change = SectionTransform(transformId, transformClass, transformData, method, minimum)
+        change.bounds = bounds_of(bounds)
+        rejected = transform_sections(at, stack, target, targetStack or stack, change, zs, validator, kwargs)
+        if completeTargetStack:
+            set_stack_state(targetStack or stack, "COMPLETE", **target.keywords())
+        return None if validator is None else rejected
     className = f"{PACKAGE}TransformSectionClient"
     old_style: list[str] = []
     if replaceLast:
         known, _ = known_options(className, client_script)
         if "--replaceLast" in known:
             old_style = ["--replaceLast"]
-        elif transformApplicationMethod not in (None, "REPLACE_LAST"):
-            raise ClientArgumentError(
-                f"replaceLast and transformApplicationMethod={transformApplicationMethod!r} contradict"
-            )
         else:
-            transformApplicationMethod = "REPLACE_LAST"
+            transformApplicationMethod = _method(transformApplicationMethod, replaceLast)
     arguments = [
         *stack_words(host, port, owner, project, stack),
         *old_style,
@@ -275,10 +357,29 @@ def transformSectionClient(
         add_args=arguments,
         **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
     )
+    return None
 
 
-@renderclientaccess
-@accepts(*RUN_OPTIONS)
+def _method(transformApplicationMethod: str | None, replaceLast: bool | None) -> str:
+    if replaceLast and transformApplicationMethod not in (None, "REPLACE_LAST"):
+        raise ClientArgumentError(
+            f"replaceLast and transformApplicationMethod={transformApplicationMethod!r} contradict"
+        )
+    method = "REPLACE_LAST" if replaceLast else transformApplicationMethod or "APPEND"
+    return str(one_of(method, _METHODS, "transformApplicationMethod"))
+
+
+def _validator(validatorClass: str | None, validatorData: str | None) -> TileSpecValidator | None:
+    from renderapi.client.validation import validator_of
+
+    try:
+        return validator_of(validatorClass, validatorData)
+    except ValueError as error:
+        raise ClientArgumentError(str(error)) from error
+
+
+@engineaccess
+@accepts(*RUN_OPTIONS, *ENGINE_OPTIONS)
 def coordinateClient(
     stack: str,
     z: float | None,
@@ -298,6 +399,7 @@ def coordinateClient(
     toOwner: str | None = None,
     toProject: str | None = None,
     toStack: str | None = None,
+    engine: str | None = None,
     **kwargs: Any,
 ) -> list[Any]:
     """Map coordinates from world to local, or back.
@@ -321,8 +423,11 @@ def coordinateClient(
         Map world coordinates on to the world of this stack.
     host, port, owner, project, client_script, memGB, render
         Connection and script, where they differ from those of `render`.
+    engine : {"java", "python"}, optional
+        Who does it; by default Java where a client script is configured.
     subprocess_mode, **kwargs
-        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`. In Python
+        ``progress=`` and ``batch_size=`` as for `renderapi.client.import_tilespecs`.
 
     Returns
     -------
@@ -333,12 +438,28 @@ def coordinateClient(
     Raises
     ------
     ClientScriptError
-        The client failed (with the end of what it printed), or no client script is configured.
+        The client failed (with the end of what it printed), or Java is asked for and no client script is
+        configured.
     ClientArgumentError
         An argument would not reach Java, or not be understood; nothing was started.
+    NotFoundError
+        In Python: the stack does not exist.
+    SpecError
+        In Python: the file does not hold a JSON list, or a tile cannot be evaluated.
     """
     if fromJson is None:
         raise ClientArgumentError("coordinateClient needs fromJson, the file with the points")
+    if engine == "python":
+        from renderapi.client._numpy_coordinates import Place, map_file
+
+        whole(numberOfThreads, "numberOfThreads")
+        target = None
+        if toStack is not None:
+            to = connection_of({**locals(), **kwargs}, owner=toOwner, project=toProject)
+            target = Place(to, toStack, z)
+        place = Place(connection_of({**locals(), **kwargs}), stack, z)
+        from_local = jbool(localToWorld) == "true"
+        return map_file(place, fromJson, toJson, from_local, target, kwargs.get("progress"))
     with ExitStack() as files:
         if toJson is None:
             toJson = files.enter_context(temporary_file(".json"))

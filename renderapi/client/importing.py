@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renderapi import _json
 from renderapi.client import _bulk
+from renderapi.client._numpy_engine import uses_java
+from renderapi.client._numpy_stack import import_files
 from renderapi.client.client_calls import importJsonClient
 from renderapi.client.validation import TemTileSpecValidator, TileSpecValidator
-from renderapi.errors import SpecError
 from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool
 from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool as WithPool
 from renderapi.render import Render, RenderClient, accepts, renderaccess
 from renderapi.resolvedtiles import put_tilespecs
 from renderapi.stack import set_stack_state
-from renderapi.utils import open_text, renderdump_temp
+from renderapi.utils import renderdump_temp
 
 if TYPE_CHECKING:
     from renderapi.tilespec import TileSpec
@@ -49,84 +49,28 @@ _OPTIONS = ("engine", "progress", "batch_size", "session", "stdout", "stderr", "
 _VALIDATOR_DATA = "minCoordinate:-500,maxCoordinate:100000,minSize:500,maxSize:10000"
 
 
-def _uses_java(engine: str | None, client_script: str | None, client_scripts: str | None) -> bool:
-    if engine not in (None, "java", "python"):
-        raise ValueError(f"engine is {engine!r}; it must be 'java' or 'python'")
-    if engine is not None:
-        return engine == "java"
-    if client_script:
-        return True
-    return bool(client_scripts) and Path(_script_in(client_scripts)).is_file()  # type: ignore[arg-type]
-
-
-def _script_in(client_scripts: str) -> str:
-    return RenderClient.clientscript_from_clientscripts(client_scripts)
-
-
 class _Target:
     """The connection of an import, as the keywords of each kind of function that is called for it."""
 
     def __init__(self, values: dict[str, Any], kwargs: dict[str, Any]) -> None:
-        self.rest: dict[str, Any] = {name: values[name] for name in ("host", "port", "owner", "project", "render")}
+        names = ("host", "port", "owner", "project", "render")
+        self.rest: dict[str, Any] = {name: values[name] for name in names}
         self.rest["session"] = kwargs.get("session")
         self.connection = _bulk.Connection(**self.rest)
         client_script = values.get("client_script") or kwargs.get("client_script")
         client_scripts = values.get("client_scripts") or kwargs.get("client_scripts")
-        self.by_java = _uses_java(kwargs.get("engine"), client_script, client_scripts)
+        scripts = {"client_script": client_script, "client_scripts": client_scripts}
+        self.by_java = uses_java(values["render"], kwargs.get("engine"), **scripts)
         if client_script is None and client_scripts:
-            client_script = _script_in(client_scripts)
+            client_script = RenderClient.clientscript_from_clientscripts(client_scripts)
         streams: dict[str, Any] = {name: kwargs[name] for name in ("stdout", "stderr") if name in kwargs}
         self.java: dict[str, Any] = {
             **{name: self.rest[name] for name in ("host", "port", "owner", "project")},
+            "engine": "java",
             "client_script": client_script,
             "memGB": values.get("memGB") or kwargs.get("memGB"),
             **streams,
         }
-
-
-def _read_transforms(transformFile: str | None) -> list[dict[str, Any]]:
-    return [] if transformFile is None else _read_list(transformFile)
-
-
-def _read_list(path: str | Path) -> list[dict[str, Any]]:
-    """Read a JSON file, gzipped if its name says so, that must hold a list of objects."""
-    with open_text(path) as file:
-        content = file.read()
-    try:
-        documents = _json.loads(content)
-    except ValueError as error:
-        raise SpecError(f"{path} is not JSON: {error}") from error
-    if not isinstance(documents, list) or not all(isinstance(d, dict) for d in documents):
-        raise SpecError(f"{path} must hold a JSON list of objects")
-    return documents
-
-
-def _import_files(
-    target: _Target,
-    stack: str,
-    jsonfiles: Sequence[str],
-    transforms: list[dict[str, Any]],
-    options: dict[str, Any],
-    threads: int = 1,
-    validator: TileSpecValidator | None = None,
-) -> list[str]:
-    """Import JSON files in Python, one after the other in memory, and give the ids of rejected tiles."""
-    job = _bulk.Import(stack, target.connection, _bulk.shared_documents(transforms))
-    rejected: list[str] = []
-
-    def tiles() -> Iterator[dict[str, Any]]:
-        for path in jsonfiles:
-            documents = _read_list(path)
-            if validator is not None:
-                documents, problems = validator.split(documents, job.shared)
-                rejected.extend(problems)
-            yield from documents
-
-    _bulk.make_loading(stack, target.connection)
-    _bulk.import_stream(
-        job, tiles(), options.get("batch_size") or _bulk.BATCH_TILES, threads, options.get("progress")
-    )
-    return rejected
 
 
 @renderaccess
@@ -181,7 +125,7 @@ def import_single_json_file(
             **target.java,
         )
     else:
-        _import_files(target, stack, [jsonfile], _read_transforms(transformFile), kwargs)
+        import_files(target.connection, stack, [jsonfile], transformFile, None, kwargs)
 
 
 @renderaccess
@@ -240,7 +184,7 @@ def import_jsonfiles(
             **target.java,
         )
     else:
-        _import_files(target, stack, jsonfiles, _read_transforms(transformFile), kwargs)
+        import_files(target.connection, stack, jsonfiles, transformFile, None, kwargs)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
 
@@ -263,7 +207,7 @@ def import_jsonfiles_validate_client(
     memGB: str | None = None,
     render: Render | None = None,
     **kwargs: Any,
-) -> None:
+) -> list[str] | None:
     """Import JSON files of tile specs, leaving out tiles that a validator rejects.
 
     Parameters
@@ -288,6 +232,11 @@ def import_jsonfiles_validate_client(
     **kwargs
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
+    Returns
+    -------
+    list of str or None
+        In Python: the ids of the tiles that were rejected.
+
     Warns
     -----
     RenderWarning
@@ -305,6 +254,7 @@ def import_jsonfiles_validate_client(
     target = _Target(locals(), kwargs)
     data = _VALIDATOR_DATA if validator is None else validator
     checker = data if isinstance(data, TileSpecValidator) else TemTileSpecValidator.from_data(data)
+    rejected: list[str] | None = None
     set_stack_state(stack, "LOADING", **target.rest)
     if target.by_java:
         importJsonClient(
@@ -317,9 +267,10 @@ def import_jsonfiles_validate_client(
             **target.java,
         )
     else:
-        _import_files(target, stack, jsonfiles, _read_transforms(transformFile), kwargs, validator=checker)
+        rejected = import_files(target.connection, stack, jsonfiles, transformFile, checker, kwargs)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
+    return rejected
 
 
 @renderaccess
@@ -376,14 +327,8 @@ def import_jsonfiles_parallel(
         with mpPool(poolsize) as pool:
             pool.map(run, [(jsonfile, transformFile) for jsonfile in jsonfiles])
     else:
-        _import_files(
-            target,
-            stack,
-            jsonfiles,
-            _read_transforms(transformFile),
-            kwargs,
-            threads=_bulk.default_threads(poolsize),
-        )
+        threads = _bulk.default_threads(poolsize)
+        import_files(target.connection, stack, jsonfiles, transformFile, None, kwargs, threads)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
 
@@ -456,7 +401,7 @@ def import_jsonfiles_and_transforms_parallel_by_z(
             pool.map(run, list(zip(jsonfiles, transformfiles)))
     else:
         for jsonfile, transformfile in zip(jsonfiles, transformfiles):
-            _import_files(target, stack, [jsonfile], _read_transforms(transformfile), kwargs)
+            import_files(target.connection, stack, [jsonfile], transformfile, None, kwargs)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
 

@@ -1,5 +1,7 @@
 """Validators that decide which tile specs an import takes, with the rules of the Java classes of those names.
 
+Tiles are never left out silently: log and warning say which and why, and their ids are returned.
+
 Source of the rules: ``org.janelia.alignment.spec.validator`` of render-app.
 """
 
@@ -14,13 +16,16 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 
 from renderapi.errors import RenderWarning, SpecError
-from renderapi.geometry import bounding_boxes
+from renderapi.geometry import bounding_boxes, points_to_world
+from renderapi.transform._fit import rigid
 
 logger = logging.getLogger("renderapi.client")
 
 Document = dict[str, Any]
+Array = NDArray[np.float64]
 V = TypeVar("V", bound="TileSpecValidator")
 
 
@@ -81,8 +86,8 @@ class TileSpecValidator:
         """
         kept: list[Document] = []
         problems: dict[str, str] = {}
-        for tile, box in zip(tiles, self._boxes(tiles, shared)):
-            problem = box if isinstance(box, str) else next(self.problems(tile, box), None)
+        for tile, measured in zip(tiles, self._measured(tiles, shared)):
+            problem = measured if isinstance(measured, str) else next(self.problems(tile, measured), None)
             if problem is None:
                 kept.append(tile)
             else:
@@ -98,30 +103,51 @@ class TileSpecValidator:
             )
         return kept, list(problems)
 
-    @staticmethod
-    def _boxes(tiles: Sequence[Document], shared: Mapping[str, Document]) -> list[np.ndarray[Any, Any] | str]:
-        """Give the bounding box of each tile, or why it has none."""
+    def _measured(self, tiles: Sequence[Document], shared: Mapping[str, Document]) -> list[Array | str]:
+        """Give what is measured of each tile, or why that is not possible."""
         try:
-            return list(bounding_boxes(tiles, shared))
+            return list(self.measure(tiles, shared))
         except SpecError:
             pass  # at least one is bad: find out which
-        result: list[np.ndarray[Any, Any] | str] = []
+        result: list[Array | str] = []
         for tile in tiles:
             try:
-                result.append(bounding_boxes([tile], shared)[0])
+                result += list(self.measure([tile], shared))
             except SpecError as error:
                 result.append(str(error))
         return result
 
-    def problems(self, tile: Document, box: np.ndarray[Any, Any]) -> Iterator[str]:
+    def measure(self, tiles: Sequence[Document], shared: Mapping[str, Document]) -> Array:
+        """Give the numbers by which the validator judges tiles, one row for each: here their boxes.
+
+        Parameters
+        ----------
+        tiles : list of dict
+            TileSpec documents.
+        shared : dict
+            Shared transform documents by id.
+
+        Returns
+        -------
+        (N, 4) float64 array
+            minX, minY, maxX, maxY.
+
+        Raises
+        ------
+        SpecError
+            If transforms cannot be evaluated.
+        """
+        return bounding_boxes(tiles, shared)
+
+    def problems(self, tile: Document, measured: Array) -> Iterator[str]:
         """Give what is wrong with a tile, in the order in which it is looked for.
 
         Parameters
         ----------
         tile : dict
             TileSpec document.
-        box : (4,) float64 array
-            minX, minY, maxX, maxY.
+        measured : float64 array
+            What `measure` gave for it.
         """
         for channel in tile.get("channels") or [tile]:
             levels = channel.get("mipmapLevels") or {}
@@ -167,10 +193,10 @@ class TemTileSpecValidator(TileSpecValidator):
     minSize: float = 500.0
     maxSize: float = 5000.0
 
-    def problems(self, tile: Document, box: np.ndarray[Any, Any]) -> Iterator[str]:
+    def problems(self, tile: Document, measured: Array) -> Iterator[str]:
         """Give what is wrong with a tile, in the order in which it is looked for."""
-        yield from super().problems(tile, box)
-        min_x, min_y, max_x, max_y = box.tolist()
+        yield from super().problems(tile, measured)
+        min_x, min_y, max_x, max_y = measured.tolist()
         for name, value, limit, bad in (
             ("minX", min_x, self.minCoordinate, min_x < self.minCoordinate),
             ("minY", min_y, self.minCoordinate, min_y < self.minCoordinate),
@@ -182,3 +208,90 @@ class TemTileSpecValidator(TileSpecValidator):
         for name, size in (("width", max_x - min_x), ("height", max_y - min_y)):
             if not self.minSize <= size <= self.maxSize:
                 yield f"{name} {size:g} is not between {self.minSize:g} and {self.maxSize:g}"
+
+
+# sampled points that are mapped at once
+_SAMPLES = 2**18
+
+
+@dataclass
+class WarpedTileSpecValidator(TileSpecValidator):
+    """For tiles that are warped: none may be bent far from the rotation and translation that fits it best.
+
+    Parameters
+    ----------
+    maxDeltaThreshold : float
+        Tiles with a point that is more pixels than this from where the rigid transform has it are left out.
+    warnDeltaThreshold : float
+        Tiles with a point beyond this are kept, with a warning in the log.
+    samplesPerDimension : float
+        Number of points along x and y, the fraction cut off.
+    """
+
+    maxDeltaThreshold: float = 1000.0
+    warnDeltaThreshold: float = 600.0
+    samplesPerDimension: float = 64.0
+
+    def measure(self, tiles: Sequence[Document], shared: Mapping[str, Document]) -> Array:
+        """Give how far each tile is bent: (N, 1), the largest distance in pixels."""
+        # sizes must be there, and transforms such that a box can be derived
+        bounding_boxes(tiles, shared)
+        count = int(self.samplesPerDimension)
+        sizes = np.array([[int(float(tile[name])) for name in ("width", "height")] for tile in tiles])
+        steps = np.arange(count)[None, :, None] * (sizes[:, None, :] - 1) / max(count - 1, 1)  # (N, count, 2)
+        result = np.empty((len(tiles), 1))
+        at_once = max(1, _SAMPLES // count**2)
+        for start in range(0, len(tiles), at_once):
+            part = slice(start, start + at_once)
+            x, y = (np.tile(steps[part, :, 0], count), np.repeat(steps[part, :, 1], count, axis=1))
+            points = np.column_stack([x.ravel(), y.ravel()])
+            owner = np.repeat(np.arange(len(x)), count**2)
+            world = points_to_world(tiles[part], owner, points, shared).reshape(len(x), -1, 2)
+            # points along the first axis, tiles along the second
+            px, py, qx, qy = (np.ascontiguousarray(v.T) for v in (x, y, world[..., 0], world[..., 1]))
+            m00, m01, m10, m11, m02, m12 = rigid(px, py, qx, qy, None)
+            dx, dy = qx - (m00 * px + m01 * py + m02), qy - (m10 * px + m11 * py + m12)
+            result[part, 0] = np.sqrt(dx * dx + dy * dy).max(axis=0)
+        return result
+
+    def problems(self, tile: Document, measured: Array) -> Iterator[str]:
+        """Give what is wrong with a tile, in the order in which it is looked for."""
+        yield from super().problems(tile, measured)
+        delta = float(measured[0])
+        if delta > self.maxDeltaThreshold:
+            yield f"it is bent by {delta:g} pixels, which is more than {self.maxDeltaThreshold:g}"
+        elif delta > self.warnDeltaThreshold:
+            logger.warning(
+                "tile %s is bent by %g pixels, which is more than %g",
+                tile.get("tileId"), delta, self.warnDeltaThreshold,
+            )  # fmt: skip
+
+
+_VALIDATORS: dict[str, type[TileSpecValidator]] = {
+    kind.__name__: kind for kind in (TemTileSpecValidator, WarpedTileSpecValidator)
+}
+
+
+def validator_of(class_name: str | None, data: str | None) -> TileSpecValidator | None:
+    """Make the validator that a Java class name and its settings stand for.
+
+    Parameters
+    ----------
+    class_name : str, optional
+        Name of the class, with or without package; None for no validator, whatever the settings.
+    data : str, optional
+        Settings, see `TileSpecValidator.from_data`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such validator, or a number cannot be read.
+    """
+    if class_name is None:
+        return None
+    kind = _VALIDATORS.get(class_name.rpartition(".")[2])
+    if kind is None:
+        raise ValueError(
+            f"validatorClass {class_name!r} is not known in Python; known are {', '.join(_VALIDATORS)}"
+        )
+    return kind.from_data(data or "")

@@ -454,7 +454,7 @@ class TestFiles:
 
     @pytest.mark.parametrize(
         ("content", "text"),
-        [("{", "is not JSON"), ("{}", "JSON list of objects"), ("[1]", "list of objects")],
+        [("{", "is not JSON"), ("{}", "JSON list of tile specs"), ("[1]", "list of tile specs")],
     )
     def test_a_bad_file_is_named(self, render, tmp_path, content, text):
         path = tmp_path / "bad.json"

@@ -38,13 +38,16 @@ def test_ids_and_tiles_that_do_not_count():
     assert tile_clusters(pairs, "bcde") == [["b", "c"], ["d", "e"]]
 
 
-@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=20))
-def test_clusters_are_those_that_the_server_gives(pairs):
-    hierarchical = pytest.importorskip("renderapi.server.hierarchical")
-    ids = "abcdefghijklm"
-    named = [(ids[p], ids[q]) for p, q in pairs]
-    expected = hierarchical.clusters([{"tileId": name} for name in ids[:9]], named)
-    assert tile_clusters(named, ids[:9]) == [[tile["tileId"] for tile in group] for group in expected]
+@given(st.lists(st.tuples(st.sampled_from("abcdefghijklm"), st.sampled_from("abcdefghijklm")), max_size=20))
+def test_clusters_are_those_of_joining_one_pair_after_the_other(pairs):
+    groups = []
+    for pair in pairs:
+        if set(pair) <= set("abcdefghi"):
+            joined = [group for group in groups if group & set(pair)]
+            groups = [group for group in groups if group not in joined]
+            groups.append(set(pair).union(*joined))
+    expected = sorted((sorted(group) for group in groups), key=lambda group: (-len(group), group[0]))
+    assert tile_clusters(pairs, "abcdefghi") == expected
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40))
