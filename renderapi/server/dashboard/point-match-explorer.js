@@ -12,6 +12,7 @@ import {
   readPairs,
   readTiles,
   sectionsOf,
+  tellNames,
   tellPlace,
 } from "./lib/layer.js";
 import { TileMap } from "./lib/map.js";
@@ -55,7 +56,7 @@ async function countPairs(layers, signal, tell) {
     done += 1;
     tell(done, layerOf.size);
   });
-  return { pairs, matches, severalLayers: sections.length > layerOf.size };
+  return { pairs, matches, sections: [...layerOf.keys()], severalLayers: sections.length > layerOf.size };
 }
 
 function rangeForm(low, high) {
@@ -132,7 +133,8 @@ async function showMatrix() {
       status,
       "info",
       `The collection ${chosen.matchCollection} has no matches of these layers.`,
-      "Matches are found by the section ids (groups) of the layers. Try another range of z or another collection.",
+      await tellNames(chosen, counted.sections),
+      "Try another range of z or another collection.",
     );
     return;
   }

@@ -12,6 +12,7 @@ import {
   readPairs,
   readTiles,
   sectionsOf,
+  tellNames,
   tellPlace,
 } from "./lib/layer.js";
 import { TileMap } from "./lib/map.js";
@@ -74,17 +75,13 @@ function showTile(index) {
   panel.replaceChildren(...describeTile(chosen, boxes, index, partners(index), (other) => map.choose(other)));
 }
 
-/** Colour the boxes by the cluster they are connected in. */
-function drawBoxes({ keepView }) {
-  if (!chosen.matchCollection) {
-    map.show(boxes, [{ fill: "--cluster-1" }], new Uint8Array(boxes.count), { keepView });
-    return [];
-  }
+/** Colour the boxes by the cluster they are connected in, and make the legend of it. */
+function drawBoxes() {
   const { of, sizes } = clusters(boxes.count, pairs);
   const styles = Array.from({ length: CLUSTER_COLOURS }, (_, index) => ({ fill: `--cluster-${index + 1}` }));
   styles.push({ fill: "--unmatched", hollow: true });
   const styleOf = Uint8Array.from(of, (cluster) => (cluster < 0 ? CLUSTER_COLOURS : cluster % CLUSTER_COLOURS));
-  map.show(boxes, styles, styleOf, { keepView });
+  map.show(boxes, styles, styleOf, { keepView: true });
   const entries = sizes
     .slice(0, CLUSTER_COLOURS)
     .map((size, index) =>
@@ -164,13 +161,13 @@ async function loadPairs(tiles, signal) {
     const read = await readPairs(chosen, sections, sections, signal);
     pairs = placed(read, boxes.tileIds);
     partners = partnersOf(pairs);
-    clusterEntries = drawBoxes({ keepView: true });
-    if (pairs.length === 0) {
+    if (pairs.length > 0) clusterEntries = drawBoxes();
+    else {
       say(
         status,
         "info",
         `The collection ${chosen.matchCollection} has no matches between the tiles of this layer.`,
-        "Matches are found by the section id (group) and the id of their tiles.",
+        await tellNames(chosen, sections),
       );
     }
   } catch (problem) {

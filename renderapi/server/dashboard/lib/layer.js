@@ -25,6 +25,16 @@ export async function readPairs(chosen, sections, others, signal) {
   return lists.flat();
 }
 
+/** Say why sections may have no matches: how they are called, and how the groups of the collection are. */
+export async function tellNames(chosen, sections) {
+  const groups = await read([...collectionPath(chosen), "groupIds"]);
+  const some = (names) => [...names.slice(0, 3), ...(names.length > 3 ? [`and ${number(names.length - 3)} more`] : [])].join(", ") || "none";
+  return (
+    "Matches are found by section id, which must be their group id. " +
+    `Section ids here: ${some(sections)}. Group ids of the collection: ${some(groups)}.`
+  );
+}
+
 /** Give pairs as `[a, b, matchCount]` of the places of their tiles; pairs with other tiles are left out. */
 export function placed(pairs, tileIds) {
   const places = new Map(tileIds.map((tileId, index) => [tileId, index]));

@@ -1,7 +1,7 @@
 /** The form that says what a page shows: owner, project, stack, match collection. */
 
 import { ownerPath, projectPath, read } from "./api.js";
-import { byId, el, number, query, sayError } from "./page.js";
+import { byId, el, plural, query, sayError } from "./page.js";
 
 const FIELDS = {
   renderStackOwner: { label: "Owner", list: () => read(["owners"]), needs: [] },
@@ -30,7 +30,7 @@ const FIELDS = {
     list: async (chosen) =>
       (await read([...ownerPath(chosen.matchOwner), "matchCollections"])).map((collection) => [
         collection.collectionId.name,
-        `${collection.collectionId.name} (${number(collection.pairCount)} pairs)`,
+        `${collection.collectionId.name} (${plural(collection.pairCount, "pair")})`,
       ]),
     needs: ["matchOwner"],
     optional: true,
