@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.client._call import client_options, needs_result
+from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess
 from renderapi.client._files import temporary_file, temporary_json
-from renderapi.client._numpy_engine import ENGINE_OPTIONS, connection_of, engineaccess
 from renderapi.client._render_clients import renderClient, rendererClient
 from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
 from renderapi.client._stack_clients import coordinateClient

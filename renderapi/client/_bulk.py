@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from renderapi import _json, _transport
+from renderapi.client._engine import Connection
 from renderapi.errors import (
     AccessDeniedError,
     ImportFailedError,
@@ -45,35 +46,6 @@ _ENCODED_AT_ONCE = 500
 MAX_THREADS = 8
 
 Document = dict[str, Any]
-
-
-@dataclass
-class Connection:
-    """Where an import goes."""
-
-    host: str | None
-    port: int | None
-    owner: str | None
-    project: str | None
-    session: requests.Session | None
-    render: Any = None
-
-    def keywords(self) -> dict[str, Any]:
-        """Give the connection keywords of the endpoint functions."""
-        return {
-            "host": self.host,
-            "port": self.port,
-            "owner": self.owner,
-            "project": self.project,
-            "session": self.session,
-            "render": self.render,
-        }
-
-    def thread_session(self) -> requests.Session | None:
-        """Give the session for the running thread: a caller's own, else one for each thread."""
-        if self.session is not None and not isinstance(self.session, _transport.RenderSession):
-            return self.session
-        return self.render.session if self.render is not None else None
 
 
 @dataclass

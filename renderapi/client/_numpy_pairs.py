@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from renderapi import _json
-from renderapi.client._bulk import Connection, Document, progress_reporter
+from renderapi.client._bulk import Document, progress_reporter
 from renderapi.client._call import one_of, several, truth, whole
+from renderapi.client._engine import Connection, bounds_of, java_double
 from renderapi.client._files import _ENDINGS
-from renderapi.client._numpy_engine import bounds_of, java_double
 from renderapi.client._script import ClientArgumentError
 from renderapi.errors import NotFoundError, RenderWarning, SpecError
 from renderapi.geometry.pairs import (

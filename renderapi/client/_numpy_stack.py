@@ -11,8 +11,8 @@ import numpy as np
 from renderapi import _json
 from renderapi._transport import decode_json
 from renderapi.client import _bulk
-from renderapi.client._bulk import Connection, Document
-from renderapi.client._numpy_engine import java_double
+from renderapi.client._bulk import Document
+from renderapi.client._engine import Connection, java_double
 from renderapi.client._script import ClientArgumentError
 from renderapi.client.validation import TileSpecValidator
 from renderapi.errors import NotFoundError, SpecError

@@ -22,9 +22,9 @@ from renderapi.client._call import (
     truth,
     whole,
 )
+from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess
 from renderapi.client._files import TilePairFiles, read_tile_pairs, temporary_file
 from renderapi.client._java import known_options
-from renderapi.client._numpy_engine import ENGINE_OPTIONS, connection_of, engineaccess
 from renderapi.client._script import RUN_OPTIONS, ClientArgumentError, as_words
 from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
 from renderapi.client.utils import renderclientaccess

@@ -19,9 +19,9 @@ from renderapi.client._call import (
     stack_words,
     whole,
 )
+from renderapi.client._engine import ENGINE_OPTIONS, bounds_of, connection_of, engineaccess
 from renderapi.client._files import read_json, temporary_file
 from renderapi.client._java import known_options
-from renderapi.client._numpy_engine import ENGINE_OPTIONS, bounds_of, connection_of, engineaccess
 from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
 from renderapi.render import Render, accepts
 from renderapi.stack import set_stack_state

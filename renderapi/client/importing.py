@@ -14,26 +14,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renderapi.client import _bulk
-from renderapi.client._numpy_engine import uses_java
-from renderapi.client._numpy_stack import import_files
+from renderapi.client._engine import Connection, uses_java
 from renderapi.client.client_calls import importJsonClient
-from renderapi.client.validation import TemTileSpecValidator, TileSpecValidator
-from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool
-from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool as WithPool
 from renderapi.render import Render, RenderClient, accepts, renderaccess
 from renderapi.resolvedtiles import put_tilespecs
 from renderapi.stack import set_stack_state
 from renderapi.utils import renderdump_temp
 
+# what does the work in Python, and the pools for Java, load when they are called for
 if TYPE_CHECKING:
+    from renderapi.client.validation import TileSpecValidator
     from renderapi.tilespec import TileSpec
 
 logger = logging.getLogger("renderapi.client")
 
 __all__ = [
-    "WithMultiprocessingPool",
-    "WithPool",
     "import_jsonfiles",
     "import_jsonfiles_and_transforms_parallel_by_z",
     "import_jsonfiles_parallel",
@@ -56,7 +51,7 @@ class _Target:
         names = ("host", "port", "owner", "project", "render")
         self.rest: dict[str, Any] = {name: values[name] for name in names}
         self.rest["session"] = kwargs.get("session")
-        self.connection = _bulk.Connection(**self.rest)
+        self.connection = Connection(**self.rest)
         client_script = values.get("client_script") or kwargs.get("client_script")
         client_scripts = values.get("client_scripts") or kwargs.get("client_scripts")
         scripts = {"client_script": client_script, "client_scripts": client_scripts}
@@ -71,6 +66,31 @@ class _Target:
             "memGB": values.get("memGB") or kwargs.get("memGB"),
             **streams,
         }
+
+
+def _import_files(
+    target: _Target,
+    stack: str,
+    jsonfiles: Sequence[str],
+    transformFile: str | None,
+    options: dict[str, Any],
+    poolsize: int = 1,
+    validator: TileSpecValidator | None = None,
+) -> list[str]:
+    """Import JSON files in Python, and give the ids of the tiles that the validator rejected."""
+    from renderapi.client._bulk import default_threads
+    from renderapi.client._numpy_stack import import_files
+
+    threads = default_threads(poolsize)
+    return import_files(target.connection, stack, jsonfiles, transformFile, validator, options, threads)
+
+
+def _pool(mpPool: Any, poolsize: int) -> Any:
+    if mpPool is None:
+        from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool
+
+        mpPool = WithMultiprocessingPool
+    return mpPool(poolsize)
 
 
 @renderaccess
@@ -125,7 +145,7 @@ def import_single_json_file(
             **target.java,
         )
     else:
-        import_files(target.connection, stack, [jsonfile], transformFile, None, kwargs)
+        _import_files(target, stack, [jsonfile], transformFile, kwargs)
 
 
 @renderaccess
@@ -184,7 +204,7 @@ def import_jsonfiles(
             **target.java,
         )
     else:
-        import_files(target.connection, stack, jsonfiles, transformFile, None, kwargs)
+        _import_files(target, stack, jsonfiles, transformFile, kwargs)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
 
@@ -251,6 +271,8 @@ def import_jsonfiles_validate_client(
     ClientScriptError
         If the Java client failed.
     """
+    from renderapi.client.validation import TemTileSpecValidator, TileSpecValidator
+
     target = _Target(locals(), kwargs)
     data = _VALIDATOR_DATA if validator is None else validator
     checker = data if isinstance(data, TileSpecValidator) else TemTileSpecValidator.from_data(data)
@@ -267,7 +289,7 @@ def import_jsonfiles_validate_client(
             **target.java,
         )
     else:
-        rejected = import_files(target.connection, stack, jsonfiles, transformFile, checker, kwargs)
+        rejected = _import_files(target, stack, jsonfiles, transformFile, kwargs, validator=checker)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
     return rejected
@@ -280,7 +302,7 @@ def import_jsonfiles_parallel(
     jsonfiles: Sequence[str],
     poolsize: int = 20,
     transformFile: str | None = None,
-    mpPool: Any = WithPool,
+    mpPool: Any = None,
     client_scripts: str | None = None,
     host: str | None = None,
     port: int | None = None,
@@ -302,8 +324,9 @@ def import_jsonfiles_parallel(
         Number of Java clients at a time; in Python, the most threads that send.
     transformFile : str, optional
         File with a JSON list of the shared transforms that the tiles refer to.
-    mpPool : type
-        Class of the pool that the Java clients are started from.
+    mpPool : type, optional
+        Class of the pool that the Java clients are started from. Default: processes of the standard library
+        (`renderapi.external.processpools.stdlib_pool.WithMultiprocessingPool`).
     close_stack : bool
         Set the stack COMPLETE in the end. Default True.
     client_scripts, host, port, owner, project, render
@@ -324,11 +347,10 @@ def import_jsonfiles_parallel(
     set_stack_state(stack, "LOADING", **target.rest)
     if target.by_java:
         run = partial(_import_one, stack=stack, java=target.java)
-        with mpPool(poolsize) as pool:
+        with _pool(mpPool, poolsize) as pool:
             pool.map(run, [(jsonfile, transformFile) for jsonfile in jsonfiles])
     else:
-        threads = _bulk.default_threads(poolsize)
-        import_files(target.connection, stack, jsonfiles, transformFile, None, kwargs, threads)
+        _import_files(target, stack, jsonfiles, transformFile, kwargs, poolsize)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
 
@@ -346,7 +368,7 @@ def import_jsonfiles_and_transforms_parallel_by_z(
     jsonfiles: Sequence[str],
     transformfiles: Sequence[str],
     poolsize: int = 20,
-    mpPool: Any = WithPool,
+    mpPool: Any = None,
     client_scripts: str | None = None,
     host: str | None = None,
     port: int | None = None,
@@ -368,8 +390,9 @@ def import_jsonfiles_and_transforms_parallel_by_z(
         For each of them the file with a JSON list of shared transforms.
     poolsize : int
         Number of Java clients at a time; in Python the files are taken in order.
-    mpPool : type
-        Class of the pool that the Java clients are started from.
+    mpPool : type, optional
+        Class of the pool that the Java clients are started from. Default: processes of the standard library
+        (`renderapi.external.processpools.stdlib_pool.WithMultiprocessingPool`).
     close_stack : bool
         Set the stack COMPLETE in the end. Default True.
     client_scripts, host, port, owner, project, render
@@ -397,11 +420,11 @@ def import_jsonfiles_and_transforms_parallel_by_z(
     set_stack_state(stack, "LOADING", **target.rest)
     if target.by_java:
         run = partial(_import_one, stack=stack, java=target.java)
-        with mpPool(poolsize) as pool:
+        with _pool(mpPool, poolsize) as pool:
             pool.map(run, list(zip(jsonfiles, transformfiles)))
     else:
         for jsonfile, transformfile in zip(jsonfiles, transformfiles):
-            import_files(target.connection, stack, [jsonfile], transformfile, None, kwargs)
+            _import_files(target, stack, [jsonfile], transformfile, kwargs)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
 
@@ -467,9 +490,11 @@ def import_tilespecs(
     elif target.by_java:
         _import_by_java(target, stack, [list(tilespecs)], sharedTransforms, subprocess_mode)
     else:
-        _bulk.make_loading(stack, target.connection)
-        threads = _bulk.default_threads(kwargs.get("poolsize") or 1)
-        _import_tiles(target, stack, tilespecs, sharedTransforms, "client", threads, kwargs)
+        from renderapi.client._bulk import make_loading
+
+        make_loading(stack, target.connection)
+        poolsize = kwargs.get("poolsize") or 1
+        _import_tiles(target, stack, tilespecs, sharedTransforms, "client", poolsize, kwargs)
 
 
 def _import_tiles(
@@ -478,9 +503,13 @@ def _import_tiles(
     tilespecs: Iterable[TileSpec],
     sharedTransforms: list[Any] | None,
     derive: str,
-    threads: int,
+    poolsize: int,
     options: dict[str, Any],
 ) -> None:
+    """Import tile specs in Python: of a list all are checked first, others are sent as they come."""
+    from renderapi.client import _bulk
+
+    threads = _bulk.default_threads(poolsize)
     job = _bulk.Import(stack, target.connection, _bulk.shared_documents(sharedTransforms), derive)
     batch = options.get("batch_size") or _bulk.BATCH_TILES
     if isinstance(tilespecs, (list, tuple)):
@@ -524,7 +553,7 @@ def import_tilespecs_parallel(
     sharedTransforms: list[Any] | None = None,
     subprocess_mode: str | None = None,
     poolsize: int = 20,
-    mpPool: Any = WithPool,
+    mpPool: Any = None,
     close_stack: bool = True,
     max_tilespecs_per_group: int | None = None,
     host: str | None = None,
@@ -550,8 +579,9 @@ def import_tilespecs_parallel(
         How a Java client is run, see `renderapi.client.run_subprocess_mode`.
     poolsize : int
         Number of Java clients at a time; in Python, the most threads that send.
-    mpPool : type
-        Class of the pool that the Java clients are started from.
+    mpPool : type, optional
+        Class of the pool that the Java clients are started from. Default: processes of the standard library
+        (`renderapi.external.processpools.stdlib_pool.WithMultiprocessingPool`).
     close_stack : bool
         Set the stack COMPLETE in the end, if everything was stored. Default True.
     max_tilespecs_per_group : int, optional
@@ -577,10 +607,11 @@ def import_tilespecs_parallel(
         tiles = list(tilespecs)
         size = max_tilespecs_per_group or max(1, math.ceil(len(tiles) / poolsize))
         groups = [tiles[start : start + size] for start in range(0, len(tiles), size)]
-        _import_by_java(target, stack, groups, sharedTransforms, subprocess_mode, partial(mpPool, poolsize))
+        _import_by_java(
+            target, stack, groups, sharedTransforms, subprocess_mode, partial(_pool, mpPool, poolsize)
+        )
     else:
         options = {**kwargs, "batch_size": max_tilespecs_per_group or kwargs.get("batch_size")}
-        threads = _bulk.default_threads(poolsize)
-        _import_tiles(target, stack, tilespecs, sharedTransforms, "client", threads, options)
+        _import_tiles(target, stack, tilespecs, sharedTransforms, "client", poolsize, options)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)

@@ -3,23 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from renderapi import _transport
 from renderapi._access import _call_with_connection, access
 from renderapi._urls import required
-from renderapi.client._bulk import Connection
 from renderapi.client._call import box_words
 from renderapi.client.utils import _call_with_client, find_client_script
 from renderapi.render import environment_setting
+
+if TYPE_CHECKING:
+    import requests
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 ENGINES = ("java", "python")
 #: Keywords that the functions of both engines read beside those of their signature.
 ENGINE_OPTIONS = ("progress", "batch_size")
+
+
+@dataclass
+class Connection:
+    """Where an import goes."""
+
+    host: str | None
+    port: int | None
+    owner: str | None
+    project: str | None
+    session: requests.Session | None
+    render: Any = None
+
+    def keywords(self) -> dict[str, Any]:
+        """Give the connection keywords of the endpoint functions."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "owner": self.owner,
+            "project": self.project,
+            "session": self.session,
+            "render": self.render,
+        }
+
+    def thread_session(self) -> requests.Session | None:
+        """Give the session for the running thread: a caller's own, else one for each thread."""
+        if self.session is not None and not isinstance(self.session, _transport.RenderSession):
+            return self.session
+        return self.render.session if self.render is not None else None
 
 
 def engineaccess(f: Decorated) -> Decorated:
