@@ -106,7 +106,9 @@ def test_server_gives_the_pages(api):
         kind = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
         with api.client.get(f"/render-ws/view/{path.relative_to(FOLDER).as_posix()}") as answer:
             assert answer.data == path.read_bytes()
-            assert answer.mimetype in (kind[path.suffix], "application/javascript")
+            assert answer.mimetype == kind[path.suffix]
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 
 # ---- what they show
