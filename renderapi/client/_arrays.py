@@ -231,6 +231,13 @@ def local_to_world_array(
         x and y in the world; NaN, and a warning, where a point cannot be mapped.
     """
     local = _points(points, (_PLANE,))
+    if engine == "python" and len(local):
+        from renderapi.client._numpy_coordinates import Place, tile_to_world
+
+        place = Place(connection_of({**locals(), **kwargs}), stack, z)
+        world = tile_to_world(place, tileId, local)
+        if world is not None:
+            return world
     document = [[{"tileId": tileId, "local": point}] for point in local.tolist()]
     answers = _mapped(
         stack, document, z, localToWorld=True, host=host, port=port, owner=owner, project=project,

@@ -188,6 +188,14 @@ def to_local(place: Place, items: Sequence[Any]) -> list[list[Document]]:
     return answers
 
 
+def tile_to_world(place: Place, tile_id: str, points: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Map points (N, 2) of one tile to the world; None if there is no such tile."""
+    tiles = place.tiles([tile_id])
+    if tile_id not in tiles:
+        return None
+    return points_to_world([tiles[tile_id]], np.zeros(len(points), np.intp), points)
+
+
 def _inverted(
     place: Place, item: Item, tile_ids: list[str], tiles: dict[str, Document], mapped: Any
 ) -> list[Document]:

@@ -22,8 +22,8 @@ from renderapi.client import (
     transformSectionClient,
     world_to_local_array,
 )
+from renderapi.client._engine import java_double, uses_java
 from renderapi.client._numpy_coordinates import Place, map_coordinates
-from renderapi.client._numpy_engine import java_double, uses_java
 from renderapi.client._numpy_stack import METHODS, Layer
 from renderapi.client.validation import WarpedTileSpecValidator, validator_of
 from renderapi.errors import BadAnswerError, ClientScriptError, NotFoundError, RenderWarning, SpecError
@@ -965,6 +965,8 @@ class TestCoordinates:
         world = local_to_world_array(render.stack, points, "a", render=render)
         lens_and_affine = tile("a", {"type": "ref", "refId": "lens"}, affine(*ROTATED))
         np.testing.assert_array_equal(world, local_to_world(lens_and_affine, points, [LENS]))
+        with pytest.warns(RenderWarning, match="1 of 1 points cannot be mapped: tileId x cannot be found in"):
+            assert np.isnan(local_to_world_array(render.stack, [[1, 2]], "x", z=1, render=render)).all()
         tile_ids, local = world_to_local_array(
             render.stack, [[150.0, 100.0], [120.0, 80.0]], z=1, render=render
         )
@@ -998,11 +1000,12 @@ class TestCoordinates:
     def test_no_points(self, render):
         assert map_coordinates(Place(_connection(render), render.stack, 1.0), []) == []
         assert world_to_local_array(render.stack, [], z=1, render=render)[0] == []
+        assert local_to_world_array(render.stack, [], "b", render=render).shape == (0, 2)
 
     def test_tiles_that_vanish_meanwhile(self, render, monkeypatch):
         place = Place(_connection(render), render.stack, 1.0)
         monkeypatch.setattr("renderapi.client._numpy_coordinates.tiles_with_ids", lambda *_: [])
-        [[answer]] = map_coordinates(place, [{"world": [150, 100]}])
+        [[answer]] = map_coordinates(place, [{"world": [280, 100]}])
         assert answer["error"] == f"tileId b cannot be found in layer 1.0 of stack {render.stack}"
 
     def test_an_answer_that_does_not_fit(self, render, monkeypatch):
