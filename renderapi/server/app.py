@@ -26,7 +26,7 @@ from renderapi.server import (
     tiles,
     validation,
 )
-from renderapi.server.collecting import no_collection
+from renderapi.server.collecting import reading
 from renderapi.server.endpoint import JSON, TEXT, Answer, Context, Endpoint, Service, decode
 from renderapi.server.metadata import STATES
 from renderapi.server.openapi import swagger
@@ -268,7 +268,8 @@ def _body(endpoint: Endpoint) -> Any:
     if endpoint.takes != "*/*" and content and request.mimetype != endpoint.takes:
         raise Refusal(415, f"Cannot consume content type '{request.mimetype}', only {endpoint.takes}")
     if not endpoint.raw:
-        with no_collection():
+        # a tile spec is about half a kilobyte
+        with reading(len(content) >> 9):
             return decode(content)
     try:
         return content.decode()

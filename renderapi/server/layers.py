@@ -11,7 +11,7 @@ from typing import Any
 from renderapi import _json
 from renderapi.server import metadata
 from renderapi.server.boxes import derive_boxes
-from renderapi.server.collecting import no_collection
+from renderapi.server.collecting import reading
 from renderapi.server.documents import Document, ResolvedTiles
 from renderapi.server.endpoint import (
     CREATED,
@@ -317,12 +317,17 @@ def _save_tiles(server: Context, key: StackKey, z: float | None, derive: bool | 
     Reading, boxes and encoding are done before the write transaction begins; whether the stack is there and
     LOADING is asked before that work, and again when it is written.
     """
-    with no_collection():
+    with reading(_number_of_tiles(body)):
         batch = _read_tiles(server, key, z, derive, body)
     with server.store.write() as connection:
         stack = metadata.must_be_loading(metadata.get(connection, key), "resolved tiles")
         batch.save(connection, stack.row)
     return CREATED
+
+
+def _number_of_tiles(body: Any) -> int:
+    tiles = body.get("tileIdToSpecMap") if isinstance(body, dict) else None
+    return len(tiles) if isinstance(tiles, dict) else 0
 
 
 def _read_tiles(server: Context, key: StackKey, z: float | None, derive: bool | None, body: Any) -> TileBatch:

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 from renderapi import _json
-from renderapi.server.collecting import no_collection
+from renderapi.server.collecting import reading
 from renderapi.server.documents import Document
 from renderapi.server.endpoint import (
     COLLECTION,
@@ -428,7 +428,7 @@ def delete_matches_of_object(server: Context, collection: CollectionKey, groupId
 @service.put(COLLECTION + "/matches")
 def save_matches(server: Context, collection: CollectionKey, body: Any) -> Answer:
     """Store matches, replacing those of the same pairs; the first ones create the collection."""
-    with no_collection():
+    with reading(len(body) if isinstance(body, list) else 0):
         pairs = as_list(body, "matches", lambda pair, _: pair_columns(canvas_matches(pair)))
     if pairs is None:
         raise Refusal(400, "no matches provided")

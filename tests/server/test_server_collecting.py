@@ -1,8 +1,9 @@
 import gc
+import threading
 
 import pytest
 
-from renderapi.server.collecting import no_collection
+from renderapi.server.collecting import MANY, reading
 
 
 @pytest.fixture(autouse=True)
@@ -13,30 +14,41 @@ def enabled():
 
 
 def test_it_is_paused_and_goes_on():
-    with no_collection():
+    with reading(MANY):
         assert not gc.isenabled()
-        with no_collection():
+        with reading(MANY):
             assert not gc.isenabled()
         assert not gc.isenabled()
     assert gc.isenabled()
-    with pytest.raises(KeyError), no_collection():
+    with pytest.raises(KeyError), reading(MANY):
         raise KeyError
     assert gc.isenabled()
 
 
+def test_a_few_documents_are_not_worth_it():
+    with reading(MANY - 1):
+        assert gc.isenabled()
+
+
 def test_who_has_none_gets_none():
     gc.disable()
-    with no_collection():
+    with reading(MANY):
         pass
     assert not gc.isenabled()
 
 
-def test_pauses_that_never_end_do_not_fill_the_memory(monkeypatch):
-    collections = []
-    monkeypatch.setattr(gc, "collect", lambda: collections.append(1))
-    monkeypatch.setattr("renderapi.server.collecting._MOST_OVERLAPS", 5)
-    with no_collection():
-        for _ in range(12):
-            with no_collection():
-                pass
-    assert len(collections) == 2
+def test_many_are_read_one_after_another_but_few_do_not_wait():
+    done = []
+
+    def read(number):
+        with reading(number):
+            done.append(number)
+
+    with reading(MANY):
+        threads = [threading.Thread(target=read, args=(number,)) for number in (MANY, 1)]
+        for thread in threads:
+            thread.start()
+        threads[1].join(10)
+        assert done == [1]
+    threads[0].join(10)
+    assert done == [1, MANY]
