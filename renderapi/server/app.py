@@ -325,6 +325,8 @@ def _failed(problem: Exception) -> Response:
 def _cross_origin(response: Response) -> Response:
     origin = request.headers.get("Origin")
     response.headers["Vary"] = "Origin"
+    # a browser must not take a message for a page, whatever a client has put into it
+    response.headers["X-Content-Type-Options"] = "nosniff"
     if origin is not None:
         response.headers["Access-Control-Allow-Origin"] = origin
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:

@@ -22,31 +22,42 @@ if TYPE_CHECKING:
 Points = NDArray[np.float64]
 
 _SHAPE = ("width", "height", "meshCellSize", "transforms")
-_KEPT = 64
-# a mesh with more would fill the memory; a tile of 10,000 by 10,000 pixels has 50,000 cells of 64
-_MOST_CELLS = 5e6
+# a tile of 10,000 by 10,000 pixels has 25,000 cells of 64; a million of them take half a gigabyte
+_MOST_CELLS = 1e6
+# meshes that are kept, if they have no more cells than this
+_KEPT, _MOST_CELLS_KEPT = 64, 1e4
 
 
-def check_mesh(tile: Document) -> None:
-    """Refuse a tile whose mesh cannot be made: 500 without a size, 400 if the mesh is too large."""
+def check_mesh(tile: Document) -> float:
+    """Refuse a tile whose mesh cannot be made: 500 without a size, 400 if the mesh is too large.
+
+    Returns
+    -------
+    float
+        About how many cells the mesh has.
+    """
     if "width" not in tile or "height" not in tile:
         raise Refusal(500, NO_SIZE)
-    width, height, cell = (abs(float(tile[key])) for key in _SHAPE[:3])
-    cells = width * height / max(cell * cell, 1e-300)
+    width, height, cell = (float(tile[key]) for key in _SHAPE[:3])
+    size = max(abs(cell), 1e-300)
+    cells = (abs(width) / size + 1) * (abs(height) / size + 1)
     if not cells < _MOST_CELLS:
         raise Refusal(
             400,
             f"a tile of {double_text(width)} x {double_text(height)} pixels cannot have a mesh with "
             f"a meshCellSize of {double_text(cell)}",
         )
+    return cells
 
 
-@lru_cache(_KEPT)
-def _mesh(shape: bytes) -> CoordinateMesh:
+def _make_mesh(shape: bytes) -> CoordinateMesh:
     # scipy is loaded with it, which a server that maps nothing does without
     from renderapi.geometry import CoordinateMesh
 
     return CoordinateMesh(_json.loads(shape))
+
+
+_kept_mesh = lru_cache(_KEPT)(_make_mesh)
 
 
 def to_world(tiles: Sequence[Document], index: ArrayLike, points: ArrayLike) -> Points:
@@ -108,9 +119,9 @@ def to_local(tiles: Sequence[Document], index: ArrayLike, points: ArrayLike) -> 
     order = np.argsort(of, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(of[order])) + 1) if len(order) else ():
         tile = tiles[of[rows[0]]]
-        check_mesh(tile)
+        make = _kept_mesh if check_mesh(tile) < _MOST_CELLS_KEPT else _make_mesh
         try:
-            mesh = _mesh(_json.dumps({key: tile[key] for key in _SHAPE if key in tile}))
+            mesh = make(_json.dumps({key: tile[key] for key in _SHAPE if key in tile}))
             local[rows] = mesh.world_to_local(world[rows])
         except NOT_CALCULABLE as problem:
             raise refusal_of(problem) from problem

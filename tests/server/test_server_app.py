@@ -177,6 +177,7 @@ def test_other_origins(api):
     assert answer.headers["Access-Control-Max-Age"] == "1800"
     answer = api("GET", "/owners")
     assert "Access-Control-Allow-Origin" not in answer.headers and answer.headers["Vary"] == "Origin"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_a_body_that_is_too_large():

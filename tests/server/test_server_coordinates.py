@@ -267,7 +267,8 @@ def test_tiles_that_cannot_be_calculated_with(loading):
 
 
 @pytest.mark.parametrize(
-    "change", [{"meshCellSize": 1e-3}, {"width": 1e30}, {"height": "Infinity"}, {"width": "NaN"}]
+    "change",
+    [{"meshCellSize": 1e-3}, {"width": 1e30, "height": 1e-30}, {"height": "Infinity"}, {"width": "NaN"}],
 )
 def test_a_mesh_that_would_fill_the_memory_is_not_made(loading, change):
     tile = make_tile("t", specs=[MOVE], **change)
@@ -278,6 +279,13 @@ def test_a_mesh_that_would_fill_the_memory_is_not_made(loading, change):
         loading.put_tiles(tile)
         status, text = loading.refused(method, path, body)
         assert status in (400, 500) and "cannot have a mesh with a meshCellSize of" in text
+
+
+def test_large_meshes_are_made_each_time(loading):
+    tile = make_tile("t", specs=[MOVE], width=20_000.0, height=20_000.0)
+    for _ in range(2):
+        found = loading("PUT", "/owner/o/world-to-local-coordinates/11,22", tile).json
+        assert found == pytest.approx([1.0, 2.0, 1.0])
 
 
 def test_the_mesh_can_be_finer_than_the_tile_says(loading):
