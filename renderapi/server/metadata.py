@@ -9,7 +9,7 @@ from typing import Any
 from renderapi import _json
 from renderapi.server.documents import Document, mipmap_path_builder
 from renderapi.server.refusals import Refusal, StackKey, read_only, stack_missing
-from renderapi.server.values import Rules, as_date, as_double, as_integer, as_text, double_text, fields
+from renderapi.server.values import Rules, as_date, as_double, as_integer, as_text, fields
 
 LOADING, COMPLETE, READ_ONLY, OFFLINE = STATES = ("LOADING", "COMPLETE", "READ_ONLY", "OFFLINE")
 
@@ -266,8 +266,3 @@ def bounds(stack: Stack) -> Document:
             "setting its state to COMPLETE will trigger derivation and storage of all the stack's stats.",
         )
     return stats["stackBounds"]  # type: ignore[no-any-return]
-
-
-def tell_z(z: float) -> str:
-    """Print a z value in a message."""
-    return double_text(z)
