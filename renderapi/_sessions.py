@@ -63,8 +63,8 @@ class RetryPolicy(Retry):
     def of(cls, retries: int | None) -> RetryPolicy:
         """Give the policy that repeats a request at most `retries` times.
 
-        None stands for the default: `DEFAULT_RETRIES`, but 3 where no connection can be made at all, so that a
-        server that is not running, or a mistyped name, is reported within a few seconds.
+        None stands for the default: `DEFAULT_RETRIES`, but 3 where no connection can be made at all,
+        so that a server that is not running, or a mistyped name, is reported within a few seconds.
         """
         return cls(
             total=DEFAULT_RETRIES if retries is None else retries,

@@ -174,7 +174,8 @@ def _follow_the_guide(render: renderapi.Render, sections: int) -> bool:
         zs = renderapi.stack.get_z_values_for_stack(STACK, render=render)
     print(
         f"6. The server says: {stats['tileCount']:,} tiles in {stats['sectionCount']:,} layers, "
-        f"z {zs[0]:g} to {zs[-1]:g}, x {bounds['minX']:g} to {bounds['maxX']:g}, y {bounds['minY']:g} to {bounds['maxY']:g}."
+        f"z {zs[0]:g} to {zs[-1]:g}, x {bounds['minX']:g} to {bounds['maxX']:g}, "
+        f"y {bounds['minY']:g} to {bounds['maxY']:g}."
     )
     last = sections - 1
     with timed("one layer read", ROWS * COLUMNS, "tile specs"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -314,6 +315,26 @@ def decodeBase64(src: str) -> NDArray[np.float64]:
         return np.frombuffer(content, dtype=">f8").astype(np.float64)
     except (binascii.Error, zlib.error, ValueError) as error:
         raise ConversionError(f"not a base64 block of doubles ({error}): {src[:60]!r}") from error
+
+
+def java_double(value: float) -> str:
+    """Write a number as Java's ``Double.toString`` does: ``1.0``, ``1.0E7``, ``1.0E-5``."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        text = f"{value!r}"
+        # repr changes to exponents only above 1e16 and below 1e-4, so never here
+        return text
+    mantissa, _, exponent = f"{value!r}".partition("e")
+    sign = "-" if mantissa.startswith("-") else ""
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    power = int(exponent or 0) + len(whole) - 1
+    digits = whole + fraction
+    shift = len(digits) - len(digits.lstrip("0"))
+    digits = digits[shift:].rstrip("0")
+    return f"{sign}{digits[0]}.{digits[1:] or '0'}E{power - shift}"
 
 
 def open_text(path: str | Path, mode: str = "r") -> IO[str]:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from renderapi import _transport
 from renderapi._access import _call_with_connection, access
 from renderapi._urls import required
@@ -144,10 +142,3 @@ def bounds_of(box: Mapping[str, Any] | None) -> tuple[float, float, float, float
     if box is None or not box_words(box):
         return None
     return float(box["minX"]), float(box["minY"]), float(box["maxX"]), float(box["maxY"])
-
-
-def java_double(value: float) -> str:
-    """Write a number as Java's ``Double.toString``: ``1.0``, ``1.0E7``, ``1.0E-5``."""
-    if value == 0 or 1e-3 <= abs(value) < 1e7:
-        return repr(float(value))
-    return np.format_float_scientific(value, trim="0", exp_digits=1).replace("e+", "E").replace("e", "E")

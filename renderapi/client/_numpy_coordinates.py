@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from renderapi import _json
 from renderapi._transport import decode_json
 from renderapi.client._bulk import Document, progress_reporter
-from renderapi.client._engine import Connection, java_double
+from renderapi.client._engine import Connection
 from renderapi.client._numpy_stack import read_list, tiles_with_ids
 from renderapi.errors import BadAnswerError
 from renderapi.geometry import points_to_local, points_to_world
 from renderapi.render import stack_url
-from renderapi.utils import open_text, put_json
+from renderapi.utils import java_double, open_text, put_json
 
 Item = Mapping[str, Any]
 

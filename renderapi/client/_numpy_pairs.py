@@ -21,7 +21,7 @@ import numpy as np
 from renderapi import _json
 from renderapi.client._bulk import Document, progress_reporter
 from renderapi.client._call import one_of, several, truth, whole
-from renderapi.client._engine import Connection, bounds_of, java_double
+from renderapi.client._engine import Connection, bounds_of
 from renderapi.client._files import _ENDINGS
 from renderapi.client._script import ClientArgumentError
 from renderapi.errors import NotFoundError, RenderWarning, SpecError
@@ -41,7 +41,7 @@ from renderapi.geometry.pairs import (
 from renderapi.pointmatch import get_matches_with_group
 from renderapi.resolvedtiles import get_resolved_tiles_from_z
 from renderapi.stack import get_tilebounds_for_z, get_z_values_for_stack
-from renderapi.utils import jbool, open_text
+from renderapi.utils import java_double, jbool, open_text
 
 logger = logging.getLogger("renderapi.client")
 

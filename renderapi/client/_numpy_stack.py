@@ -12,7 +12,7 @@ from renderapi import _json
 from renderapi._transport import decode_json
 from renderapi.client import _bulk
 from renderapi.client._bulk import Document
-from renderapi.client._engine import Connection, java_double
+from renderapi.client._engine import Connection
 from renderapi.client._script import ClientArgumentError
 from renderapi.client.validation import TileSpecValidator
 from renderapi.errors import NotFoundError, SpecError
@@ -22,7 +22,7 @@ from renderapi.render import stack_url
 from renderapi.resolvedtiles import check_finite
 from renderapi.stack import create_stack, get_full_stack_metadata, set_stack_metadata
 from renderapi.transform._numbers import format_doubles
-from renderapi.utils import get_json, open_text, put_json
+from renderapi.utils import get_json, java_double, open_text, put_json
 
 AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
 TRANSLATION = "mpicbg.trakem2.transform.TranslationModel2D"

@@ -16,7 +16,8 @@ from renderapi.server.mapping import Points, to_local, to_world
 from renderapi.server.parameters import get_tile
 from renderapi.server.refusals import Refusal, StackKey
 from renderapi.server.resolving import SharedTransforms, flatten_tile
-from renderapi.server.values import Rules, as_boolean, as_double, as_list, as_text, double_text, fields
+from renderapi.server.values import Rules, as_boolean, as_double, as_list, as_text, fields
+from renderapi.utils import java_double
 
 service = Service("CoordinateService", "Coordinate mapping")
 
@@ -89,7 +90,7 @@ class Layers:
             raise Refusal(
                 400,
                 f"no tile specifications found in {self.key} for world coordinates "
-                f"x={double_text(x)}, y={double_text(y)}, z={double_text(z)}",
+                f"x={java_double(x)}, y={java_double(y)}, z={java_double(z)}",
             )
         return rows
 
@@ -223,7 +224,7 @@ def _visible(
         return [
             _failed(
                 item,
-                f"world coordinate ({double_text(x)}, {double_text(y)}) found in tile id(s) [{tile_ids}] "
+                f"world coordinate ({java_double(x)}, {java_double(y)}) found in tile id(s) [{tile_ids}] "
                 "cannot be inverted",
             )
         ]
@@ -342,5 +343,5 @@ def sent_tile_to_local(
         tile["meshCellSize"] = meshCellSize
     (point,) = to_local([tile], [0], [(x, y)])
     if not np.isfinite(point).all():
-        raise Refusal(500, f"Noninvertible location ( {double_text(x)}, {double_text(y)} )")
+        raise Refusal(500, f"Noninvertible location ( {java_double(x)}, {java_double(y)} )")
     return json_of(_position(point, tile.get("z")))

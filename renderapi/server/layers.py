@@ -37,7 +37,8 @@ from renderapi.server.tile_rows import (
     max_height,
     transform_document,
 )
-from renderapi.server.values import as_list, as_number, as_text, double_text, parse_double
+from renderapi.server.values import as_list, as_number, as_text, parse_double
+from renderapi.utils import java_double
 
 service = Service("RenderDataService", "Tiles and shared transforms of a stack")
 
@@ -49,7 +50,7 @@ Z_RANGE = {"minZ": double, "maxZ": double}
 
 def no_tiles_in_layer(key: StackKey, z: float) -> Refusal:
     """400: the layer has no tiles."""
-    return Refusal(400, f"no tiles with a z value of {double_text(z)} exist in the {key}")
+    return Refusal(400, f"no tiles with a z value of {java_double(z)} exist in the {key}")
 
 
 def _z_values(server: Context, key: StackKey, min_z: float | None, max_z: float | None) -> list[float]:
@@ -165,7 +166,7 @@ def reordered_section_data(
             raise Refusal(
                 400,
                 "reordered sections cannot be determined because stack contains non-standard sectionId "
-                f"({section['sectionId']}) or z value ({double_text(section['z'])})",
+                f"({section['sectionId']}) or z value ({java_double(section['z'])})",
             ) from None
         if number != int(section["z"]):
             reordered.append(section)
@@ -196,7 +197,7 @@ def _mergeable(values: list[float]) -> Iterator[tuple[int, float, int, float]]:
 def mergeable_data(server: Context, stack: StackKey, minZ: float | None, maxZ: float | None) -> Answer:
     """Describe, line by line, the layers that could be merged into the one before them."""
     lines = [
-        f"{last_index} < {index} : {double_text(last_z)} < {double_text(z)}\n"
+        f"{last_index} < {index} : {java_double(last_z)} < {java_double(z)}\n"
         for last_index, last_z, index, z in _mergeable(_z_values(server, stack, minZ, maxZ))
     ]
     return text_of("".join(lines))

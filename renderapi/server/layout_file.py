@@ -18,7 +18,8 @@ from renderapi.server.layers import service as service  # noqa: PLC0414 - app ta
 from renderapi.server.refusals import StackKey
 from renderapi.server.resolving import flatten_tile, shared_transforms
 from renderapi.server.tile_rows import TileQuery, all_refs
-from renderapi.server.values import as_int, double_text
+from renderapi.server.values import as_int
+from renderapi.utils import java_double
 
 KARSH, SCHEFFER = FORMATS = ("KARSH", "SCHEFFER")
 _FORMAT = {"format": enumeration(*FORMATS, default=KARSH)}
@@ -29,7 +30,7 @@ _BATCH = 1000
 def _word(value: Any) -> str:
     if value is None:
         return "null"
-    return double_text(value) if isinstance(value, float) else str(value)
+    return java_double(value) if isinstance(value, float) else str(value)
 
 
 def affine_words(tile: Document) -> list[str]:
@@ -81,7 +82,7 @@ def _header(stack: metadata.Stack) -> str:
     bounds = stack.metadata.get("stats", {}).get("stackBounds")
     if bounds is None:
         return "BBOX \n"
-    return "BBOX " + " ".join(double_text(bounds[key]) for key in ("minX", "minY", "maxX", "maxY")) + "\n"
+    return "BBOX " + " ".join(java_double(bounds[key]) for key in ("minX", "minY", "maxX", "maxY")) + "\n"
 
 
 def _layout(server: Context, key: StackKey, min_z: float | None, max_z: float | None, style: str) -> Answer:

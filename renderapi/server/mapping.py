@@ -13,7 +13,7 @@ from renderapi import _json
 from renderapi.server.boxes import NO_SIZE, NOT_CALCULABLE, refusal_of
 from renderapi.server.documents import Document
 from renderapi.server.refusals import Refusal
-from renderapi.server.values import double_text
+from renderapi.utils import java_double
 
 if TYPE_CHECKING:
     from renderapi.geometry import CoordinateMesh
@@ -44,8 +44,8 @@ def check_mesh(tile: Document) -> float:
     if not cells < _MOST_CELLS:
         raise Refusal(
             400,
-            f"a tile of {double_text(width)} x {double_text(height)} pixels cannot have a mesh with "
-            f"a meshCellSize of {double_text(cell)}",
+            f"a tile of {java_double(width)} x {java_double(height)} pixels cannot have a mesh with "
+            f"a meshCellSize of {java_double(cell)}",
         )
     return cells
 

@@ -15,7 +15,8 @@ from renderapi.server.layers import box_query, layer_bounds
 from renderapi.server.refusals import Refusal, StackKey, tile_missing
 from renderapi.server.resolving import labels_of, resolved_content, resolved_tile
 from renderapi.server.tile_rows import TileQuery, tile_document
-from renderapi.server.values import as_int, double_text, parse_double
+from renderapi.server.values import as_int, parse_double
+from renderapi.utils import java_double
 
 # what every render-parameters and image endpoint takes
 RENDER_QUERY: dict[str, Query] = {
@@ -44,10 +45,10 @@ def check_channels(channels: str) -> None:
         except ValueError as problem:
             raise Refusal(400, str(problem)) from None
         if sum(weights.values()) + weight > 1.0:
-            current = ", ".join(f"{known}={double_text(value)}" for known, value in weights.items())
+            current = ", ".join(f"{known}={java_double(value)}" for known, value in weights.items())
             raise Refusal(
                 400,
-                f"Channel {name} weight {double_text(weight)} is too large.  The sum of all weights must be "
+                f"Channel {name} weight {java_double(weight)} is too large.  The sum of all weights must be "
                 f"less than or equal to 1.0.  Current weights are: {{{current}}}",
             )
         weights[name] = weight

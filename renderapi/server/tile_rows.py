@@ -13,7 +13,8 @@ from renderapi import _json
 from renderapi.server.documents import Document, ResolvedTiles, is_nested, references, references_of_tile
 from renderapi.server.refusals import TILE_LIMIT, Refusal, too_broad
 from renderapi.server.store import insert
-from renderapi.server.values import as_number, double_text
+from renderapi.server.values import as_number
+from renderapi.utils import java_double
 
 # the sign keeps the database from walking over all ids of a stack, which are sorted, for those of one layer
 _SORTED_ID = "+tile_id"
@@ -92,7 +93,7 @@ class TileQuery:
         }
         chosen = {text: value for text, value in conditions.items() if value is not None}
         self.description = " and ".join(
-            text.replace("?", value if isinstance(value, str) else double_text(value))
+            text.replace("?", value if isinstance(value, str) else java_double(value))
             for text, value in chosen.items()
         )
         if min_y is not None:
@@ -295,8 +296,8 @@ def check_boxes(tiles: Iterable[Document], z: float | None) -> None:
             own = as_number(tile.get("z"), "z")
             raise Refusal(
                 400,
-                f"all tiles must have a z value of {double_text(z)} but tile with id '{tile['tileId']}' "
-                f"has a z value of {'null' if own is None else double_text(own)}",
+                f"all tiles must have a z value of {java_double(z)} but tile with id '{tile['tileId']}' "
+                f"has a z value of {'null' if own is None else java_double(own)}",
             )
     if empty:
         raise Refusal(

@@ -66,26 +66,6 @@ def parse_boolean(text: str) -> bool:
     return text.lower() == "true"
 
 
-def double_text(value: float) -> str:
-    """Print a number as ``Double.toString`` does (`1.0`, `1.0E7`, `1.0E-5`)."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    if value == 0 or 1e-3 <= abs(value) < 1e7:
-        text = f"{value!r}"
-        # repr changes to exponents only above 1e16 and below 1e-4, so never here
-        return text
-    mantissa, _, exponent = f"{value!r}".partition("e")
-    sign = "-" if mantissa.startswith("-") else ""
-    whole, _, fraction = mantissa.lstrip("-").partition(".")
-    power = int(exponent or 0) + len(whole) - 1
-    digits = whole + fraction
-    shift = len(digits) - len(digits.lstrip("0"))
-    digits = digits[shift:].rstrip("0")
-    return f"{sign}{digits[0]}.{digits[1:] or '0'}E{power - shift}"
-
-
 def as_int(value: float) -> int:
     """Cut a number off to 32 bit like a cast ``(int)`` of Java: NaN is 0, too large is the largest."""
     if math.isnan(value):

@@ -22,7 +22,7 @@ from renderapi.client import (
     transformSectionClient,
     world_to_local_array,
 )
-from renderapi.client._engine import java_double, uses_java
+from renderapi.client._engine import uses_java
 from renderapi.client._numpy_coordinates import Place, map_coordinates
 from renderapi.client._numpy_stack import METHODS, Layer
 from renderapi.client.validation import WarpedTileSpecValidator, validator_of
@@ -32,7 +32,7 @@ from renderapi.pointmatch import import_matches
 from renderapi.render import RenderClient, stack_url
 from renderapi.server import serve_background
 from renderapi.stack import create_stack, get_full_stack_metadata, set_stack_state
-from renderapi.utils import get_json, put_json
+from renderapi.utils import get_json, java_double, put_json
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "original" / "tile_pairs.json.gz"
 with gzip.open(GOLDEN) as file:

@@ -14,12 +14,12 @@ from renderapi.server.values import (
     as_number,
     as_object,
     as_text,
-    double_text,
     one_of,
     parse_boolean,
     parse_double,
     parse_integer,
 )
+from renderapi.utils import java_double
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ from renderapi.server.values import (
     ],
 )
 def test_numbers_are_printed_as_java_prints_them(value, text):
-    assert double_text(value) == text
+    assert java_double(value) == text
     assert parse_double(text) == value or math.isnan(value)
 
 
