@@ -1,0 +1,243 @@
+"""The published description of the server: complete, and requests made from it do no harm."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+from renderapi.server import serve_background
+
+# what the specification lets end with 500 whatever the body or the data are
+EXPECTED = (
+    "Data for stack s cannot be modified because it is",
+    "Resolved tiles can only be saved to stacks in the LOADING state",
+    "Z values can only be updated for stacks in the LOADING state",
+    "Tiles cannot be cloned to stack",
+    "Stack data aggregation returned no results because the stack has no tiles",
+    "width and height must be set to create a bounding box",
+    "A null spec is part of the transform spec list",
+    "Noninvertible location (",
+    "includeDetails must be provided",
+)
+EXPECTED_PATTERNS = (
+    r"invalid (owner|project|stack|toProject|collection|name) .* specified, names may only contain",
+    r"tile spec .* is not fully resolved after applying",
+    r"world coordinate .* cannot be inverted",
+    r".*must not be null",
+)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with serve_background(transport="memory") as server, server.session() as session:
+        yield server.url, session
+
+
+@pytest.fixture(scope="module")
+def described(server):
+    url, session = server
+    answer = session.get(url + "/swagger.json")
+    assert answer.headers["Content-Type"].startswith("application/json")
+    return answer.json()
+
+
+def operations(document):
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def unnamed(path):
+    return re.sub(r"{[^}]*}", "{}", path)
+
+
+def documented():
+    """Give method, path with unnamed variables, and query parameters of every endpoint of render-ws."""
+    for line in Path(__file__).with_name("endpoints.txt").read_text().splitlines():
+        service, method, path, *query = line.split(" ")
+        yield service, method, unnamed(path), {name.rstrip("*") for name in query}
+
+
+def test_every_documented_path_is_described(described):
+    assert (described["swagger"], described["basePath"]) == ("2.0", "/render-ws/v1")
+    found = {(method, unnamed(path)) for method, path, _ in operations(described)}
+    assert found == {(method, path) for _, method, path, _ in documented()}
+
+
+def test_every_parameter_is_described(described):
+    expected = {(method, path): (service, query) for service, method, path, query in documented()}
+    for method, path, operation in operations(described):
+        service, query = expected[method, unnamed(path)]
+        places = {"path": set(), "query": set(), "body": set()}
+        for parameter in operation["parameters"]:
+            places[parameter["in"]].add(parameter["name"])
+        assert places["path"] == set(re.findall(r"{(\w+)}", path))
+        # images take parameters that nothing is done with
+        if "ImageService" not in service:
+            assert places["query"] == query, path
+        assert bool(places["body"]) == ("consumes" in operation)
+
+
+def test_every_operation_says_what_it_is(described):
+    tags = {tag["name"] for tag in described["tags"]}
+    for _, path, operation in operations(described):
+        assert operation["summary"].strip() and set(operation["tags"]) <= tags, path
+        assert operation["responses"]
+
+
+# values that mean something to the stack and the collection below, and others
+NAMES = st.sampled_from(["o", "p", "s", "c", "a", "b", "1.0", "x", "none", "a__b"]) | st.text(
+    min_size=1, max_size=8
+)
+NUMBERS = (
+    st.sampled_from([0, 1, 1.0, -1, 1e300, 2.5, 70, 30])
+    | st.floats(allow_nan=True)
+    | st.integers(-(2**40), 2**40)
+)
+WORDS = [
+    "tileId",
+    "z",
+    "width",
+    "height",
+    "minX",
+    "transforms",
+    "specList",
+    "type",
+    "refId",
+    "id",
+    "className",
+    "dataString",
+    "tileIdToSpecMap",
+    "world",
+    "local",
+    "transformIdToSpecMap",
+    "layout",
+    "sectionId",
+    "matches",
+    "p",
+    "q",
+    "w",
+    "pId",
+    "qId",
+    "pGroupId",
+    "qGroupId",
+    "mipmapLevels",
+    "owner",
+    "stack",
+    "name",
+    "project",
+    "rootPath",
+    "numberOfLevels",
+    "extension",
+    "number",
+    "channels",
+    "metaData",
+    "labels",
+    "a",
+    "b",
+    "lambda",
+]
+KEYS = st.sampled_from(WORDS) | st.text(max_size=4)
+SCALARS = st.none() | st.booleans() | NUMBERS | NAMES
+BODIES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=12,
+)
+TILE = {"tileId": "a", "z": 1.0, "minX": 0, "minY": 0, "maxX": 9, "maxY": 9, "width": 9, "height": 9}
+PAIR = {
+    "pGroupId": "1.0",
+    "pId": "a",
+    "qGroupId": "1.0",
+    "qId": "b",
+    "matches": {"p": [[1]], "q": [[2]], "w": [1]},
+}
+
+
+def value_of(draw, parameter):
+    if "enum" in parameter:
+        return draw(st.sampled_from([*parameter["enum"], "OTHER"]))
+    if parameter["in"] == "path" and parameter["name"] in (
+        "owner",
+        "project",
+        "stack",
+        "fromStack",
+        "fromProject",
+    ):
+        # mostly what is there, so that requests get somewhere
+        there = parameter["name"].removeprefix("from")[0].lower()
+        return draw(st.sampled_from([there] * 6 + ["none", "a-b"]))
+    kind = parameter["type"]
+    if kind in ("number", "integer"):
+        return str(draw(NUMBERS | NAMES))
+    if kind == "boolean":
+        return draw(st.sampled_from(["true", "False", "", "maybe"]))
+    return draw(NAMES)
+
+
+@st.composite
+def requests_of(draw, method, path, operation):
+    query, body = [], None
+    for parameter in operation["parameters"]:
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", quote(value_of(draw, parameter), safe=""))
+        elif parameter["in"] == "body":
+            # documents of the right kind, of any kind, and what is no document at all
+            body = draw(BODIES.map(json.dumps) | st.sampled_from(["", "{", "[1,", "null", "[]", "{}"]))
+        elif draw(st.integers(0, 3)) == 0:
+            item = {**parameter, **parameter.get("items", {})}
+            query.append(f"{parameter['name']}={quote(value_of(draw, item), safe='')}")
+    content_type = draw(
+        st.sampled_from((operation.get("consumes") or ["text/plain"]) * 5 + ["", "application/xml"])
+    )
+    return (
+        method,
+        path + ("?" + "&".join(query) if query else ""),
+        body,
+        content_type.replace("*/*", "text/plain"),
+    )
+
+
+def begin(url, session):
+    """Put the stack and the collection there that requests may meet, or may have changed."""
+    stack = url + "/v1/owner/o/project/p/stack/s"
+    session.put(stack + "/state/COMPLETE")
+    session.delete(stack)
+    assert session.post(stack, json={}).status_code == 201
+    tiles = {"tileIdToSpecMap": {"a": TILE, "b": {**TILE, "tileId": "b"}}}
+    assert session.put(stack + "/resolvedTiles", json=tiles).status_code == 201
+    assert session.put(url + "/v1/owner/o/matchCollection/c/matches", json=[PAIR]).status_code == 201
+
+
+def is_expected(text):
+    return text.startswith(EXPECTED) or any(
+        re.match(pattern, text, re.DOTALL) for pattern in EXPECTED_PATTERNS
+    )
+
+
+@settings(max_examples=250, deadline=2000, database=None, suppress_health_check=list(HealthCheck))
+@seed(20)
+@given(data=st.data())
+def test_no_request_of_the_description_makes_the_server_fail(server, described, data):
+    url, session = server
+    method, path, operation = data.draw(st.sampled_from(list(operations(described))))
+    begin(url, session)
+    for _ in range(3):
+        method, address, body, content_type = data.draw(requests_of(method, path, operation))
+        answer = session.request(
+            method,
+            url + "/v1" + address,
+            data=None if body is None else body.encode("utf-8", "surrogatepass"),
+            headers={"Content-Type": content_type} if content_type else {},
+        )
+        assert "Traceback" not in answer.text
+        assert answer.status_code < 500 or answer.status_code == 501 or is_expected(answer.text), (
+            method,
+            address,
+            body,
+            answer.text,
+        )
