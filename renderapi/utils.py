@@ -319,14 +319,14 @@ def decodeBase64(src: str) -> NDArray[np.float64]:
 
 def java_double(value: float) -> str:
     """Write a number as Java's ``Double.toString`` does: ``1.0``, ``1.0E7``, ``1.0E-5``."""
+    value = float(value)
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     if value == 0 or 1e-3 <= abs(value) < 1e7:
-        text = f"{value!r}"
         # repr changes to exponents only above 1e16 and below 1e-4, so never here
-        return text
+        return repr(value)
     mantissa, _, exponent = f"{value!r}".partition("e")
     sign = "-" if mantissa.startswith("-") else ""
     whole, _, fraction = mantissa.lstrip("-").partition(".")
