@@ -4,6 +4,7 @@ Points are (N, 2) float64 arrays of x, y in pixels.
 """
 
 from renderapi.transform import leaf, transform, utils
+from renderapi.transform._ransac import Ransac
 from renderapi.transform.leaf import (
     AffineModel,
     AffineWarpFieldTransform,
@@ -49,6 +50,7 @@ __all__ = [
     "NonLinearCoordinateTransform",
     "NonLinearTransform",
     "Polynomial2DTransform",
+    "Ransac",
     "ReferenceTransform",
     "RigidModel",
     "SEMDistortionTransformA",

@@ -10,7 +10,7 @@ import numpy as np
 
 from renderapi.errors import RenderError, SpecError
 from renderapi.transform.leaf.common import as_points, read_extras, write_extras
-from renderapi.transform.leaf.transform import InvertedByIteration, NullHandler, Transform, logger
+from renderapi.transform.leaf.transform import InvertedByIteration, MapsPoints, NullHandler, Transform, logger
 from renderapi.transform.leaf.utils import load_leaf_json
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class _Composite:
         )
 
 
-class TransformList(_Composite):
+class TransformList(MapsPoints, _Composite):
     """Transforms that are applied one after the other.
 
     Parameters
@@ -126,6 +126,28 @@ class TransformList(_Composite):
     def to_dict(self) -> dict[str, Any]:
         """Give the document of the list, with those of its transforms."""
         return self._write_common({"type": "list", "specList": [tform.to_dict() for tform in self.tforms]})
+
+    @classmethod
+    def identity(cls) -> TransformList:
+        """Give the list that maps every point to itself: an empty one."""
+        return cls()
+
+    def concatenate(self, transform: Any) -> TransformList:
+        """Give the list that applies another transform first and this list then.
+
+        Parameters
+        ----------
+        transform : Transform, TransformList or ReferenceTransform
+            What to apply first; of a list its transforms.
+
+        Returns
+        -------
+        TransformList
+            A new list without id or labels; the transforms in it are the same objects. For one transform in
+            their place see `renderapi.transform.estimate_transformsum`.
+        """
+        first = transform.tforms if isinstance(transform, TransformList) else [transform]
+        return TransformList([*first, *self.tforms])
 
     def to_json(self) -> str:
         """Give the document as JSON text."""

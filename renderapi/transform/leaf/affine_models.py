@@ -33,6 +33,7 @@ from renderapi.transform._native import (
     TRANSLATION as _TRANSLATION,
 )
 from renderapi.transform._numbers import format_doubles, format_floats32, parse_loosely, parse_native
+from renderapi.transform._ransac import Ransac, as_ransac, inliers
 from renderapi.transform.leaf.common import (
     as_points,
     blocks,
@@ -40,11 +41,15 @@ from renderapi.transform.leaf.common import (
     point_pairs,
     write_extras,
 )
-from renderapi.transform.leaf.transform import Transform
+from renderapi.transform.leaf.transform import MapsPoints, Transform
 from renderapi.utils import NullHandler
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
+
+    RansacLike = Ransac | Mapping[str, Any] | bool | None
 
 logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
@@ -68,7 +73,22 @@ def _matrix(m00: Any, m01: Any, m10: Any, m11: Any, b0: Any, b1: Any) -> NDArray
     return M
 
 
-class AffineModel(Transform):
+def _agreeing(
+    model: str,
+    p: NDArray[np.float64],
+    q: NDArray[np.float64],
+    w: NDArray[np.float64] | None,
+    ransac: RansacLike,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None, NDArray[np.bool_] | None]:
+    # the pairs that agree on a model, and which they are; all where RANSAC is not wanted
+    options = as_ransac(ransac)
+    if options is None:
+        return p, q, w, None
+    mask = inliers(model, p, q, w, options)
+    return p[mask], q[mask], None if w is None else w[mask], mask
+
+
+class AffineModel(MapsPoints, Transform):
     """Affine transform: x' = M00*x + M01*y + B0, y' = M10*x + M11*y + B1.
 
     Parameters
@@ -97,6 +117,8 @@ class AffineModel(Transform):
         its own
         class and format as long as that says exactly what `M` says, as AffineModel2D with six numbers
         otherwise. New and estimated models are AffineModel2D.
+    inliers : (N,) bool array or None
+        The point pairs that the last `estimate` with ``ransac=`` was fitted to; None after one without.
 
     Raises
     ------
@@ -108,6 +130,7 @@ class AffineModel(Transform):
 
     className: str = _AFFINE
     M: NDArray[np.float64]
+    inliers: NDArray[np.bool_] | None = None
     _native: tuple[str, bytes, list[float]] | None = None
 
     def __init__(
@@ -137,6 +160,11 @@ class AffineModel(Transform):
         self.labels = labels
         self.transformId = transformId
         self.load_M()
+
+    @classmethod
+    def identity(cls) -> AffineModel:
+        """Give the transform that maps every point to itself."""
+        return cls()
 
     def load_M(self) -> None:
         """Make `M` anew of the attributes ``M00`` ... ``B1``, which may be numbers or their text.
@@ -235,6 +263,7 @@ class AffineModel(Transform):
         B: ArrayLike,
         return_all: bool = False,
         weights: ArrayLike | None = None,
+        ransac: RansacLike = None,
     ) -> Any:
         """Fit an affine transform to point pairs by (weighted) least squares, as mpicbg's AffineModel2D does.
 
@@ -246,6 +275,8 @@ class AffineModel(Transform):
             Also give residual, rank and singular values of the linear system of 2 N equations.
         weights : (N,) array, optional
             Weight of each pair; default 1.
+        ransac : Ransac, dict or bool, optional
+            Leave out pairs that do not agree with most of the others, see `Ransac`.
 
         Returns
         -------
@@ -261,9 +292,10 @@ class AffineModel(Transform):
         Raises
         ------
         EstimationError
-            If the points do not determine an affine transform.
+            If the points do not determine an affine transform, or too few agree on one.
         """
         p, q, w = point_pairs(A, B, weights, 3, "an affine transform")
+        p, q, w, _ = _agreeing("affine", p, q, w, ransac)
         m00, m01, m10, m11, b0, b1 = _fit.fit_points("affine", p, q, w)
         _fit.require_spread(p, w, "an affine transform", line=True)
         T = np.array([[m00], [m01], [m10], [m11], [b0], [b1]])
@@ -289,7 +321,8 @@ class AffineModel(Transform):
         return_params : bool
             Give the matrix.
         **kwargs
-            As for `fit` (``weights=``).
+            As for `fit` (``weights=``, ``ransac=``). With ``ransac=`` the pairs that the transform was fitted
+            to are kept as `inliers`.
 
         Returns
         -------
@@ -299,9 +332,17 @@ class AffineModel(Transform):
         Raises
         ------
         EstimationError
-            If the points do not determine the transform.
+            If the points do not determine the transform, or too few agree on one; it stays as it is.
         """
+        agreeing = None
+        if as_ransac(ransac := kwargs.pop("ransac", None)) is not None:
+            model = self._model(**kwargs)
+            p, q, w = point_pairs(A, B, kwargs.get("weights"), _fit.MODELS[model][1], f"the {model} model")
+            A, B, w, agreeing = _agreeing(model, p, q, w, ransac)
+            if w is not None:
+                kwargs["weights"] = w
         fitted = self.fit(A, B, **kwargs)
+        self.inliers = agreeing
         parameters = np.asarray(fitted[0] if isinstance(fitted, tuple) else fitted, dtype=np.float64)
         if parameters.size == 6:
             m00, m01, m10, m11, b0, b1 = parameters.ravel().tolist()
@@ -309,6 +350,11 @@ class AffineModel(Transform):
             (m00, m01, b0), (m10, m11, b1) = parameters[:2].tolist()
         self._set_parameters(m00, m01, m10, m11, b0, b1)
         return self.M if return_params else None
+
+    @staticmethod
+    def _model(**kwargs: Any) -> str:
+        # what `fit` fits with these keywords
+        return "affine"
 
     def _set_parameters(self, *parameters: float) -> None:
         # estimated parameters are double precision, which only the affine class can write
@@ -497,7 +543,7 @@ class TranslationModel(AffineModel):
 
     @staticmethod
     def fit(  # type: ignore[override]
-        src: ArrayLike, dst: ArrayLike, weights: ArrayLike | None = None
+        src: ArrayLike, dst: ArrayLike, weights: ArrayLike | None = None, ransac: RansacLike = None
     ) -> NDArray[np.float64]:
         """Fit a translation to point pairs by (weighted) least squares.
 
@@ -507,6 +553,8 @@ class TranslationModel(AffineModel):
             Points, and the points that they should be mapped to; at least one.
         weights : (N,) array, optional
             Weight of each pair; default 1.
+        ransac : Ransac, dict or bool, optional
+            Leave out pairs that do not agree with most of the others, see `Ransac`.
 
         Returns
         -------
@@ -515,9 +563,10 @@ class TranslationModel(AffineModel):
         Raises
         ------
         EstimationError
-            If there are no points.
+            If there are no points, or too few agree on a translation.
         """
         p, q, w = point_pairs(src, dst, weights, 1, "a translation")
+        p, q, w, _ = _agreeing("translation", p, q, w, ransac)
         return _fit.matrix(_fit.fit_points("translation", p, q, w))
 
     def estimate(  # type: ignore[override]
@@ -526,6 +575,7 @@ class TranslationModel(AffineModel):
         dst: ArrayLike,
         return_params: bool = True,
         weights: ArrayLike | None = None,
+        ransac: RansacLike = None,
     ) -> Any:
         """Set this transform to the translation fitted to point pairs.
 
@@ -537,13 +587,19 @@ class TranslationModel(AffineModel):
             Give the matrix.
         weights : (N,) array, optional
             Weight of each pair; default 1.
+        ransac : Ransac, dict or bool, optional
+            Leave out pairs that do not agree with most of the others, see `Ransac`.
 
         Returns
         -------
         (3, 3) array or None
             `M`, if `return_params`.
         """
-        return super().estimate(src, dst, return_params, weights=weights)
+        return super().estimate(src, dst, return_params, weights=weights, ransac=ransac)
+
+    @staticmethod
+    def _model(**kwargs: Any) -> str:
+        return "translation"
 
 
 class RigidModel(AffineModel):
@@ -571,6 +627,7 @@ class RigidModel(AffineModel):
         dst: ArrayLike,
         rigid: bool = True,
         weights: ArrayLike | None = None,
+        ransac: RansacLike = None,
         **kwargs: Any,
     ) -> NDArray[np.float64]:
         """Fit a rotation and translation, with `rigid` false also a scale, to point pairs by least squares.
@@ -594,17 +651,23 @@ class RigidModel(AffineModel):
         Raises
         ------
         EstimationError
-            If the points do not determine a rotation.
+            If the points do not determine a rotation, or too few agree on one.
         """
-        model = "a rigid model" if rigid else "a similarity model"
+        kind = "rigid" if rigid else "similarity"
+        model = f"a {kind} model"
         p, q, w = point_pairs(src, dst, weights, 2, model)
+        p, q, w, _ = _agreeing(kind, p, q, w, ransac)
         _fit.require_spread(p, w, model)
-        M = _fit.matrix(_fit.fit_points("rigid" if rigid else "similarity", p, q, w))
+        M = _fit.matrix(_fit.fit_points(kind, p, q, w))
         if not np.isfinite(M).all() or (rigid and not _fit.determines_rotation(p, q, w)):
             raise EstimationError(
                 f"{model} cannot be estimated: the target points do not determine a rotation"
             )
         return M
+
+    @staticmethod
+    def _model(**kwargs: Any) -> str:
+        return "rigid" if kwargs.get("rigid", True) else "similarity"
 
 
 class SimilarityModel(RigidModel):
@@ -632,6 +695,7 @@ class SimilarityModel(RigidModel):
         dst: ArrayLike,
         rigid: bool = False,
         weights: ArrayLike | None = None,
+        ransac: RansacLike = None,
         **kwargs: Any,
     ) -> NDArray[np.float64]:
         """Fit a rotation, scale and translation to point pairs by (weighted) least squares.
@@ -654,6 +718,10 @@ class SimilarityModel(RigidModel):
         Raises
         ------
         EstimationError
-            If the points do not determine a similarity.
+            If the points do not determine a similarity, or too few agree on one.
         """
-        return RigidModel.fit(src, dst, rigid=rigid, weights=weights)
+        return RigidModel.fit(src, dst, rigid=rigid, weights=weights, ransac=ransac)
+
+    @staticmethod
+    def _model(**kwargs: Any) -> str:
+        return "rigid" if kwargs.get("rigid", False) else "similarity"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from renderapi.errors import SpecError
+from renderapi.errors import EstimationError, SpecError
 from renderapi.transform import _numbers
-from renderapi.transform.leaf.common import NotInvertibleError, as_points, blocks
+from renderapi.transform.leaf.common import NotInvertibleError, as_points, blocks, point_pairs
 from renderapi.transform.leaf.transform import ParsedTransform
 
 if TYPE_CHECKING:
@@ -55,6 +55,107 @@ class HomographyModel2D(ParsedTransform):
     ) -> None:
         self.M = np.eye(3) if M is None else np.array(M, dtype=np.float64).reshape(3, 3)
         super().__init__(dataString, json, transformId, labels)
+
+    @classmethod
+    def identity(cls) -> HomographyModel2D:
+        """Give the transform that maps every point to itself."""
+        return cls()
+
+    @staticmethod
+    def fit(src: ArrayLike, dst: ArrayLike, weights: ArrayLike | None = None) -> Array:
+        """Fit a projective transform to point pairs by the normalised direct linear transform.
+
+        Parameters
+        ----------
+        src, dst : (N, 2) array
+            Points, and the points that they should be mapped to; at least four, no three on a line.
+        weights : (N,) array, optional
+            Weight of each pair; default 1.
+
+        Returns
+        -------
+        (3, 3) array
+            The matrix; m22 is 1 unless the origin goes to infinity.
+
+        Raises
+        ------
+        EstimationError
+            If the points do not determine a projective transform.
+
+        Notes
+        -----
+        Minimises the weighted squares of the linear equations, not the distances in pixels, after moving
+        both point sets to the origin and scaling them (R. Hartley, In defense of the eight-point
+        algorithm, 1997). With exact pairs the result is exact but for rounding.
+        """
+        model = "a projective transform"
+        p, q, w = point_pairs(src, dst, weights, 4, model)
+        used = slice(None) if w is None else w > 0
+        forward, backward = _normalisation(p[used], model), _normalisation(q[used], model)
+        (x, y), (u, v) = _moved(forward, p).T, _moved(backward, q).T
+        zero, one = np.zeros_like(x), np.ones_like(x)
+        rows = np.concatenate(
+            [
+                np.column_stack([x, y, one, zero, zero, zero, -u * x, -u * y, -u]),
+                np.column_stack([zero, zero, zero, x, y, one, -v * x, -v * y, -v]),
+            ]
+        )
+        if w is not None:
+            rows *= np.sqrt(np.concatenate([w, w]) / w.max())[:, None]
+        # a square system has the last singular vector too
+        rows = np.concatenate([rows, np.zeros((1, 9))])
+        _, singular, vectors = np.linalg.svd(rows, full_matrices=False)
+        if singular[7] <= singular[0] * np.finfo(float).eps * len(rows):
+            raise EstimationError(
+                f"{model} cannot be estimated: four points are needed of which no three are on one line"
+            )
+        matrix = np.linalg.inv(backward) @ vectors[-1].reshape(3, 3) @ forward
+        scale = matrix[2, 2] if abs(matrix[2, 2]) > 1e-12 * np.abs(matrix).max() else 1.0
+        return np.asarray(matrix / scale, dtype=np.float64)
+
+    def estimate(
+        self,
+        src: ArrayLike,
+        dst: ArrayLike,
+        return_params: bool = True,
+        weights: ArrayLike | None = None,
+    ) -> Array | None:
+        """Set this transform to the one fitted to point pairs.
+
+        Parameters
+        ----------
+        src, dst, weights
+            As for `fit`.
+        return_params : bool
+            Give the matrix.
+
+        Returns
+        -------
+        (3, 3) array or None
+            `M`, if `return_params`.
+
+        Raises
+        ------
+        EstimationError
+            If the points do not determine a projective transform; it stays as it is.
+        """
+        self.M = self.fit(src, dst, weights=weights)
+        return self.M if return_params else None
+
+    def concatenate(self, model: HomographyModel2D) -> HomographyModel2D:
+        """Give the transform that applies `model` first and this one then.
+
+        Parameters
+        ----------
+        model : HomographyModel2D or AffineModel
+            Transform to apply first.
+
+        Returns
+        -------
+        HomographyModel2D
+            A new transform without id or labels.
+        """
+        return HomographyModel2D(M=np.asarray(self.M) @ np.asarray(model.M))
 
     def _parse_text(self, text: str) -> None:
         values = _numbers.parse_doubles(text)
@@ -138,3 +239,17 @@ class HomographyModel2D(ParsedTransform):
 
     def _summary(self) -> str:
         return f"M={np.asarray(self.M).tolist()!r}"
+
+
+def _normalisation(p: Array, model: str) -> Array:
+    # matrix that moves the centre of points to the origin, and their mean distance from it to 1
+    centre = p.mean(axis=0)
+    size = float(np.hypot(*(p - centre).T).mean())
+    if size <= 4 * np.finfo(float).eps * np.abs(p).max():
+        raise EstimationError(f"{model} cannot be estimated: all points are the same")
+    return np.array([[1.0, 0.0, -centre[0]], [0.0, 1.0, -centre[1]], [0.0, 0.0, size]]) / size
+
+
+def _moved(matrix: Array, p: Array) -> Array:
+    moved: Array = p * matrix[0, 0] + matrix[:2, 2]
+    return moved

@@ -71,6 +71,16 @@ class NonLinearCoordinateTransform(ParsedTransform):
     width: int
     height: int
 
+    @classmethod
+    def identity(cls) -> NonLinearCoordinateTransform:
+        """Give the correction of dimension 1 that maps every point to itself."""
+        transform = cls()
+        transform.dimension, transform.length = 1, 3
+        transform.beta = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+        transform.normMean, transform.normVar = np.array([0.0, 0.0, 100.0]), np.array([1.0, 1.0, 100.0])
+        transform.width = transform.height = 0
+        return transform
+
     def _parse_text(self, text: str) -> None:
         # Java splits at every single blank here, so a double one makes a field that is no number
         fields = text.split(" ")

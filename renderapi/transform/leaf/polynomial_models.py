@@ -179,6 +179,11 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         elif params is not None:
             self.params = np.array(params, dtype=np.float64)
 
+    @classmethod
+    def identity(cls) -> Polynomial2DTransform:
+        """Give the transform of order 1 that maps every point to itself."""
+        return cls(identity=True)
+
     def from_dict(self, d: dict[str, Any]) -> None:
         """Take everything over from a document.
 

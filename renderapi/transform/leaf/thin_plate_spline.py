@@ -67,6 +67,15 @@ class ThinPlateSplineTransform(ParsedTransform):
     aMtx: Array | None
     bVec: Array | None
 
+    @classmethod
+    def identity(cls) -> ThinPlateSplineTransform:
+        """Give a spline that maps every point to itself: one landmark of weight 0, no affine part."""
+        transform = cls()
+        transform.srcPts, transform.dMtxDat = np.zeros((2, 1)), np.zeros((2, 1))
+        transform.ndims, transform.nLm = 2, 1
+        transform.aMtx = transform.bVec = None
+        return transform
+
     def _parse_text(self, text: str) -> None:
         fields = _numbers.split_fields(text)
         if len(fields) != 5:

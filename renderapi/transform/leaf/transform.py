@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from renderapi.errors import SpecError
+import numpy as np
+
+from renderapi.errors import ConversionError, SpecError
 from renderapi.transform import _inverse
 from renderapi.transform._numbers import require_text
 from renderapi.transform.leaf.common import as_points, read_extras, write_extras
 from renderapi.utils import NullHandler
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
 logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
-__all__ = ["InvertedByIteration", "NullHandler", "ParsedTransform", "Transform", "logger"]
+__all__ = ["InvertedByIteration", "MapsPoints", "NullHandler", "ParsedTransform", "Transform", "logger"]
 
 
 class Transform:
@@ -171,8 +172,8 @@ class Transform:
         return f"className={self.className!r}, dataString={shown!r}"
 
 
-class InvertedByIteration:
-    """What maps points but has no inverse in closed form."""
+class MapsPoints:
+    """What maps points."""
 
     def tform(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map points.
@@ -193,6 +194,34 @@ class InvertedByIteration:
             If the points have another shape.
         """
         raise NotImplementedError
+
+    def residuals(self, src: ArrayLike, dst: ArrayLike) -> NDArray[np.float64]:
+        """Give how far mapped points are from where they should be.
+
+        Parameters
+        ----------
+        src, dst : (N, 2) array
+            Points, and the points that they should be mapped to.
+
+        Returns
+        -------
+        (N,) float64 array
+            Distances in pixels; see `renderapi.geometry.residual_statistics`.
+
+        Raises
+        ------
+        ConversionError
+            If the points have another shape, or are not equally many.
+        """
+        p, q = as_points(src, "source points"), as_points(dst, "target points")
+        if len(p) != len(q):
+            raise ConversionError(f"{len(p)} source points need as many target points, {len(q)} given")
+        distances: NDArray[np.float64] = np.hypot(*(self.tform(p) - q).T)
+        return distances
+
+
+class InvertedByIteration(MapsPoints):
+    """What maps points but has no inverse in closed form."""
 
     def inverse_tform(
         self, points: ArrayLike, precision: float = 1e-6, max_iters: int = 100
