@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import renderapi
 
 ROOT = Path(renderapi.__file__).resolve().parent
@@ -43,10 +41,9 @@ def test_every_requirement_has_a_reason():
 
 
 def test_U4_every_folder_with_modules_is_a_package_that_ships():
-    setuptools = pytest.importorskip("setuptools")
-    found = set(setuptools.find_packages(CHECKOUT, include=["renderapi*"]))
-    folders = {p.parent for p in (CHECKOUT / "renderapi").rglob("*.py")}
-    assert found == {".".join(folder.relative_to(CHECKOUT).parts) for folder in folders}
+    # the build takes what has an __init__.py, all the way up
+    for path in (CHECKOUT / "renderapi").rglob("*.py"):
+        assert (path.parent / "__init__.py").exists(), path.parent
 
 
 def test_U5_no_python_2():
