@@ -10,9 +10,10 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -85,12 +86,15 @@ class Import:
         Shared transform documents by id.
     derive : {"client", "server", "none"}
         Who derives the bounding boxes; with ``none`` the tiles bring theirs.
+    executor : concurrent.futures.Executor, optional
+        What sends the batches; it is left open. Default: threads of the import.
     """
 
     stack: str
     connection: Connection
     shared: dict[str, Document] = field(default_factory=dict)
     derive: str = "client"
+    executor: Executor | None = None
     stored: int = 0
     failures: list[tuple[list[str], Exception]] = field(default_factory=list)
     unsent_shared: dict[str, Document] = field(init=False)
@@ -151,17 +155,12 @@ class Import:
             self.unsent_shared = {}
         yield _Piece([document["tileId"] for document in documents], content, used)
 
-    def send(self, batch: Batch) -> int:
-        """Send one batch, and give the number of tiles stored."""
-        at = self.connection
-        _transport.send(
-            at.thread_session(),
-            "PUT",
-            stack_url(at.host, at.port, at.owner, at.project, self.stack, "resolvedTiles"),
-            params={"deriveData": "true" if self.derive == "server" else "false"},
-            document=batch.content,
-        )
-        return len(batch.tile_ids)
+    def sender(self) -> Callable[[Batch], Exception | None]:
+        """Give the function that sends one batch; it pickles wherever the connection does."""
+        session = self.connection.session
+        if isinstance(session, _transport.RenderSession):
+            session = None  # `render` has it, one for each thread
+        return partial(_send, replace(self.connection, session=session), self.stack, self.derive)
 
     def finish(self) -> None:
         """Raise what went wrong, if anything did."""
@@ -345,30 +344,46 @@ def _send_all(
 ) -> None:
     """Send batches from several threads, with at most two for each waiting; None waits for all before it."""
     workers = max(1, min(threads, MAX_THREADS))
+    alone = workers == 1 or (isinstance(batches, list) and len(batches) == 1)
     with progress_reporter(progress, total, "importing tile specs") as advance:
-        if workers == 1 or (isinstance(batches, list) and len(batches) == 1):
-            for batch in batches:
-                if batch is not None and _is_hopeless(job):
-                    job.failures.append((batch.tile_ids, job.failures[0][1]))
-                elif batch is not None:
-                    _count(job, batch, _outcome(job, batch), advance)
-        else:
-            _send_from_threads(job, batches, workers, advance)
+        try:
+            if alone and job.executor is None:
+                _send_from_here(job, batches, advance)
+            else:
+                _send_from_executor(job, batches, workers, advance)
+        except KeyboardInterrupt as interrupt:
+            interrupt.args = interrupt.args or (
+                f"the import into stack {job.stack} was interrupted after {job.stored} tile specs were stored",
+            )
+            raise
     job.finish()
 
 
-def _send_from_threads(
+def _send_from_here(job: Import, batches: Iterable[Batch | None], advance: Callable[[int], None]) -> None:
+    send = job.sender()
+    for batch in batches:
+        if batch is not None and _is_hopeless(job):
+            job.failures.append((batch.tile_ids, job.failures[0][1]))
+        elif batch is not None:
+            _count(job, batch, send(batch), advance)
+
+
+def _send_from_executor(
     job: Import, batches: Iterable[Batch | None], workers: int, advance: Callable[[int], None]
 ) -> None:
     waiting: dict[Future[Exception | None], Batch] = {}
+    send = job.sender()
 
     def collect(until: int) -> None:
         while len(waiting) > until:
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                _count(job, waiting.pop(future), future.result(), advance)
+                _count(job, waiting.pop(future), _outcome(future), advance)
 
-    with ThreadPoolExecutor(workers, thread_name_prefix="renderapi-import") as executor:
+    with ExitStack() as own:
+        executor = job.executor
+        if executor is None:
+            executor = own.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="renderapi-import"))
         try:
             for batch in batches:
                 if batch is None:
@@ -378,20 +393,40 @@ def _send_from_threads(
                 if _is_hopeless(job):
                     job.failures.append((batch.tile_ids, job.failures[0][1]))
                     continue
-                waiting[executor.submit(_outcome, job, batch)] = batch
+                waiting[executor.submit(send, batch)] = batch
             collect(until=0)
         except BaseException:
             # Ctrl-C, or a bad tile in a stream: what is not on its way yet stays here
-            executor.shutdown(wait=True, cancel_futures=True)
+            for future in list(waiting):
+                if future.cancel():
+                    del waiting[future]
+            collect(until=0)
             raise
 
 
-def _outcome(job: Import, batch: Batch) -> Exception | None:
+def _send(connection: Connection, stack: str, derive: str, batch: Batch) -> Exception | None:
+    """Send one batch, and give what went wrong; at module level, because processes unpickle it."""
     try:
-        job.send(batch)
+        _transport.send(
+            connection.thread_session(),
+            "PUT",
+            stack_url(
+                connection.host, connection.port, connection.owner, connection.project, stack, "resolvedTiles"
+            ),
+            params={"deriveData": "true" if derive == "server" else "false"},
+            document=batch.content,
+        )
     except Exception as error:
         return error
     return None
+
+
+def _outcome(future: Future[Exception | None]) -> Exception | None:
+    """Give what went wrong with a batch, also where the executor could not run it."""
+    try:
+        return future.result()
+    except Exception as error:
+        return error
 
 
 def _count(job: Import, batch: Batch, error: Exception | None, advance: Callable[[int], None]) -> None:

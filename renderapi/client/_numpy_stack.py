@@ -90,7 +90,7 @@ def import_files(
     validator : TileSpecValidator, optional
         Decides which tiles are taken.
     options : dict
-        ``progress`` and ``batch_size``.
+        ``progress`` and ``batch_size``; ``executor``, if not threads of its own are to send.
     threads : int
         Threads that send.
 
@@ -100,7 +100,8 @@ def import_files(
         Ids of the tiles that the validator rejected.
     """
     transforms = [] if transform_file is None else read_documents(transform_file, "transform specs")
-    job = _bulk.Import(stack, connection, _bulk.shared_documents(transforms))
+    shared = _bulk.shared_documents(transforms)
+    job = _bulk.Import(stack, connection, shared, executor=options.get("executor"))
     rejected: list[str] = []
     if validator is not None:
         # what only rejected tiles refer to is not stored either

@@ -23,6 +23,8 @@ from renderapi.utils import renderdump_temp
 
 # what does the work in Python, and the pools for Java, load when they are called for
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from renderapi.client.validation import TileSpecValidator
     from renderapi.tilespec import TileSpec
 
@@ -85,12 +87,32 @@ def _import_files(
     return import_files(target.connection, stack, jsonfiles, transformFile, validator, options, threads)
 
 
-def _pool(mpPool: Any, poolsize: int) -> Any:
+def _executor(mpPool: Any) -> Executor | None:
+    """Give what a caller runs work in; None for classes, of which pools for Java are made."""
+    return mpPool if hasattr(mpPool, "submit") and not isinstance(mpPool, type) else None
+
+
+def _map(mpPool: Any, poolsize: int, function: Callable[[Any], None], work: Sequence[Any]) -> None:
+    """Apply a function to items of work in an executor, which stays open, or in a pool made for it."""
+    executor = _executor(mpPool)
+    if executor is not None:
+        from concurrent.futures import wait
+
+        futures = [executor.submit(function, item) for item in work]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            # nobody's files are removed while they are read
+            wait([future for future in futures if not future.cancel()])
+        return
     if mpPool is None:
         from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool
 
         mpPool = WithMultiprocessingPool
-    return mpPool(poolsize)
+    with mpPool(poolsize) as pool:
+        # executors give an iterator, which raises what went wrong when it is read
+        list(pool.map(function, work) or ())
 
 
 @renderaccess
@@ -324,9 +346,11 @@ def import_jsonfiles_parallel(
         Number of Java clients at a time; in Python, the most threads that send.
     transformFile : str, optional
         File with a JSON list of the shared transforms that the tiles refer to.
-    mpPool : type, optional
+    mpPool : type or concurrent.futures.Executor, optional
         Class of the pool that the Java clients are started from. Default: processes of the standard library
-        (`renderapi.external.processpools.stdlib_pool.WithMultiprocessingPool`).
+        (`renderapi.external.processpools.stdlib_pool.WithMultiprocessingPool`). Or an executor (threads,
+        processes, ``Client.get_executor()`` of Dask) that runs the Java clients, and in Python sends the
+        batches; it is left open. Its workers must reach the server, and for Java the files.
     close_stack : bool
         Set the stack COMPLETE in the end. Default True.
     client_scripts, host, port, owner, project, render
@@ -347,10 +371,10 @@ def import_jsonfiles_parallel(
     set_stack_state(stack, "LOADING", **target.rest)
     if target.by_java:
         run = partial(_import_one, stack=stack, java=target.java)
-        with _pool(mpPool, poolsize) as pool:
-            pool.map(run, [(jsonfile, transformFile) for jsonfile in jsonfiles])
+        _map(mpPool, poolsize, run, [(jsonfile, transformFile) for jsonfile in jsonfiles])
     else:
-        _import_files(target, stack, jsonfiles, transformFile, kwargs, poolsize)
+        options = {**kwargs, "executor": _executor(mpPool)}
+        _import_files(target, stack, jsonfiles, transformFile, options, poolsize)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
 
@@ -390,9 +414,11 @@ def import_jsonfiles_and_transforms_parallel_by_z(
         For each of them the file with a JSON list of shared transforms.
     poolsize : int
         Number of Java clients at a time; in Python the files are taken in order.
-    mpPool : type, optional
+    mpPool : type or concurrent.futures.Executor, optional
         Class of the pool that the Java clients are started from. Default: processes of the standard library
-        (`renderapi.external.processpools.stdlib_pool.WithMultiprocessingPool`).
+        (`renderapi.external.processpools.stdlib_pool.WithMultiprocessingPool`). Or an executor (threads,
+        processes, ``Client.get_executor()`` of Dask) that runs the Java clients, and in Python sends the
+        batches; it is left open. Its workers must reach the server, and for Java the files.
     close_stack : bool
         Set the stack COMPLETE in the end. Default True.
     client_scripts, host, port, owner, project, render
@@ -420,11 +446,11 @@ def import_jsonfiles_and_transforms_parallel_by_z(
     set_stack_state(stack, "LOADING", **target.rest)
     if target.by_java:
         run = partial(_import_one, stack=stack, java=target.java)
-        with _pool(mpPool, poolsize) as pool:
-            pool.map(run, list(zip(jsonfiles, transformfiles)))
+        _map(mpPool, poolsize, run, list(zip(jsonfiles, transformfiles)))
     else:
+        options = {**kwargs, "executor": _executor(mpPool)}
         for jsonfile, transformfile in zip(jsonfiles, transformfiles):
-            _import_files(target, stack, [jsonfile], transformfile, kwargs)
+            _import_files(target, stack, [jsonfile], transformfile, options)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
 
@@ -510,7 +536,8 @@ def _import_tiles(
     from renderapi.client import _bulk
 
     threads = _bulk.default_threads(poolsize)
-    job = _bulk.Import(stack, target.connection, _bulk.shared_documents(sharedTransforms), derive)
+    shared = _bulk.shared_documents(sharedTransforms)
+    job = _bulk.Import(stack, target.connection, shared, derive, executor=options.get("executor"))
     batch = options.get("batch_size") or _bulk.BATCH_TILES
     if isinstance(tilespecs, (list, tuple)):
         _bulk.import_all(job, tilespecs, batch, threads, options.get("progress"))
@@ -524,7 +551,7 @@ def _import_by_java(
     groups: list[list[TileSpec]],
     sharedTransforms: list[Any] | None,
     subprocess_mode: str | None,
-    pool: Callable[[], Any] | None = None,
+    run_all: Callable[[Callable[[Any], None], Sequence[Any]], None] | None = None,
 ) -> None:
     """Write tiles to temporary files, run Java on them, and remove the files whatever happens."""
     with ExitStack() as files:
@@ -537,12 +564,11 @@ def _import_by_java(
         transform_file = temporary(list(sharedTransforms)) if sharedTransforms else None
         run = partial(_import_one, stack=stack, java={**target.java, "subprocess_mode": subprocess_mode})
         work = [(temporary(group), transform_file) for group in groups]
-        if pool is None:
+        if run_all is None:
             for item in work:
                 run(item)
         else:
-            with pool() as opened:
-                opened.map(run, work)
+            run_all(run, work)
 
 
 @renderaccess
@@ -579,9 +605,11 @@ def import_tilespecs_parallel(
         How a Java client is run, see `renderapi.client.run_subprocess_mode`.
     poolsize : int
         Number of Java clients at a time; in Python, the most threads that send.
-    mpPool : type, optional
+    mpPool : type or concurrent.futures.Executor, optional
         Class of the pool that the Java clients are started from. Default: processes of the standard library
-        (`renderapi.external.processpools.stdlib_pool.WithMultiprocessingPool`).
+        (`renderapi.external.processpools.stdlib_pool.WithMultiprocessingPool`). Or an executor (threads,
+        processes, ``Client.get_executor()`` of Dask) that runs the Java clients, and in Python sends the
+        batches; it is left open. Its workers must reach the server, and for Java the files.
     close_stack : bool
         Set the stack COMPLETE in the end, if everything was stored. Default True.
     max_tilespecs_per_group : int, optional
@@ -608,10 +636,11 @@ def import_tilespecs_parallel(
         size = max_tilespecs_per_group or max(1, math.ceil(len(tiles) / poolsize))
         groups = [tiles[start : start + size] for start in range(0, len(tiles), size)]
         _import_by_java(
-            target, stack, groups, sharedTransforms, subprocess_mode, partial(_pool, mpPool, poolsize)
+            target, stack, groups, sharedTransforms, subprocess_mode, partial(_map, mpPool, poolsize)
         )
     else:
-        options = {**kwargs, "batch_size": max_tilespecs_per_group or kwargs.get("batch_size")}
+        batch_size = max_tilespecs_per_group or kwargs.get("batch_size")
+        options = {**kwargs, "batch_size": batch_size, "executor": _executor(mpPool)}
         _import_tiles(target, stack, tilespecs, sharedTransforms, "client", poolsize, options)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
