@@ -35,7 +35,9 @@ def shown(title):
     page = (ROOT / "docs" / "measurements.rst").read_text()
     table = page[page.index(f"{title}\n---") :].split("\n=")[1:3]
     rows = [re.split(r"\s{2,}", line.strip()) for line in "\n".join(table).splitlines()]
-    return {row[0]: [float(cell) for cell in row[1:]] for row in rows if len(row) == 4 and row[1][0].isdigit()}
+    return {
+        row[0]: [float(cell) for cell in row[1:]] for row in rows if len(row) == 4 and row[1][0].isdigit()
+    }
 
 
 def test_the_residuals_in_the_docs(program, montage):
@@ -48,7 +50,9 @@ def test_the_residuals_in_the_docs(program, montage):
 
 def test_points_of_the_matches_are_pixels_after_the_lens_correction(program, montage):
     tiles, matches = montage
-    assert all([type(t) for t in tile.tforms] == [NonLinearCoordinateTransform, AffineModel] for tile in tiles)
+    assert all(
+        [type(t) for t in tile.tforms] == [NonLinearCoordinateTransform, AffineModel] for tile in tiles
+    )
     corrected = program.residuals(matches, tiles)
     # corrected a second time they fit far worse
     twice = program.match_residuals(matches, tiles)
