@@ -73,6 +73,15 @@ def test_import_and_read_back(render, documents, source):
                 assert tile.bbox == tuple(sent[key] for key in ("minX", "minY", "maxX", "maxY"))
 
 
+def test_the_pairs_of_neighbours_are_those_that_have_matches(render):
+    found = renderapi.client.tilePairClient(
+        "raw_tiles", 1015, 1015, zNeighborDistance=0, excludeCornerNeighbors=True, render=render
+    )
+    pairs = {(pair["p"]["id"], pair["q"]["id"]) for pair in found["neighborPairs"]}
+    matched = {(match["pId"], match["qId"]) for match in json.loads(MATCHES.read_text())}
+    assert {frozenset(pair) for pair in pairs} == {frozenset(pair) for pair in matched}
+
+
 def test_matches_read_back(render):
     matches = json.loads(MATCHES.read_text())
     import_matches("montage", matches, render=render)
