@@ -4,6 +4,9 @@ Start with `renderapi.connect` for a server that runs, with ``renderapi.server.s
 your own, or with ``renderapi demo`` in a terminal.
 """
 
+from importlib import import_module
+from typing import Any
+
 from renderapi import (
     channel,
     client,
@@ -44,3 +47,10 @@ __all__ = [
     "transform",
     "utils",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # what most programs do without loads when it is first named
+    if name in ("schemas", "server"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from renderapi._version import __version__
+from renderapi.errors import RenderError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
-    except (OSError, ValueError, ImportError, RuntimeError, LookupError) as error:
+    except (RenderError, OSError, ValueError, ImportError) as error:
         print(f"renderapi {options.command}: {error}", file=sys.stderr)
         return 1
 

@@ -58,6 +58,14 @@ class TestArguments:
         assert caught.value.code == 2
         assert "usage: renderapi" in capsys.readouterr().err
 
+    def test_a_server_that_does_not_start_is_an_error_with_its_reason(self, tmp_path, capsys):
+        path = tmp_path / "file"
+        path.write_text("")
+        assert cli.main(["demo", "--sections", "1", "--keep", str(path)]) == 1
+        assert capsys.readouterr().err.startswith(
+            "renderapi demo: the server did not start: renderapi serve:"
+        )
+
     def test_an_error_is_one_line(self, tmp_path, capsys):
         path = tmp_path / "file"
         path.write_text("")

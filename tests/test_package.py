@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import renderapi
 
 ROOT = Path(renderapi.__file__).resolve().parent
@@ -125,6 +127,14 @@ def test_floors_are_kept():
 def test_the_package_is_typed_and_ships_its_schemas():
     assert (ROOT / "py.typed").exists()
     assert len(list((ROOT / "schemas").glob("*.json"))) > 10
+
+
+@pytest.mark.parametrize("name", ["schemas", "server"])
+def test_what_loads_when_it_is_named(name):
+    assert f"renderapi.{name}" not in imported_by("import renderapi")
+    assert f"renderapi.{name}" in imported_by(f"import renderapi; renderapi.{name}")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        renderapi.nothing
 
 
 def test_names_that_are_offered_exist():
