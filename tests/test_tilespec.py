@@ -401,7 +401,8 @@ class TestLaziness:
         tiles = read_tilespecs(content)
         text = renderdumps(tiles)
         assert json.loads(text) == [without_bounds(document(tileId=f"t{i}")) for i in range(3)]
-        assert all(list(vars(tile)) == ["_raw"] for tile in tiles)
+        kept = "_raw" if _json._HAS_MSGSPEC else "_doc"  # bytes where they can be cut out
+        assert all(list(vars(tile)) == [kept] for tile in tiles)
 
     def test_touched_untouched_and_new_tiles_are_written_together(self):
         touched, untouched = read(document()), read(document())
