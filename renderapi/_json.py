@@ -11,9 +11,11 @@ server answers a bare ``NaN`` with an error that does not say which of 5,000 til
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set, ValuesView
+from contextlib import contextmanager
 from datetime import date, datetime, timezone
 from enum import Enum
 from importlib.util import find_spec
@@ -121,6 +123,23 @@ def _encode_fast(obj: Any) -> Any:
     return encode_unknown(obj)
 
 
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pause the garbage collector while many documents are read or written.
+
+    Documents are trees, which reference counting alone frees; the collector would walk over all objects of
+    the program again and again meanwhile. It runs again afterwards, also after an error; threads that do
+    this at the same time end with it running, too.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def timestamp(moment: datetime | None = None) -> str:
     """Give a moment (default: now) as render writes it: UTC with milliseconds and a ``Z``.
 
@@ -150,7 +169,8 @@ def dumps(obj: Any) -> bytes:
     if _orjson is not None:
         if type(obj) is list and obj and (write_list := getattr(type(obj[0]), "_list_json", None)):
             try:
-                return write_list(obj)  # type: ignore[no-any-return]
+                with collector_paused():
+                    return write_list(obj)  # type: ignore[no-any-return]
             except SpecError:
                 _refuse_nonfinite(obj)  # which knows the place in the whole list
                 raise

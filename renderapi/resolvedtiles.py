@@ -100,18 +100,22 @@ class ResolvedTiles:
             If it is not the JSON of a collection.
         """
         resolved = cls()
+        with _json.collector_paused():
+            resolved._read(content)
+        return resolved
+
+    def _read(self, content: bytes) -> None:
         parts = _json.split_maps(content) or {}
         tiles = list(parts.get("tileIdToSpecMap", {}).values())
         if not tiles or not all(map(_HAS_ID.search, tiles)):
             document = _json.loads(content)
             if not isinstance(document, dict):
                 raise SpecError(f"a collection of tiles is a JSON object, not a {type(document).__name__}")
-            resolved.from_dict(document)
-            return resolved
-        resolved.tilespecs = from_raw_parts(tiles)
+            self.from_dict(document)
+            return
+        self.tilespecs = from_raw_parts(tiles)
         transforms = parts.get("transformIdToSpecMap", {})
-        resolved.transforms = _read_shared({key: _json.loads(raw) for key, raw in transforms.items()})
-        return resolved
+        self.transforms = _read_shared({key: _json.loads(raw) for key, raw in transforms.items()})
 
     def to_dict(self, bounds: bool = False) -> dict[str, Any]:
         """Give the ResolvedTileSpecCollection document.

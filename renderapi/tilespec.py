@@ -491,13 +491,14 @@ def read_tilespecs(content: bytes) -> list[TileSpec]:
     ValueError
         If it is not a JSON list of objects.
     """
-    parts = _json.split_list(content)
-    if parts is None:
+    with _json.collector_paused():
+        parts = _json.split_list(content)
+        if parts is not None:
+            return from_raw_parts(parts)
         documents = _json.loads(content)
         if not isinstance(documents, list):
             raise SpecError(f"a list of tile specs is needed, not a {type(documents).__name__}")
         return [_from_document(document) for document in documents]
-    return from_raw_parts(parts)
 
 
 def _read_parameters(content: bytes) -> list[TileSpec]:

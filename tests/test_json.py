@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import datetime
 import enum
+import gc
 import json
 import math
 import pathlib
@@ -403,3 +404,26 @@ def test_an_encoder_class_of_the_callers_decides_by_itself():
     assert _json.dumps_text([NAN], allow_nan=True) == "[NaN]"
     with pytest.raises(TypeError):
         _json.dumps_text([1j])
+
+
+class TestPausedCollector:
+    def test_it_runs_again_afterwards_also_after_an_error(self):
+        assert gc.isenabled()
+        with _json.collector_paused():
+            assert not gc.isenabled()
+            with _json.collector_paused():
+                assert not gc.isenabled()
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        with pytest.raises(KeyError), _json.collector_paused():
+            raise KeyError
+        assert gc.isenabled()
+
+    def test_a_program_that_has_switched_it_off_keeps_it_off(self):
+        gc.disable()
+        try:
+            with _json.collector_paused():
+                pass
+            assert not gc.isenabled()
+        finally:
+            gc.enable()
