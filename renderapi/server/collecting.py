@@ -7,10 +7,11 @@ take turns at the one interpreter, and need twice the memory.
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from renderapi._json import collector_paused
 
 MANY = 200
 
@@ -26,11 +27,5 @@ def reading(documents: int) -> Iterator[None]:
     if documents < MANY:
         yield
         return
-    with _lock:
-        enabled = gc.isenabled()
-        gc.disable()
-        try:
-            yield
-        finally:
-            if enabled:
-                gc.enable()
+    with _lock, collector_paused():
+        yield
