@@ -1,0 +1,220 @@
+"""Pixels as files: the formats in which render-ws gives its images."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from renderapi.rendering._errors import RenderParametersError
+
+JPEG_QUALITY = 0.85
+#: Kinds of images of 16 bits; `encode` wants (H, W) uint16 for them, and (H, W, 4) uint8 for all others.
+SIXTEEN_BIT = frozenset({"tiff16", "png16", "raw16"})
+#: Every kind that `encode` knows.
+KINDS = ("jpeg", "png", "tiff", "tiff16", "png16", "raw", "raw16")
+
+# a part of an image of about this size is converted at once, so that a large image is not copied as a whole
+_BAND_BYTES = 1 << 20
+# what libjpeg takes in each direction, in Java too
+_JPEG_SIDE = 65500
+_TIFF_BYTES = (1 << 32) - 1024
+# On micrographs level 1 after a difference of rows is nearly as small as level 6 and 8 times faster; the
+# choice among five filters for every row, which Pillow makes, doubles the time and saves a twentieth.
+_PNG_LEVEL = 1
+_PNG_UP = 2
+
+
+def encode(
+    pixels: npt.NDArray[Any], kind: str, *, quality: float = JPEG_QUALITY, gray: bool = False
+) -> bytes:
+    """Encode an image as render-ws does.
+
+    =========================  ==========================================================================
+    kind                       content
+    =========================  ==========================================================================
+    ``jpeg``                   RGB, drawn over black; 8-bit gray if `gray`
+    ``png``                    8-bit RGBA
+    ``tiff``                   24-bit RGB, uncompressed; alpha is dropped, not applied
+    ``tiff16``, ``png16``      16-bit gray, the TIFF uncompressed
+    ``raw``                    4 bytes per pixel, row by row: alpha, red, green, blue
+    ``raw16``                  2 bytes per pixel, row by row, big-endian
+    =========================  ==========================================================================
+
+    Parameters
+    ----------
+    pixels : (H, W, 4) uint8 array, or (H, W) uint16 array
+        RGBA, not premultiplied; for the kinds of 16 bits the gray values.
+    kind : str
+        One of the table.
+    quality : float
+        Quality of a JPEG, from 0 to 1.
+    gray : bool
+        Whether a JPEG is to be gray (``convertToGray``); the other kinds ignore it.
+
+    Returns
+    -------
+    bytes
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If `kind` is none of these, or `pixels` do not fit it.
+    RenderParametersError
+        If the image is larger than the format allows.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}, not one of {', '.join(KINDS)}")
+    fits = (
+        pixels.ndim == 2 and pixels.dtype == np.uint16
+        if kind in SIXTEEN_BIT
+        else pixels.shape[2:] == (4,) and pixels.dtype == np.uint8
+    )
+    if not fits or not pixels.size:
+        raise ValueError(f"{kind} cannot hold an array of shape {pixels.shape} and type {pixels.dtype}")
+    if kind == "jpeg":
+        return _jpeg(pixels, quality, gray)
+    out = BytesIO()
+    if kind in ("png", "png16"):
+        _write_png(out, pixels)
+    else:
+        if kind in ("tiff", "tiff16"):
+            height, width = pixels.shape[:2]
+            out.write(_tiff_header(width, height, pixels.ndim == 3))
+        for band in _bands(pixels):
+            out.write(_uncompressed(band, kind))
+    return out.getvalue()
+
+
+def over_black(rgba: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Draw an image over black, with the multiplication of bytes that Java2D has.
+
+    Parameters
+    ----------
+    rgba : (H, W, 4) uint8 array
+        The image, not premultiplied.
+
+    Returns
+    -------
+    (H, W, 3) uint8 array
+        ``round(alpha * value / 255)``.
+    """
+    drawn = np.empty((*rgba.shape[:2], 3), np.uint8)
+    for rows in _band_slices(rgba):
+        product = rgba[rows, :, :3] * rgba[rows, :, 3:].astype(np.uint32)
+        product *= 0x10101
+        product += 0x800000
+        product >>= 24
+        drawn[rows] = product
+    return drawn
+
+
+def _jpeg(rgba: npt.NDArray[np.uint8], quality: float, gray: bool) -> bytes:
+    from PIL import Image
+
+    height, width = rgba.shape[:2]
+    if max(width, height) > _JPEG_SIDE:
+        raise RenderParametersError(
+            f"a JPEG image has at most {_JPEG_SIDE} pixels in each direction, not {width} x {height}"
+        )
+    shown: npt.NDArray[np.uint8]
+    if gray:
+        from renderapi.rendering import to_gray
+
+        mode, shown = "L", to_gray(rgba)
+    elif rgba[:, :, 3].min() == 255:
+        # the encoder reads three bytes of four
+        mode, shown = "RGBX", rgba
+    else:
+        mode, shown = "RGB", over_black(rgba)
+    image = Image.frombuffer(mode, (width, height), np.ascontiguousarray(shown), "raw", mode, 0, 1)
+    out = BytesIO()
+    image.save(out, "JPEG", quality=min(max(round(quality * 100), 1), 100))
+    return out.getvalue()
+
+
+def _band_slices(pixels: npt.NDArray[Any]) -> Iterator[slice]:
+    rows = max(1, _BAND_BYTES // pixels[0].nbytes)
+    for first in range(0, len(pixels), rows):
+        yield slice(first, first + rows)
+
+
+def _bands(pixels: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    for rows in _band_slices(pixels):
+        yield pixels[rows]
+
+
+def _uncompressed(pixels: npt.NDArray[Any], kind: str) -> bytes:
+    if kind in SIXTEEN_BIT:
+        return pixels.astype(">u2").tobytes()
+    if kind == "tiff":
+        return pixels[:, :, :3].tobytes()
+    argb = np.empty_like(pixels)
+    argb[:, :, 0] = pixels[:, :, 3]
+    argb[:, :, 1:] = pixels[:, :, :3]
+    return argb.tobytes()
+
+
+def _tiff_header(width: int, height: int, colour: bool) -> bytes:
+    """Make what stands before the pixels: big-endian, one directory, one strip, as ImageJ writes it."""
+    samples, bits = (3, 8) if colour else (1, 16)
+    size = width * height * samples * bits // 8
+    if size > _TIFF_BYTES:
+        raise RenderParametersError(f"an image of {width} x {height} pixels is too large for a TIFF file")
+    short, long = 3, 4
+    entries = 10
+    after = 8 + 2 + entries * 12 + 4
+    start = after + 6
+    bits_entry = struct.pack(">HHII", 258, short, 3, after) if colour else _short_entry(258, bits)
+    directory = [
+        struct.pack(">HHII", 254, long, 1, 0),
+        struct.pack(">HHII", 256, long, 1, width),
+        struct.pack(">HHII", 257, long, 1, height),
+        bits_entry,
+        _short_entry(259, 1),  # not compressed
+        _short_entry(262, 2 if colour else 1),  # RGB, or 0 is black
+        struct.pack(">HHII", 273, long, 1, start),
+        _short_entry(277, samples),
+        struct.pack(">HHII", 278, long, 1, height),
+        struct.pack(">HHII", 279, long, 1, size),
+    ]
+    head = struct.pack(">2sHIH", b"MM", 42, 8, len(directory))
+    return head + b"".join(directory) + struct.pack(">I3H", 0, bits, bits, bits)
+
+
+def _short_entry(tag: int, value: int) -> bytes:
+    return struct.pack(">HHIHxx", tag, 3, 1, value)
+
+
+def _write_png(out: BytesIO, pixels: npt.NDArray[Any]) -> None:
+    height, width = pixels.shape[:2]
+    depth, colour_type = (8, 6) if pixels.ndim == 3 else (16, 0)
+    out.write(b"\x89PNG\r\n\x1a\n")
+    _write_chunk(out, b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0))
+    compressor = zlib.compressobj(_PNG_LEVEL)
+    above = np.zeros(pixels[0].nbytes, np.uint8)
+    for band in _bands(pixels):
+        if pixels.ndim == 2:
+            band = band.astype(">u2")
+        rows = np.ascontiguousarray(band).view(np.uint8).reshape(len(band), -1)
+        filtered = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
+        filtered[:, 0] = _PNG_UP
+        np.subtract(rows[0], above, out=filtered[0, 1:])
+        np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+        above = rows[-1]
+        _write_chunk(out, b"IDAT", compressor.compress(filtered.data))
+    _write_chunk(out, b"IDAT", compressor.flush())
+    _write_chunk(out, b"IEND", b"")
+
+
+def _write_chunk(out: BytesIO, name: bytes, content: bytes) -> None:
+    out.write(struct.pack(">I", len(content)))
+    out.write(name)
+    out.write(content)
+    out.write(struct.pack(">I", zlib.crc32(content, zlib.crc32(name))))
