@@ -44,12 +44,22 @@ def mesh_size(width: float, height: float, cell: float) -> tuple[int, int]:
     cell : float
         Mesh cell size: about the length of an edge.
     """
+    nx = mesh_columns(width, cell)
+    return nx, mesh_rows(width, height, nx)
+
+
+def mesh_columns(width: float, cell: float) -> int:
+    """Give the number of vertices per even row of the mesh of a tile of that width."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        nx = max(2, _as_int(np.float64(width) / cell + 0.5))
+        return max(2, _as_int(np.float64(width) / cell + 0.5))
+
+
+def mesh_rows(width: float, height: float, nx: int) -> int:
+    """Give the number of even rows of a mesh of that many vertices per even row."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         edge = np.float64(width) / (nx - 1)
         # the height of two rows of equilateral triangles
-        ny = max(2, _as_int(np.float64(height) / (2 * np.sqrt(0.75 * edge * edge)) + 0.5) + 1)
-    return nx, ny
+        return max(2, _as_int(np.float64(height) / (2 * np.sqrt(0.75 * edge * edge)) + 0.5) + 1)
 
 
 def _as_int(value: Any) -> int:

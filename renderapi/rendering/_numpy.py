@@ -1,0 +1,196 @@
+"""The painter in plain numpy: slow, simple, and what the compiled one is measured against.
+
+Both painters have the same three functions. A canvas is a (H, W) array of the kind of the sources; the
+triangles come in the order in which they are painted, and so do pixels that lie in two of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from renderapi.rendering._warp import Triangles
+
+    Image = NDArray[Any]
+
+# pixels that are looked at together: large enough for numpy, small enough for the cache of a core
+_BLOCK = 1 << 16
+
+
+class _Hits(NamedTuple):
+    """Pixels of the canvas inside of triangles, in the order in which they are painted."""
+
+    pixels: NDArray[np.intp]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+
+def paint(canvas: Image, source: Image, triangles: Triangles, nearest: bool) -> None:
+    """Paint a source over the canvas.
+
+    Parameters
+    ----------
+    canvas : (H, W) array
+        What is painted on.
+    source : (h, w) array
+        Mipmap, of the same dtype.
+    triangles : Triangles
+        Where its parts go.
+    nearest : bool
+        Take the nearest pixel instead of interpolating.
+    """
+    flat = canvas.reshape(-1)
+    for hits in _hits(triangles, canvas.shape):
+        # of equal indices the last one counts
+        flat[hits.pixels] = _sampled(source, hits, nearest)
+
+
+def paint_with_mask(
+    canvas: Image, alpha: Image, source: Image, mask: Image | None, triangles: Triangles, nearest: bool
+) -> None:
+    """Blend a source into the canvas by its mask.
+
+    Parameters
+    ----------
+    canvas : (H, W) array
+        What is painted on.
+    alpha : (H, W) uint8 array
+        How opaque it is.
+    source : (h, w) array
+        Mipmap, of the dtype of the canvas.
+    mask : (h, w) uint8 array or None
+        How opaque the mipmap is; None is 255 everywhere.
+    triangles, nearest
+        As for `paint`.
+    """
+    values, alphas = canvas.reshape(-1), alpha.reshape(-1)
+    top = np.iinfo(canvas.dtype).max if canvas.dtype.kind == "u" else None
+    for hits in _hits(triangles, canvas.shape):
+        v = _sampled(source, hits, nearest).astype(np.float64)
+        a = _opacity(source, mask, hits, nearest) / 255.0
+        for turn in _turns(hits.pixels):
+            pixels, v_, a_ = hits.pixels[turn], v[turn], a[turn]
+            t, b = values[pixels].astype(np.float64), alphas[pixels] / 255.0
+            blended = a_ + b * (1 - a_)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                mixed = np.where(blended == 0, 0.0, (v_ * a_ + t * b * (1 - a_)) / blended)
+            empty = t == 0
+            value = np.where(empty, v_ * a_, mixed).astype(np.float32)
+            opacity = (np.where(empty, a_, blended) * 255.0).astype(np.float32)
+            if top is not None:
+                value = np.minimum(np.floor(value + np.float32(0.5)), top)
+            values[pixels] = value.astype(canvas.dtype)
+            alphas[pixels] = np.floor(opacity + np.float32(0.5)).astype(np.uint8)
+
+
+def paint_with_binary_mask(
+    canvas: Image, alpha: Image, source: Image, mask: Image | None, triangles: Triangles, nearest: bool
+) -> None:
+    """Paint a source over the canvas where its mask is not 0; as for `paint_with_mask`."""
+    values, alphas = canvas.reshape(-1), alpha.reshape(-1)
+    for hits in _hits(triangles, canvas.shape):
+        shown = np.flatnonzero(_opacity(source, mask, hits, nearest))
+        pixels = hits.pixels[shown]
+        values[pixels] = _sampled(source, hits, nearest)[shown]
+        alphas[pixels] = 255
+
+
+def _opacity(source: Image, mask: Image | None, hits: _Hits, nearest: bool) -> Image:
+    if mask is not None:
+        return _sampled(mask, hits, nearest)
+    if nearest:
+        return np.full(len(hits.pixels), 255, np.uint8)
+    height, width = source.shape
+    return np.where(_inside(hits, width, height), 255, 0).astype(np.uint8)
+
+
+def _turns(pixels: NDArray[np.intp]) -> Iterator[NDArray[np.intp] | slice]:
+    # a pixel on the edge of two triangles is blended twice: first all first times, then all second ones
+    if len(pixels) == 0:
+        return
+    order = np.argsort(pixels, kind="stable")
+    ordered = pixels[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    counts = np.diff(np.append(starts, len(pixels)))
+    for turn in range(counts.max()):
+        yield order[starts[counts > turn] + turn]
+
+
+def _inside(hits: _Hits, width: int, height: int) -> NDArray[np.bool_]:
+    return (hits.x >= 0) & (hits.y >= 0) & (hits.x < width - 1) & (hits.y < height - 1)
+
+
+def _sampled(source: Image, hits: _Hits, nearest: bool) -> Image:
+    height, width = source.shape
+    if nearest:
+        # rounding may put a location half a pixel outside
+        column = np.clip((hits.x + 0.5).astype(np.intp), 0, width - 1)
+        row = np.clip((hits.y + 0.5).astype(np.intp), 0, height - 1)
+        return source[row, column]  # type: ignore[no-any-return]
+    out = np.zeros(len(hits.pixels), source.dtype)
+    inside = np.flatnonzero(_inside(hits, width, height))
+    x, y = hits.x[inside], hits.y[inside]
+    column, row = x.astype(np.intp), y.astype(np.intp)
+    fx, fy = x - column, y - row
+    pixels = source.reshape(-1)
+    at = row * width + column
+    ll, lr, ul, ur = (pixels[at + step].astype(np.float64) for step in (0, 1, width, width + 1))
+    upper = ul + fx * (ur - ul)
+    lower = ll + fx * (lr - ll)
+    value = lower + fy * (upper - lower)
+    out[inside] = value if source.dtype.kind == "f" else np.floor(value + 0.5)
+    return out
+
+
+def _hits(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
+    height, width = shape
+    corners, inverse = triangles
+    x, y = corners[:, ::2], corners[:, 1::2]
+    usable = np.isfinite(corners).all(axis=1) & np.isfinite(inverse).all(axis=1)
+    left, right = _range(x, width)
+    top, bottom = _range(y, height)
+    columns, rows = right - left + 1, bottom - top + 1
+    chosen = np.flatnonzero(usable & (columns > 0) & (rows > 0))
+    count = (columns * rows)[chosen]
+    ends = np.cumsum(count)
+    start = 0
+    while start < len(chosen):
+        done = ends[start - 1] if start else 0
+        stop = max(int(np.searchsorted(ends, done + _BLOCK, side="right")), start + 1)
+        part = chosen[start:stop]
+        # one entry for every pixel of the box around every triangle
+        own = np.repeat(np.arange(len(part)), count[start:stop])
+        within = np.arange(len(own)) - np.repeat(ends[start:stop] - count[start:stop] - done, count[start:stop])
+        row, column = np.divmod(within, columns[part][own])
+        tx, ty = column + left[part][own], row + top[part][own]
+        hit = np.flatnonzero(_in_triangle(corners[part], own, tx, ty))
+        own, tx, ty = own[hit], tx[hit], ty[hit]
+        i00, i01, i02, i10, i11, i12 = (c[own] for c in np.ascontiguousarray(inverse[part].T))
+        yield _Hits(ty * width + tx, tx * i00 + ty * i01 + i02, tx * i10 + ty * i11 + i12)
+        start = stop
+
+
+def _range(values: NDArray[np.float64], size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    # casts in Java go toward zero
+    with np.errstate(invalid="ignore"):
+        low = np.trunc(np.clip(values.min(axis=1) + 0.5, -2.0, size))
+        high = np.trunc(np.clip(values.max(axis=1) + 0.5, -2.0, size))
+    low, high = (np.nan_to_num(bound).astype(np.intp) for bound in (low, high))
+    return np.maximum(low, 0), np.minimum(high, size - 1)
+
+
+def _in_triangle(
+    corners: NDArray[np.float64], own: NDArray[np.intp], tx: NDArray[np.intp], ty: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    # edges belong to a triangle if it is not mirrored
+    sides = []
+    for a, b in ((0, 2), (2, 4), (4, 0)):
+        ax, ay = np.ascontiguousarray(corners[:, a]), np.ascontiguousarray(corners[:, a + 1])
+        ex, ey = corners[:, b] - ax, corners[:, b + 1] - ay
+        sides.append(ex[own] * (ty - ay[own]) - ey[own] * (tx - ax[own]) < 0)
+    return (sides[0] == sides[1]) & (sides[1] == sides[2])

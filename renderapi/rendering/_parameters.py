@@ -1,0 +1,319 @@
+"""Render parameters as the renderer needs them: read once, checked, with the defaults of render-ws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from renderapi.rendering._errors import RenderParametersError
+from renderapi.rendering.sources import ImageReference
+from renderapi.utils import java_double
+
+_MOST_INT = 2**31 - 1
+
+
+class Level(NamedTuple):
+    """Image and mask of one mipmap level."""
+
+    image: ImageReference
+    mask: ImageReference | None
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of a tile; ``levels`` is sorted, the deepest level last."""
+
+    name: str | None
+    low: float
+    high: float
+    levels: dict[int, Level]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile: ``document`` is its tile spec, sizes are None where it does not say them."""
+
+    document: Mapping[str, Any]
+    tile_id: str | None
+    width: int | None
+    height: int | None
+    channels: tuple[Channel, ...]
+
+    def channel(self, name: str | None) -> Channel | None:
+        """Give the channel of that name; None is the one channel of a tile that names none."""
+        return next((channel for channel in self.channels if channel.name == name), None)
+
+
+@dataclass(frozen=True)
+class PathBuilder:
+    """Where mipmaps lie that a tile spec does not list."""
+
+    root: str
+    levels: int
+    extension: str
+    pattern: str | None
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is to be rendered, and how; see RenderParameters of the data model of render-ws."""
+
+    x: float
+    y: float
+    width: int
+    height: int
+    scale: float
+    cell: float
+    low: float | None
+    high: float | None
+    nearest: bool
+    binary_mask: bool
+    exclude_mask: bool
+    background: int | None
+    noise: bool
+    channels: tuple[tuple[str | None, float], ...]
+    builder: PathBuilder | None
+    tiles: tuple[Tile, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the image: truncated."""
+        return int(self.scale * self.height), int(self.scale * self.width)
+
+    @property
+    def canvas_size(self) -> tuple[int, int]:
+        """Height and width of what is painted before it is cut to `size`: rounded."""
+        return int(self.scale * self.height + 0.5), int(self.scale * self.width + 0.5)
+
+    @property
+    def masked(self) -> bool:
+        """Whether any tile has a mask, which gives the whole image an alpha channel."""
+        return not self.exclude_mask and any(
+            next(iter(channel.levels.values())).mask is not None
+            for tile in self.tiles
+            for channel in tile.channels
+        )
+
+    def references(self) -> Iterator[tuple[ImageReference, str]]:
+        """Give every image and mask of every level of every tile, with the word for it in messages."""
+        for tile in self.tiles:
+            for channel in tile.channels:
+                for level in channel.levels.values():
+                    yield level.image, "imageUrl"
+                    if level.mask is not None:
+                        yield level.mask, "maskUrl"
+
+
+def read(render_parameters: Mapping[str, Any]) -> Parameters:
+    """Read a RenderParameters document.
+
+    Raises
+    ------
+    RenderParametersError
+        If a value is not of its kind, or the image would have no pixels.
+    """
+    document = _mapping(render_parameters, "render parameters")
+    scale = _number(document, "scale", 1.0)
+    tiles = tuple(
+        _tile(spec, index) for index, spec in enumerate(_sequence(document.get("tileSpecs"), "tileSpecs"))
+    )
+    # the service looks at the cells at the scale of the image
+    least_cell = _number(document, "minMeshCellSize", 0.0)
+    parameters = Parameters(
+        x=_number(document, "x", 0.0),
+        y=_number(document, "y", 0.0),
+        width=_integer(document, "width", 256),
+        height=_integer(document, "height", 256),
+        scale=scale,
+        cell=max(_number(document, "meshCellSize", 64.0), least_cell / scale if least_cell and scale else 0.0),
+        low=_optional_number(document, "minIntensity"),
+        high=_optional_number(document, "maxIntensity"),
+        nearest=_flag(document, "skipInterpolation"),
+        binary_mask=_flag(document, "binaryMask"),
+        exclude_mask=_flag(document, "excludeMask"),
+        background=_optional_integer(document, "backgroundRGBColor"),
+        noise=_flag(document, "fillWithNoise"),
+        channels=_channels(document.get("channels"), tiles),
+        builder=_builder(document.get("mipmapPathBuilder")),
+        tiles=tiles,
+    )
+    height, width = parameters.size
+    if width <= 0 or height <= 0:
+        raise RenderParametersError(f"Width ({width}) and height ({height}) must be > 0")
+    if not parameters.cell > 0:
+        raise RenderParametersError(f"meshCellSize is {parameters.cell}; it must be above 0")
+    return parameters
+
+
+# ------------------------------------------------------------------------------ tiles
+
+
+def _tile(spec: Any, index: int) -> Tile:
+    if not isinstance(spec, Mapping) and hasattr(spec, "to_dict"):
+        spec = spec.to_dict()
+    document = _mapping(spec, f"tileSpecs[{index}]")
+    tile_id = document.get("tileId")
+    try:
+        return Tile(
+            document,
+            tile_id,
+            _optional_integer(document, "width"),
+            _optional_integer(document, "height"),
+            tuple(_tile_channels(document, tile_id)),
+        )
+    except RenderParametersError as error:
+        raise RenderParametersError(f"tile {tile_id}: {error}") if _is_about_a_value(error) else error from None
+
+
+def _is_about_a_value(error: RenderParametersError) -> bool:
+    return not str(error).startswith("tile ")
+
+
+def _tile_channels(document: Mapping[str, Any], tile_id: Any) -> Iterator[Channel]:
+    specs = _sequence(document.get("channels"), "channels")
+    if not specs:
+        specs = [{key: value for key, value in document.items() if key != "name"}]
+    for spec in specs:
+        channel = _mapping(spec, "channels")
+        levels = _levels(channel.get("mipmapLevels"))
+        if not levels:
+            raise RenderParametersError(f"tile '{tile_id}' does not contain any mipmapLevel elements")
+        low, high = _optional_number(channel, "minIntensity"), _optional_number(channel, "maxIntensity")
+        name = channel.get("name")
+        if name is not None and not isinstance(name, str):
+            raise RenderParametersError(f"the name of a channel is {name!r:.100}; it must be a text")
+        yield Channel(name, 0.0 if low is None else low, 255.0 if high is None else high, levels)
+
+
+def _levels(mipmaps: Any) -> dict[int, Level]:
+    levels = {}
+    for key, entry in _mapping({} if mipmaps is None else mipmaps, "mipmapLevels").items():
+        try:
+            number = int(key)
+        except (TypeError, ValueError):
+            raise RenderParametersError(f"mipmap level {key!r:.100} is no whole number") from None
+        if not 0 <= number <= _MOST_INT:
+            raise RenderParametersError(f"mipmap level {number} is out of range")
+        parts = _mapping(entry, f"mipmap level {number}")
+        image = _reference(parts, "image")
+        if image is None:
+            raise RenderParametersError(f"mipmap level {number} has no imageUrl")
+        levels[number] = Level(image, _reference(parts, "mask"))
+    return dict(sorted(levels.items()))
+
+
+def _reference(parts: Mapping[str, Any], what: str) -> ImageReference | None:
+    url = parts.get(f"{what}Url")
+    if url is None:
+        return None
+    loader = parts.get(f"{what}LoaderType")
+    for text in (url, loader):
+        if text is not None and not isinstance(text, str):
+            raise RenderParametersError(f"{what} {text!r:.100} must be a text")
+    return ImageReference(url, loader or "IMAGEJ_DEFAULT", _optional_integer(parts, f"{what}SliceNumber"))
+
+
+def _builder(document: Any) -> PathBuilder | None:
+    if document is None:
+        return None
+    parts = _mapping(document, "mipmapPathBuilder")
+    root, extension, pattern = (
+        parts.get(name) for name in ("rootPath", "extension", "imageMipmapPatternString")
+    )
+    if not isinstance(root, str) or not isinstance(extension, str):
+        raise RenderParametersError("a mipmapPathBuilder needs rootPath and extension")
+    if pattern is not None and not isinstance(pattern, str):
+        raise RenderParametersError("imageMipmapPatternString must be a text")
+    root = root if root.endswith("/") else root + "/"
+    return PathBuilder(root, _integer(parts, "numberOfLevels", 0), extension, pattern)
+
+
+# ------------------------------------------------------------------------------ channels
+
+
+def _channels(text: Any, tiles: Sequence[Tile]) -> tuple[tuple[str | None, float], ...]:
+    """Read ``NAME`` or ``NAME__weight__NAME__weight``; without any, the first channel of the first tile."""
+    if text is None:
+        name = tiles[0].channels[0].name if tiles else None
+        return ((name, 1.0),)
+    if not isinstance(text, str):
+        raise RenderParametersError(f"channels are {text!r:.100}; they must be a text")
+    parts = text.split("__")
+    if len(parts) == 1:
+        return ((text, 1.0),)
+    weights: dict[str, float] = {}
+    for name, number in zip(parts[::2], [*parts[1::2], ""] if len(parts) % 2 else parts[1::2]):
+        try:
+            weight = float(number)
+        except ValueError:
+            raise RenderParametersError(
+                f"the weight of channel {name} is {number!r}; it must be a number"
+            ) from None
+        if sum(weights.values()) + weight > 1.0:
+            current = ", ".join(f"{known}={java_double(value)}" for known, value in weights.items())
+            raise RenderParametersError(
+                f"Channel {name} weight {java_double(weight)} is too large.  The sum of all weights must be "
+                f"less than or equal to 1.0.  Current weights are: {{{current}}}"
+            )
+        weights[name] = weight
+    return tuple(weights.items())
+
+
+# ------------------------------------------------------------------------------ values
+
+
+def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise RenderParametersError(f"{what} must be a JSON object, not {value!r:.100}")
+    return value
+
+
+def _sequence(value: Any, what: str) -> Sequence[Any]:
+    if value is None:
+        return ()
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence):
+        raise RenderParametersError(f"{what} must be a JSON array, not {value!r:.100}")
+    return value
+
+
+def _optional_number(document: Mapping[str, Any], name: str) -> float | None:
+    value = document.get(name)
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise RenderParametersError(f"{name} is {value!r:.100}; it must be a finite number")
+    return number
+
+
+def _number(document: Mapping[str, Any], name: str, default: float) -> float:
+    number = _optional_number(document, name)
+    return default if number is None else number
+
+
+def _optional_integer(document: Mapping[str, Any], name: str) -> int | None:
+    number = _optional_number(document, name)
+    if number is None:
+        return None
+    if abs(number) > _MOST_INT:
+        raise RenderParametersError(f"{name} is {number}; that is out of range")
+    return int(number)
+
+
+def _integer(document: Mapping[str, Any], name: str, default: int) -> int:
+    number = _optional_integer(document, name)
+    return default if number is None else number
+
+
+def _flag(document: Mapping[str, Any], name: str) -> bool:
+    value = document.get(name)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise RenderParametersError(f"{name} is {value!r:.100}; it must be true or false")

@@ -1,0 +1,293 @@
+"""Render parameters in, pixels out: what is painted on which canvas, and what becomes of it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from renderapi.geometry._chain import Chains
+from renderapi.rendering import _finish, _mipmaps, _parameters
+from renderapi.rendering._errors import RenderParametersError
+from renderapi.rendering._mipmaps import Mipmap
+from renderapi.rendering._parameters import Channel, Parameters, Tile
+from renderapi.rendering._warp import Warp
+from renderapi.rendering.filters import Filter, filters_of
+from renderapi.rendering.sources import Sources, default_sources
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Image = NDArray[Any]
+
+ENGINES = ("numpy", "numba")
+
+
+def render(
+    render_parameters: Mapping[str, Any], *, sources: Sources | None = None, engine: str | None = None
+) -> NDArray[np.uint8]:
+    """Render an image in colour, as a server answers it as PNG.
+
+    Parameters
+    ----------
+    render_parameters : dict
+        RenderParameters document, as `renderapi.image.get_bb_renderparams` gives it. Its ``tileSpecs`` are
+        resolved, as documents or as `TileSpec`, and are painted in their order, later ones over earlier.
+    sources : Sources, optional
+        Where images are read from; default one that reads every local file that this program may read, and
+        keeps what it has read.
+    engine : {None, "numpy", "numba"}
+        What paints: with None the compiled painter where numba is installed (``pip install
+        "render-python[fast]"``), else numpy. Both give the same pixels.
+
+    Returns
+    -------
+    (H, W, 4) uint8 array
+        Red, green, blue and alpha, not premultiplied; H and W are ``int(scale * height)`` and
+        ``int(scale * width)``. Without masks every pixel is opaque, and black where no tile is; without
+        any tile (or any that has the channel) the image is transparent.
+
+    Raises
+    ------
+    RenderParametersError
+        If the parameters cannot be rendered.
+    ImageSourceError
+        If an image or mask cannot be read.
+
+    Notes
+    -----
+    The pixels are those of render-ws, to the last bit (``server_semantics`` of the render service): also
+    its last row and column of every tile, which are black. Random are `fillWithNoise` and the filter
+    ``ValueToNoise``; their generators are seeded (`render` of the same parameters gives the same pixels, and
+    the noise of a tile does not depend on the box that is rendered).
+    """
+    parameters, canvas = _painted(render_parameters, sources, engine)
+    if canvas is None:
+        return np.zeros((*parameters.size, 4), np.uint8)
+    return _finish.rgba(canvas, parameters)
+
+
+def render8(
+    render_parameters: Mapping[str, Any], *, sources: Sources | None = None, engine: str | None = None
+) -> NDArray[np.uint8]:
+    """Render an 8-bit gray image, as the original's ``ByteRenderer`` does.
+
+    Parameters
+    ----------
+    render_parameters, sources, engine
+        As for `render`.
+
+    Returns
+    -------
+    (H, W) uint8 array
+        Values in the display range; 0 where no tile is. Masks leave their mark on the values only.
+
+    Raises
+    ------
+    RenderParametersError, ImageSourceError
+        As for `render`.
+    """
+    parameters, canvas = _painted(render_parameters, sources, engine)
+    if canvas is None:
+        return np.zeros(parameters.size, np.uint8)
+    return _finish.gray8(canvas, parameters)
+
+
+def render16(
+    render_parameters: Mapping[str, Any], *, sources: Sources | None = None, engine: str | None = None
+) -> NDArray[np.uint16]:
+    """Render a 16-bit gray image, as a server answers it as 16-bit TIFF or PNG.
+
+    Parameters
+    ----------
+    render_parameters, sources, engine
+        As for `render`.
+
+    Returns
+    -------
+    (H, W) uint16 array
+        Values as they are in the sources, whatever the display range; 0 where no tile is. 8-bit sources
+        give 0 to 255, unless the maximum intensity of their channel is above 255: then values times 256.
+
+    Raises
+    ------
+    RenderParametersError, ImageSourceError
+        As for `render`.
+    """
+    parameters, canvas = _painted(render_parameters, sources, engine)
+    if canvas is None:
+        return np.zeros(parameters.size, np.uint16)
+    return _finish.gray16(canvas, parameters)
+
+
+def painter(engine: str | None) -> ModuleType:
+    """Give the module that paints.
+
+    Raises
+    ------
+    ValueError
+        If there is no such engine.
+    ImportError
+        If it is not installed.
+    """
+    if engine not in (None, *ENGINES):
+        raise ValueError(f"engine is {engine!r}; it must be 'numpy' or 'numba'")
+    if engine != "numpy":
+        try:
+            from renderapi.rendering import _compiled
+
+            return _compiled
+        except ImportError as error:
+            if engine == "numba":
+                raise ImportError(
+                    'engine="numba" needs numba: pip install "render-python[fast]"'
+                ) from error
+    from renderapi.rendering import _numpy
+
+    return _numpy
+
+
+# ------------------------------------------------------------------------------ painting
+
+
+@dataclass
+class Canvas:
+    """What tiles are painted on.
+
+    Attributes
+    ----------
+    pixels : (H, W) uint8, uint16 or float32 array, or (3, H, W) uint8 array
+        Values; those of colour as three planes.
+    alpha : (H, W) uint8 array or None
+        How opaque they are; None without masks.
+    low, high : float
+        Display range of the last tile.
+    """
+
+    pixels: Image
+    alpha: Image | None
+    low: float
+    high: float
+
+    @property
+    def colour(self) -> bool:
+        """Whether the canvas has three planes."""
+        return self.pixels.ndim == 3
+
+    @property
+    def planes(self) -> list[Image]:
+        """Give the planes, one or three."""
+        return list(self.pixels) if self.colour else [self.pixels]
+
+
+def _painted(
+    render_parameters: Mapping[str, Any], sources: Sources | None, engine: str | None
+) -> tuple[Parameters, Canvas | None]:
+    parameters = _parameters.read(render_parameters)
+    filters = filters_of(render_parameters)
+    used = default_sources() if sources is None else sources
+    for reference, what in dict.fromkeys(parameters.references()):
+        used.check(reference, what)
+    job = _Job(parameters, filters, used, painter(engine))
+    for tile in parameters.tiles:
+        job.paint(tile)
+    return parameters, _averaged(parameters, job.canvases)
+
+
+class _Job:
+    # one request: a canvas for every channel, made when its first tile is painted
+
+    def __init__(
+        self, parameters: Parameters, filters: list[Filter], sources: Sources, brush: ModuleType
+    ) -> None:
+        self.parameters, self.filters, self.sources, self.brush = parameters, filters, sources, brush
+        self.masked = parameters.masked
+        self.chains = Chains()
+        self.canvases: dict[str | None, Canvas] = {}
+
+    def paint(self, tile: Tile) -> None:
+        names = [name for name, _ in self.parameters.channels]
+        channels = [channel for channel in (tile.channel(name) for name in names) if channel is not None]
+        if not channels:
+            return
+        warp = Warp(tile, self.parameters, self.chains)
+        width, height = self._size(tile, channels[0])
+        level = warp.level(width, height)
+        triangles = first_shape = None
+        for channel in channels:
+            mipmap = _mipmaps.load(
+                channel, level, self.parameters.builder, self.parameters.exclude_mask, self.sources
+            )
+            shape = mipmap.image.shape[:2]
+            if triangles is None:
+                triangles = warp.triangles(width, level, shape, self.parameters.canvas_size)
+                first_shape = shape
+            elif shape[1] != first_shape[0]:
+                # a slip of the original, which stops with a null pointer there
+                raise RenderParametersError(
+                    f"tile {tile.tile_id}: render averages the channels of square images only, not of "
+                    f"{first_shape[1]} x {first_shape[0]} pixels"
+                )
+            self._paint_channel(tile, channel, level, mipmap, triangles)
+
+    def _size(self, tile: Tile, channel: Channel) -> tuple[int, int]:
+        width, height = tile.width, tile.height
+        if width is None or height is None or width < 0 or height < 0:
+            rows, columns = self.sources.image(next(iter(channel.levels.values())).image).shape[:2]
+            width = columns if width is None or width < 0 else width
+            height = rows if height is None or height < 0 else height
+        return width, height
+
+    def _paint_channel(self, tile: Tile, channel: Channel, level: int, mipmap: Mipmap, triangles: Any) -> None:
+        p = self.parameters
+        low = channel.low if p.low is None else p.low
+        high = channel.high if p.high is None else p.high
+        image = _finish.in_range(mipmap.image, low, high)
+        # the seed is of the tile, so that its noise is the same in every box
+        for number, step in enumerate(self.filters):
+            seed = [zlib.crc32(str(tile.tile_id).encode()), level, number]
+            image = step.apply(image, low, high, 2.0**-level, np.random.default_rng(seed))
+        canvas = self.canvases.get(channel.name)
+        if canvas is None:
+            canvas = self.canvases[channel.name] = self._new_canvas(image)
+        image = _finish.converted(image, canvas.pixels, low, high)
+        planes = zip(canvas.planes, image if canvas.colour else [image])
+        before = None if canvas.alpha is None else canvas.alpha.copy() if canvas.colour else canvas.alpha
+        for target, source in planes:
+            if canvas.alpha is None or before is None:
+                self.brush.paint(target, source, triangles, p.nearest)
+                continue
+            if canvas.colour:
+                canvas.alpha[...] = before
+            blend = self.brush.paint_with_binary_mask if p.binary_mask else self.brush.paint_with_mask
+            blend(target, canvas.alpha, source, mipmap.mask, triangles, p.nearest)
+        canvas.low, canvas.high = low, high
+        if canvas.colour:
+            canvas.pixels[...] = _finish.in_range(canvas.pixels, low, high)
+
+    def _new_canvas(self, image: Image) -> Canvas:
+        size = self.parameters.canvas_size
+        shape = (3, *size) if image.ndim == 3 else size
+        alpha = np.zeros(size, np.uint8) if self.masked else None
+        return Canvas(np.zeros(shape, image.dtype), alpha, 0.0, 255.0)
+
+
+def _averaged(parameters: Parameters, canvases: dict[str | None, Canvas]) -> Canvas | None:
+    """Give the canvas of the only channel, or the average of several."""
+    if len(parameters.channels) == 1 or not canvases:
+        return next(iter(canvases.values()), None)
+    painted = [(canvases[name], weight) for name, weight in parameters.channels if name in canvases]
+    first = painted[0][0]
+    values = np.zeros(first.pixels.shape, np.float32)
+    alphas = np.zeros(parameters.canvas_size, np.float32)
+    one = np.float32(255)
+    for canvas, weight in painted:
+        share = np.float32(weight)
+        opacity = share if canvas.alpha is None else canvas.alpha / one * share
+        values = np.trunc(_finish.converted_plain(canvas, first) * opacity + values)
+        alphas = np.trunc((opacity + alphas / one) * one)
+    return Canvas(values.astype(first.pixels.dtype), alphas.astype(np.uint8), first.low, first.high)

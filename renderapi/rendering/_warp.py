@@ -1,0 +1,162 @@
+"""Where the pixels of a mipmap go: level choice, the triangle mesh and the way back from each triangle.
+
+Orders of operations are those of the original, so that results are equal to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from renderapi.errors import SpecError
+from renderapi.geometry._chain import Chains, mapping
+from renderapi.geometry._mesh import mesh_columns, mesh_rows, mesh_triangles, mesh_vertices
+from renderapi.rendering._errors import RenderParametersError
+from renderapi.transform import _fit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from renderapi.rendering._parameters import Parameters, Tile
+
+    Array = NDArray[np.float64]
+
+# larger meshes than this would fill the memory; those of tiles have some thousands
+_MOST_VERTICES = 5_000_000
+_KEPT_VERTICES = 250_000
+
+
+class Triangles(NamedTuple):
+    """Triangles on the canvas, in the order in which they are painted.
+
+    Attributes
+    ----------
+    corners : (T, 6) array
+        x and y of the three corners on the canvas.
+    inverse : (T, 6) array
+        i00, i01, i02, i10, i11, i12 of the affine transform from canvas to mipmap.
+    """
+
+    corners: Array
+    inverse: Array
+
+
+class Warp:
+    """Maps the pixels of one tile, at full size, to the canvas.
+
+    Parameters
+    ----------
+    tile : Tile
+        The tile.
+    parameters : Parameters
+        Box, scale and mesh cell size.
+    chains : Chains
+        What the transforms of many tiles are read by.
+
+    Raises
+    ------
+    RenderParametersError
+        If the transforms cannot be evaluated.
+    """
+
+    def __init__(self, tile: Tile, parameters: Parameters, chains: Chains) -> None:
+        try:
+            self._forward: Callable[[Array], Array] = mapping(chains.of_tile(tile.document))
+        except SpecError as error:
+            raise RenderParametersError(str(error)) from error
+        self._parameters = parameters
+
+    def to_canvas(self, points: Array) -> Array:
+        """Map points of the tile (N, 2) to the canvas."""
+        p = self._parameters
+        with np.errstate(all="ignore"):
+            x, y = self._forward(points).T
+            return np.column_stack([x * p.scale + -(p.x * p.scale), y * p.scale + -(p.y * p.scale)])
+
+    def level(self, width: int, height: int) -> int:
+        """Choose the mipmap level of a tile of that size: the one nearest above the scale on the canvas."""
+        grid = _grid(width, height, self._parameters.cell)
+        if len(grid) < 3:
+            return 0
+        px, py = np.ascontiguousarray(grid.T)
+        with np.errstate(all="ignore"):
+            qx, qy = np.ascontiguousarray(self.to_canvas(grid).T)
+            m00, m01, m10, m11, _, _ = _fit.affine(px, py, qx, qy, None)
+            scale = np.sqrt(max(m00 * m00 + m10 * m10, m01 * m01 + m11 * m11))
+        if not np.isfinite(scale) or scale <= 0:
+            # one row or column of points determines no scale
+            return 0
+        return max(int(min(1.0 / scale, 2.0**31 - 1)).bit_length() - 1, 0)
+
+    def triangles(self, width: int, level: int, shape: tuple[int, ...], canvas: tuple[int, int]) -> Triangles:
+        """Make the triangles of a mipmap that touch the canvas.
+
+        Parameters
+        ----------
+        width : int
+            Width of the tile at full size, which decides the number of mesh cells.
+        level : int
+            Level of the mipmap.
+        shape : tuple of int
+            Height and width of the mipmap.
+        canvas : tuple of int
+            Height and width of the canvas.
+        """
+        vertices, corners = _mesh(shape[1], shape[0], width, self._parameters.cell)
+        step = float(1 << level)
+        shift = (step - 1) / 2
+        mapped = self.to_canvas(vertices * step + shift if level else vertices)
+        x, y = mapped[:, 0][corners], mapped[:, 1][corners]  # (3, T)
+        with np.errstate(invalid="ignore"):
+            # a pixel more than the painter looks at, so that no triangle is left out by rounding
+            touches = (x.max(0) >= -1) & (x.min(0) <= canvas[1] + 1)
+            touches &= (y.max(0) >= -1) & (y.min(0) <= canvas[0] + 1)
+        if not touches.all():
+            chosen = np.flatnonzero(touches)
+            corners, x, y = corners[:, chosen], x[:, chosen], y[:, chosen]
+        px, py = vertices[:, 0][corners], vertices[:, 1][corners]
+        with np.errstate(all="ignore"):
+            m00, m01, m10, m11, m02, m12 = _fit.affine(px, py, x, y, None)
+            inverse = np.stack(_fit.invert(m00, m01, m02, m10, m11, m12), axis=-1)
+        return Triangles(np.stack([x[0], y[0], x[1], y[1], x[2], y[2]], axis=-1), inverse)
+
+
+@lru_cache(maxsize=8)
+def _grid(width: int, height: int, cell: float) -> Array:
+    # sums of the cell, as the original makes them, not multiples of it
+    columns, rows = (_sums(size, cell) for size in (width, height))
+    if len(columns) * len(rows) > _MOST_VERTICES:
+        raise RenderParametersError(
+            f"a mesh cell size of {cell} makes {len(columns)} x {len(rows)} mesh cells"
+        )
+    x, y = np.meshgrid(columns, rows)
+    grid = np.column_stack([x.ravel(), y.ravel()])
+    grid.flags.writeable = False
+    return grid
+
+
+def _sums(size: int, cell: float) -> Array:
+    count = int(min(size / cell, _MOST_VERTICES)) + 2
+    sums = np.concatenate([[0.0], np.full(count, cell).cumsum()])
+    return sums[sums < size]
+
+
+def _mesh(width: int, height: int, full_width: int, cell: float) -> tuple[Array, NDArray[np.intp]]:
+    # the number of columns follows from the full width, that of rows from the mipmap
+    nx = mesh_columns(full_width, cell)
+    ny = mesh_rows(width, height, nx)
+    if nx * ny > _MOST_VERTICES:
+        raise RenderParametersError(f"a mesh cell size of {cell} makes {nx} x {ny} mesh cells")
+    make = _kept_mesh if nx * ny <= _KEPT_VERTICES else _kept_mesh.__wrapped__
+    return make(width, height, nx, ny)
+
+
+@lru_cache(maxsize=16)
+def _kept_mesh(width: int, height: int, nx: int, ny: int) -> tuple[Array, NDArray[np.intp]]:
+    vertices = mesh_vertices(width, height, nx, ny)
+    corners = np.ascontiguousarray(mesh_triangles(nx, ny).T)
+    vertices.flags.writeable = corners.flags.writeable = False
+    return vertices, corners
