@@ -1,5 +1,22 @@
-"""The pixels of render-ws: render parameters in, arrays out."""
+"""The pixels of render-ws: render parameters in, arrays out.
+
+``render`` gives what a server answers as PNG, ``render16`` what it answers in 16-bit formats, ``render8``
+an 8-bit gray image. None of them needs a server or Java.
+"""
 
 from renderapi.rendering._errors import ImageSourceError, RenderParametersError
+from renderapi.rendering._finish import to_gray
+from renderapi.rendering._renderer import render, render8, render16
+from renderapi.rendering.sources import ImageReference, Sources, default_sources
 
-__all__ = ["ImageSourceError", "RenderParametersError"]
+__all__ = [
+    "ImageReference",
+    "ImageSourceError",
+    "RenderParametersError",
+    "Sources",
+    "default_sources",
+    "render",
+    "render8",
+    "render16",
+    "to_gray",
+]

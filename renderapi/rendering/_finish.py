@@ -47,22 +47,20 @@ def range_table16(low: float, high: float) -> Bytes:
     return table
 
 
-def in_range(image: Image, low: float, high: float) -> Image:
-    """Apply a display range to a colour image, which ImageJ does to its pixels; others only remember it."""
-    if image.ndim == 2:
-        return image
+def in_range(colour: Bytes, low: float, high: float) -> Bytes:
+    """Apply a display range to the pixels of a colour image."""
     table = range_table8(low, high)
-    return image if np.array_equal(table, np.arange(256)) else table[image]
+    return colour if np.array_equal(table, np.arange(256)) else table[colour]
 
 
-def _shown(pixels: Image, low: float, high: float) -> Bytes:
-    # 8-bit values of a canvas in its display range
-    if pixels.dtype == np.uint8:
-        return pixels if pixels.ndim == 3 else range_table8(low, high)[pixels]
-    if pixels.dtype == np.uint16:
-        return range_table16(low, high)[pixels]
+def _shown(gray: Image, low: float, high: float) -> Bytes:
+    # 8-bit values of a gray image in its display range
+    if gray.dtype == np.uint8:
+        return range_table8(low, high)[gray]
+    if gray.dtype == np.uint16:
+        return range_table16(low, high)[gray]
     with np.errstate(divide="ignore", invalid="ignore"):
-        scaled = (pixels - np.float32(low)) * np.float32(256.0 / (high - low))
+        scaled = (gray - np.float32(low)) * np.float32(256.0 / (high - low))
     return np.nan_to_num(np.clip(np.trunc(scaled), 0, 255)).astype(np.uint8)
 
 
@@ -70,38 +68,40 @@ def _shown(pixels: Image, low: float, high: float) -> Bytes:
 
 
 def converted(image: Image, canvas: Image, low: float, high: float) -> Image:
-    """Give an image as the kind of a canvas: gray (h, w) or three planes (3, h, w), of its dtype.
+    """Give an image as planes (P, h, w) of the kind of a canvas.
 
     Parameters
     ----------
     image : (h, w) or (h, w, 3) array
         Image.
-    canvas : array
-        Canvas, gray or three planes.
+    canvas : (P, H, W) array
+        Canvas, one or three planes.
     low, high : float
         Display range of the image, by which it becomes an 8-bit one.
     """
-    if canvas.ndim == 3:
-        gray = image if image.ndim == 3 else _shown(image, low, high)
-        return np.ascontiguousarray(np.moveaxis(gray, -1, 0)) if gray.ndim == 3 else np.stack([gray] * 3)
-    if image.ndim == 3:
-        image = gray_of_colour(image)
-    if image.dtype == canvas.dtype:
-        return image
-    if canvas.dtype == np.uint8:
-        return _shown(image, low, high)
-    if canvas.dtype == np.uint16 and image.dtype == np.float32:
-        return np.clip(np.floor(image + np.float32(0.5)), 0, 65535).astype(np.uint16)
-    return image.astype(canvas.dtype)
+    if len(canvas) == 3:
+        if image.ndim == 3:
+            return np.ascontiguousarray(np.moveaxis(image, -1, 0))
+        return np.stack([_shown(image, low, high)] * 3)
+    gray = gray_of_colour(image) if image.ndim == 3 else image
+    if gray.dtype != canvas.dtype:
+        if canvas.dtype == np.uint8:
+            gray = _shown(gray, low, high)
+        elif gray.dtype == np.float32:
+            gray = _rounded16(gray)
+        else:
+            gray = gray.astype(canvas.dtype)
+    return gray[None]
 
 
-def converted_plain(canvas: Canvas, first: Canvas) -> Image:
-    """Give the pixels of a canvas for averaging with another."""
-    if canvas.colour == first.colour:
-        return canvas.pixels.astype(np.float32)
-    planes = canvas.pixels
-    gray = np.moveaxis(planes, 0, -1) if canvas.colour else planes
-    return converted(gray, first.pixels, canvas.low, canvas.high).astype(np.float32)
+def _rounded16(values: Image) -> Image:
+    return np.clip(np.floor(values + np.float32(0.5)), 0, 65535).astype(np.uint16)
+
+
+def planes_for(canvas: Canvas, first: Canvas) -> Image:
+    """Give the planes of a canvas as those of another one, to be averaged with it."""
+    image = np.moveaxis(canvas.pixels, 0, -1) if canvas.colour else canvas.pixels[0]
+    return converted(image, first.pixels, canvas.low, canvas.high)
 
 
 def gray_of_colour(image: Image) -> Bytes:
@@ -155,33 +155,24 @@ _UNCOMPOSED = np.take_along_axis(_DIVIDED, _MULTIPLIED, axis=1)
 _UNCOMPOSED[0] = 0
 
 
-def _packed(table: Bytes) -> NDArray[np.uint32]:
-    # (..., 4) bytes of red, green, blue, alpha as single numbers
-    return np.ascontiguousarray(table).view(np.uint32)[..., 0]
-
-
 def rgba(canvas: Canvas, parameters: Parameters) -> Bytes:
     """Give the final image of a canvas: display range, alpha, background; cut to the size of the answer."""
     height, width = parameters.size
-    pixels, alpha = canvas.pixels[..., :height, :width], canvas.alpha
-    alpha = None if alpha is None else alpha[:height, :width]
+    planes = canvas.pixels[:, :height, :width]
+    alpha = None if canvas.alpha is None else canvas.alpha[:height, :width]
     if alpha is not None and parameters.binary_mask:
         alpha = np.where(alpha == 255, np.uint8(255), np.uint8(0))
-    background = _background(parameters, (height, width))
-    if canvas.colour or background is not None and alpha is not None:
-        shown = _shown(pixels, canvas.low, canvas.high)
-        planes = list(shown) if canvas.colour else [shown] * 3
-        return _composed(planes, alpha, background)
-    if alpha is None:
-        table = range_table8(canvas.low, canvas.high) if pixels.dtype == np.uint8 else None
-        if table is None and pixels.dtype == np.uint16:
-            table = range_table16(canvas.low, canvas.high)
-        if table is None:
-            table, pixels = range_table8(0, 255), _shown(pixels, canvas.low, canvas.high)
-        opaque = np.full_like(table, 255)
-        return _looked_up(np.stack([table, table, table, opaque], axis=-1), pixels)
-    shown = _shown(pixels, canvas.low, canvas.high)
-    return _looked_up(_GRAY_WITH_ALPHA, shown, alpha)
+    if alpha is None and not canvas.colour and planes.dtype != np.float32:
+        wide = planes.dtype == np.uint16
+        table = (range_table16 if wide else range_table8)(canvas.low, canvas.high)
+        return _looked_up(np.stack([table] * 3 + [np.full_like(table, 255)], axis=-1), planes[0])
+    background = None if alpha is None else _background(parameters)
+    if not canvas.colour:
+        gray = _shown(planes[0], canvas.low, canvas.high)
+        if alpha is not None and background is None:
+            return _looked_up(_GRAY_WITH_ALPHA, alpha.astype(np.uint16) << 8 | gray)
+        planes = np.stack([gray] * 3)
+    return _composed(planes, alpha, background)
 
 
 def _gray_with_alpha() -> Bytes:
@@ -194,14 +185,14 @@ def _gray_with_alpha() -> Bytes:
 _GRAY_WITH_ALPHA = _gray_with_alpha()
 
 
-def _looked_up(table: Bytes, values: Image, alpha: Bytes | None = None) -> Bytes:
+def _looked_up(table: Bytes, index: Image) -> Bytes:
     # one look-up of four bytes is several times faster than four of one
-    index = values if alpha is None else alpha.astype(np.uint16) << 8 | values
-    return np.take(_packed(table), index).view(np.uint8).reshape(*values.shape, 4)
+    packed = np.ascontiguousarray(table).view(np.uint32)[:, 0]
+    return np.take(packed, index).view(np.uint8).reshape(*index.shape, 4)
 
 
-def _composed(planes: list[Bytes], alpha: Bytes | None, background: list[Bytes] | None) -> Bytes:
-    out = np.empty((*planes[0].shape, 4), np.uint8)
+def _composed(planes: Bytes, alpha: Bytes | None, background: Bytes | None) -> Bytes:
+    out = np.empty((*planes.shape[1:], 4), np.uint8)
     for band, plane in enumerate(planes):
         if alpha is None:
             out[..., band] = plane
@@ -213,28 +204,31 @@ def _composed(planes: list[Bytes], alpha: Bytes | None, background: list[Bytes] 
     return out
 
 
-def _background(parameters: Parameters, shape: tuple[int, int]) -> list[Bytes] | None:
+def _background(parameters: Parameters) -> Bytes | None:
+    # three planes
+    height, width = parameters.size
     if parameters.background is not None:
-        colour = parameters.background & 0xFFFFFF
-        return [np.full(shape, colour >> shift & 255, np.uint8) for shift in (16, 8, 0)]
+        colour = [parameters.background >> shift & 255 for shift in (16, 8, 0)]
+        return np.broadcast_to(np.array(colour, np.uint8)[:, None, None], (3, height, width))
     if parameters.noise:
-        noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-        return [noise] * 3
+        noise = np.random.default_rng(0).integers(0, 256, (height, width), np.uint8)
+        return np.broadcast_to(noise, (3, height, width))
     return None
 
 
 def gray8(canvas: Canvas, parameters: Parameters) -> Bytes:
     """Give the 8-bit gray image of a canvas."""
     height, width = parameters.size
-    pixels = canvas.pixels[..., :height, :width]
+    planes = canvas.pixels[:, :height, :width]
     if canvas.colour:
-        return gray_of_colour(np.moveaxis(pixels, 0, -1))
-    return _shown(pixels, canvas.low, canvas.high)
+        return gray_of_colour(np.moveaxis(planes, 0, -1))
+    return _shown(planes[0], canvas.low, canvas.high)
 
 
 def gray16(canvas: Canvas, parameters: Parameters) -> NDArray[np.uint16]:
     """Give the 16-bit gray image of a canvas; display ranges do not count."""
     height, width = parameters.size
-    pixels = canvas.pixels[..., :height, :width]
-    gray = gray_of_colour(np.moveaxis(pixels, 0, -1)) if canvas.colour else pixels
-    return converted(gray, np.empty((0, 0), np.uint16), 0, 65535).astype(np.uint16)
+    planes = canvas.pixels[:, :height, :width]
+    if canvas.colour:
+        return gray_of_colour(np.moveaxis(planes, 0, -1)).astype(np.uint16)
+    return _rounded16(planes[0]) if planes.dtype == np.float32 else planes[0].astype(np.uint16)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from renderapi.rendering._errors import RenderParametersError
 from renderapi.rendering._parameters import Channel, Level, PathBuilder
 from renderapi.rendering.sources import ImageReference, Sources
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -35,8 +36,10 @@ def load(
     """
     stored, entry = _stored_level(channel, level, builder, sources)
     halvings = level - stored
-    # a channel with a wide display range is a 16-bit one, whatever its images are
-    image = sources.image(entry.image, halvings=halvings, sixteen_bit=channel.high > 255)
+    image = sources.image(entry.image, halvings=halvings)
+    if channel.high > 255 and image.dtype == np.uint8 and image.ndim == 2:
+        # a channel with a wide display range is a 16-bit one, whatever its images are
+        image = image.astype(np.uint16) << 8
     if exclude_mask or entry.mask is None:
         return Mipmap(image, None)
     mask = sources.mask(entry.mask, halvings=halvings)

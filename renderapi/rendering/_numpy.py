@@ -1,7 +1,7 @@
 """The painter in plain numpy: slow, simple, and what the compiled one is measured against.
 
-Both painters have the same three functions. A canvas is a (H, W) array of the kind of the sources; the
-triangles come in the order in which they are painted, and so do pixels that lie in two of them.
+Both painters have the same three functions. A canvas is a (1, H, W) array of the kind of the sources, of
+colour (3, H, W); the triangles come in the order in which they are painted, and so do pixels that lie in two of them.
 """
 
 from __future__ import annotations
@@ -35,68 +35,81 @@ def paint(canvas: Image, source: Image, triangles: Triangles, nearest: bool) -> 
 
     Parameters
     ----------
-    canvas : (H, W) array
+    canvas : (P, H, W) array
         What is painted on.
-    source : (h, w) array
+    source : (P, h, w) array
         Mipmap, of the same dtype.
     triangles : Triangles
         Where its parts go.
     nearest : bool
         Take the nearest pixel instead of interpolating.
     """
-    flat = canvas.reshape(-1)
-    for hits in _hits(triangles, canvas.shape):
-        # of equal indices the last one counts
-        flat[hits.pixels] = _sampled(source, hits, nearest)
+    flat = canvas.reshape(len(canvas), -1)
+    for hits in _hits(triangles, canvas.shape[1:]):
+        for values, plane in zip(flat, source):
+            # of equal indices the last one counts
+            values[hits.pixels] = _sampled(plane, hits, nearest)
 
 
 def paint_with_mask(
-    canvas: Image, alpha: Image, source: Image, mask: Image | None, triangles: Triangles, nearest: bool
+    canvas: Image,
+    alpha: Image,
+    source: Image,
+    mask: Image | None,
+    triangles: Triangles,
+    nearest: bool,
+    over: bool,
 ) -> None:
     """Blend a source into the canvas by its mask.
 
     Parameters
     ----------
-    canvas : (H, W) array
-        What is painted on.
+    canvas : (P, H, W) array
+        What is painted on: one plane of gray, or three of colour.
     alpha : (H, W) uint8 array
         How opaque it is.
-    source : (h, w) array
+    source : (P, h, w) array
         Mipmap, of the dtype of the canvas.
     mask : (h, w) uint8 array or None
         How opaque the mipmap is; None is 255 everywhere.
     triangles, nearest
         As for `paint`.
+    over : bool
+        Blend with black pixels of the canvas too. Otherwise they count as not yet painted, and the value
+        is multiplied by the mask.
     """
-    values, alphas = canvas.reshape(-1), alpha.reshape(-1)
+    values, alphas = canvas.reshape(len(canvas), -1), alpha.reshape(-1)
     top = np.iinfo(canvas.dtype).max if canvas.dtype.kind == "u" else None
-    for hits in _hits(triangles, canvas.shape):
-        v = _sampled(source, hits, nearest).astype(np.float64)
-        a = _opacity(source, mask, hits, nearest) / 255.0
+    # the original rounds the opacity of gray images only
+    half = np.float32(0.5 if len(canvas) == 1 else 0.0)
+    for hits in _hits(triangles, alpha.shape):
+        v = np.stack([_sampled(plane, hits, nearest) for plane in source]).astype(np.float64)
+        a = _opacity(source[0], mask, hits, nearest) / 255.0
         for turn in _turns(hits.pixels):
-            pixels, v_, a_ = hits.pixels[turn], v[turn], a[turn]
-            t, b = values[pixels].astype(np.float64), alphas[pixels] / 255.0
+            pixels, v_, a_ = hits.pixels[turn], v[:, turn], a[turn]
+            t, b = values[:, pixels].astype(np.float64), alphas[pixels] / 255.0
             blended = a_ + b * (1 - a_)
             with np.errstate(divide="ignore", invalid="ignore"):
                 mixed = np.where(blended == 0, 0.0, (v_ * a_ + t * b * (1 - a_)) / blended)
-            empty = t == 0
+            empty = np.zeros(len(pixels), bool) if over else (t == 0).all(axis=0)
             value = np.where(empty, v_ * a_, mixed).astype(np.float32)
             opacity = (np.where(empty, a_, blended) * 255.0).astype(np.float32)
             if top is not None:
-                value = np.minimum(np.floor(value + np.float32(0.5)), top)
-            values[pixels] = value.astype(canvas.dtype)
-            alphas[pixels] = np.floor(opacity + np.float32(0.5)).astype(np.uint8)
+                value = np.minimum(np.floor(value + np.float32(0.5)), np.float32(top))
+            values[:, pixels] = value.astype(canvas.dtype)
+            alphas[pixels] = np.floor(opacity + half).astype(np.uint8)
 
 
 def paint_with_binary_mask(
     canvas: Image, alpha: Image, source: Image, mask: Image | None, triangles: Triangles, nearest: bool
 ) -> None:
     """Paint a source over the canvas where its mask is not 0; as for `paint_with_mask`."""
-    values, alphas = canvas.reshape(-1), alpha.reshape(-1)
-    for hits in _hits(triangles, canvas.shape):
-        shown = np.flatnonzero(_opacity(source, mask, hits, nearest))
+    flat, alphas = canvas.reshape(len(canvas), -1), alpha.reshape(-1)
+    for hits in _hits(triangles, alpha.shape):
+        shown = np.flatnonzero(_opacity(source[0], mask, hits, nearest))
         pixels = hits.pixels[shown]
-        values[pixels] = _sampled(source, hits, nearest)[shown]
+        for values, plane in zip(flat, source):
+            values[pixels] = _sampled(plane, hits, nearest)[shown]
         alphas[pixels] = 255
 
 

@@ -160,8 +160,8 @@ class Canvas:
 
     Attributes
     ----------
-    pixels : (H, W) uint8, uint16 or float32 array, or (3, H, W) uint8 array
-        Values; those of colour as three planes.
+    pixels : (1, H, W) uint8, uint16 or float32 array, or (3, H, W) uint8 array
+        Values: one plane of gray, or red, green and blue.
     alpha : (H, W) uint8 array or None
         How opaque they are; None without masks.
     low, high : float
@@ -176,12 +176,7 @@ class Canvas:
     @property
     def colour(self) -> bool:
         """Whether the canvas has three planes."""
-        return self.pixels.ndim == 3
-
-    @property
-    def planes(self) -> list[Image]:
-        """Give the planes, one or three."""
-        return list(self.pixels) if self.colour else [self.pixels]
+        return len(self.pixels) == 3
 
 
 def _painted(
@@ -246,32 +241,35 @@ class _Job:
         p = self.parameters
         low = channel.low if p.low is None else p.low
         high = channel.high if p.high is None else p.high
-        image = _finish.in_range(mipmap.image, low, high)
+        image = mipmap.image
+        if image.ndim == 3:
+            # ImageJ applies the range of a colour image to its pixels; others only remember it
+            image = _finish.in_range(image, low, high)
         # the seed is of the tile, so that its noise is the same in every box
         for number, step in enumerate(self.filters):
             seed = [zlib.crc32(str(tile.tile_id).encode()), level, number]
             image = step.apply(image, low, high, 2.0**-level, np.random.default_rng(seed))
         canvas = self.canvases.get(channel.name)
+        new = canvas is None
         if canvas is None:
             canvas = self.canvases[channel.name] = self._new_canvas(image)
-        image = _finish.converted(image, canvas.pixels, low, high)
-        planes = zip(canvas.planes, image if canvas.colour else [image])
-        before = None if canvas.alpha is None else canvas.alpha.copy() if canvas.colour else canvas.alpha
-        for target, source in planes:
-            if canvas.alpha is None or before is None:
-                self.brush.paint(target, source, triangles, p.nearest)
-                continue
-            if canvas.colour:
-                canvas.alpha[...] = before
-            blend = self.brush.paint_with_binary_mask if p.binary_mask else self.brush.paint_with_mask
-            blend(target, canvas.alpha, source, mipmap.mask, triangles, p.nearest)
+        source = _finish.converted(image, canvas.pixels, low, high)
+        pixels, alpha, nearest = canvas.pixels, canvas.alpha, self.parameters.nearest
+        if alpha is None:
+            self.brush.paint(pixels, source, triangles, nearest)
+        elif self.parameters.binary_mask:
+            self.brush.paint_with_binary_mask(pixels, alpha, source, mipmap.mask, triangles, nearest)
+        else:
+            # no pixel of a colour canvas counts as unpainted once a tile's range has been applied to it
+            over = canvas.colour and not new
+            self.brush.paint_with_mask(pixels, alpha, source, mipmap.mask, triangles, nearest, over)
         canvas.low, canvas.high = low, high
         if canvas.colour:
-            canvas.pixels[...] = _finish.in_range(canvas.pixels, low, high)
+            canvas.pixels = _finish.in_range(canvas.pixels, low, high)
 
     def _new_canvas(self, image: Image) -> Canvas:
         size = self.parameters.canvas_size
-        shape = (3, *size) if image.ndim == 3 else size
+        shape = (3 if image.ndim == 3 else 1, *size)
         alpha = np.zeros(size, np.uint8) if self.masked else None
         return Canvas(np.zeros(shape, image.dtype), alpha, 0.0, 255.0)
 
@@ -288,6 +286,6 @@ def _averaged(parameters: Parameters, canvases: dict[str | None, Canvas]) -> Can
     for canvas, weight in painted:
         share = np.float32(weight)
         opacity = share if canvas.alpha is None else canvas.alpha / one * share
-        values = np.trunc(_finish.converted_plain(canvas, first) * opacity + values)
+        values = np.trunc(_finish.planes_for(canvas, first).astype(np.float32) * opacity + values)
         alphas = np.trunc((opacity + alphas / one) * one)
     return Canvas(values.astype(first.pixels.dtype), alphas.astype(np.uint8), first.low, first.high)
