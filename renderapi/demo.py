@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 import renderapi
-from renderapi.client._bulk import progress_reporter
+from renderapi._parallel import progress_reporter
 from renderapi.layout import Layout
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from renderapi import _transport
+from renderapi._image_formats import IMAGE_FORMATS, Wanted
+from renderapi._image_requests import Boxes, box_of, fetched, flag, query_of, whole
+from renderapi._image_save import save_section
 from renderapi.errors import BadRequestError, RenderError, SpecError
 from renderapi.render import (
     format_baseurl,
-    format_number,
     format_preamble,
     owner_url,
     renderaccess,
@@ -24,7 +22,6 @@ from renderapi.utils import NullHandler, get_json, jbool, put_json
 if TYPE_CHECKING:
     import requests
     from numpy.typing import NDArray
-    from PIL.Image import Image
 
     from renderapi.render import Render
 
@@ -48,30 +45,8 @@ __all__ = [
     "jbool",
     "logger",
     "put_json",
+    "save_section",
 ]
-
-#: What programs call an image format -> the end of the URL that gives it.
-IMAGE_FORMATS: dict[str | None, str] = {
-    None: "png-image",
-    "png": "png-image",
-    ".png": "png-image",
-    "jpg": "jpeg-image",
-    ".jpg": "jpeg-image",
-    "jpeg": "jpeg-image",
-    ".jpeg": "jpeg-image",
-    "tif": "tiff-image",
-    ".tif": "tiff-image",
-    "tiff": "tiff-image",
-    ".tiff": "tiff-image",
-    "tiff16": "tiff16-image",
-    ".tiff16": "tiff16-image",
-    "png16": "png16-image",
-    ".png16": "png16-image",
-}
-
-#: No format of the server holds more, not even of a black image (deflate reaches 1032 bytes per byte). A
-#: garbled header is found by that before memory for it is taken.
-_MOST_PIXELS_PER_BYTE = 2000
 
 #: The array of an image, or, with ``errors="return"``, what went wrong.
 ImageOrError = Any
@@ -80,51 +55,11 @@ ImageOrError = Any
 # ------------------------------------------------------------------------------ requests and answers
 
 
-def _endpoint(img_format: str | None) -> str:
-    try:
-        return IMAGE_FORMATS[img_format.lower() if isinstance(img_format, str) else img_format]
-    except (KeyError, TypeError):
-        known = ", ".join(name for name in IMAGE_FORMATS if name and not name.startswith("."))
-        raise BadRequestError(f"{img_format!r} is no image format of render; there are {known}") from None
-
-
-def _query(words: Mapping[str, Any], channels: str | None, **numbers: Any) -> dict[str, Any]:
-    """Give the parameters of a query; what is None is left out when they are sent."""
-    query = dict(words)
-    for name, value in numbers.items():
-        query[name] = value if value is None or isinstance(value, str) else format_number(value)
-    query["channels"] = channels
-    return query
-
-
-def _flag(value: Any) -> str | None:
-    return None if value is None else jbool(value)
-
-
-def _box(x: float, y: float, width: float, height: float, scale: float) -> tuple[Any, ...]:
-    return x, y, _whole("width", width), _whole("height", height), scale
-
-
-def _whole(name: str, size: Any) -> int:
-    # render-ws reads the size of a box as integers and answers 404 to a fraction
-    try:
-        return int(float(size))
-    except (TypeError, ValueError, OverflowError):
-        raise BadRequestError(f"{name} is {size!r}; it must be a number of pixels") from None
-
-
-def _fetch(
-    errors: str | None,
-    session: requests.Session | None,
-    method: str,
-    url: str,
-    params: Mapping[str, Any] | None = None,
-    document: Any = None,
-) -> ImageOrError:
+def _answered(errors: str | None, fetch: Callable[[], NDArray[Any]]) -> ImageOrError:
     if errors not in (None, "raise", "return"):
         raise BadRequestError(f"errors is {errors!r}; it must be 'raise' or 'return'")
     try:
-        return _decoded(_transport.send(session, method, url, params=params, document=document))
+        return fetch()
     except RenderError as error:
         if errors != "return" or isinstance(error, SpecError):
             raise
@@ -134,48 +69,6 @@ def _fetch(
         plain.__dict__.update(error.__dict__)
         plain.__cause__ = error
         return plain
-
-
-def _decoded(response: requests.Response) -> NDArray[Any]:
-    """Give the pixels of an answer as a new array, in the byte order of this machine."""
-    try:
-        with _opened(response.content) as image:
-            image.load()
-            pixels = np.array(image)
-            is_16_bit_png = image.format == "PNG" and image.mode == "I"  # by Pillow before 10.3
-    except MemoryError:
-        raise
-    except Exception as error:  # over garbled bytes a decoder may stumble in any way
-        raise _transport.not_as_asked(response, "an image", str(error)) from error
-    dtype = np.dtype(np.uint16) if is_16_bit_png else pixels.dtype.newbyteorder("=")
-    return pixels.astype(dtype, copy=False)
-
-
-def _opened(content: bytes) -> Image:
-    # The decoders themselves, not PIL.Image.open(): that one takes images of more than 0.09 gigapixels for
-    # an attack unless a limit is lifted for the whole program. The server was asked for just this size.
-    from PIL import ImageFile
-    from PIL.JpegImagePlugin import JpegImageFile
-    from PIL.PngImagePlugin import PngImageFile
-    from PIL.TiffImagePlugin import TiffImageFile
-
-    class UnlimitedTiff(TiffImageFile):
-        def load_prepare(self) -> None:
-            ImageFile.ImageFile.load_prepare(self)  # without the limit, which is asked for here too
-
-    file = io.BytesIO(content)
-    image: ImageFile.ImageFile
-    if content.startswith(b"\x89PNG"):
-        image = PngImageFile(file)
-    elif content.startswith(b"\xff\xd8"):
-        image = JpegImageFile(file)
-    elif content.startswith((b"II", b"MM")):
-        image = UnlimitedTiff(file)
-    else:
-        raise ValueError("neither PNG nor JPEG nor TIFF")
-    if image.width * image.height > _MOST_PIXELS_PER_BYTE * len(content):
-        raise ValueError(f"{image.width} x {image.height} pixels cannot be in {len(content)} bytes")
-    return image
 
 
 # ------------------------------------------------------------------------------ tiles
@@ -200,6 +93,7 @@ def get_tile_image_data(
     session: requests.Session | None = None,
     render: Render | None = None,
     *,
+    gray: bool = False,
     errors: str | None = None,
     **kwargs: Any,
 ) -> ImageOrError:
@@ -227,7 +121,10 @@ def get_tile_image_data(
     host, port, owner, project, session, render
         Connection.
     img_format : str, optional
-        A key of `IMAGE_FORMATS`; default PNG. The server has no png16 of a tile.
+        A key of `IMAGE_FORMATS`; default PNG. Of a tile render-ws has png, jpeg, tiff and tiff16.
+    gray : bool
+        Give (H, W): colours weighed as the server's ``convertToGray`` does, over black where the image is
+        transparent; of gray tiles their values.
     errors : {"raise", "return"}, optional
         Whether a refusal or an answer that is no image is raised, or given back as a `RenderError` like
         render-python 2 did. Default that of the connection, which is to raise.
@@ -235,8 +132,9 @@ def get_tile_image_data(
     Returns
     -------
     array
-        PNG: (H, W, 4) uint8; TIFF: (H, W, 3) uint8; JPEG: (H, W, 3) or (H, W) uint8; 16-bit formats: (H, W)
-        uint16.
+        PNG and raw: (H, W, 4) uint8, red, green, blue and alpha, not premultiplied; TIFF: (H, W, 3) uint8,
+        alpha is dropped; JPEG: (H, W, 3) uint8, drawn over black, or (H, W); tiff16, png16 and raw16: (H, W)
+        uint16. With `gray` (H, W).
 
     Raises
     ------
@@ -249,14 +147,15 @@ def get_tile_image_data(
     ValueError
         If there is no such format.
     """
-    url = stack_url(host, port, owner, project, stack, "tile", tileId, _endpoint(img_format))
+    wanted = Wanted.like(img_format, "a tile", gray)
+    url = stack_url(host, port, owner, project, stack, "tile", tileId, wanted.ending)
     flags = {
-        "normalizeForMatching": _flag(normalizeForMatching or None),
-        "filter": _flag(filter),
-        "excludeAllTransforms": _flag(excludeAllTransforms),
+        "normalizeForMatching": flag(normalizeForMatching or None),
+        "filter": flag(filter),
+        "excludeAllTransforms": flag(excludeAllTransforms),
     }
-    query = _query(flags, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
-    return _fetch(errors, session, "GET", url, query)
+    query = query_of(flags, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
+    return _answered(errors, lambda: fetched(wanted, session, "GET", url, query))
 
 
 @renderaccess
@@ -338,15 +237,15 @@ def get_tile_renderparams(
         "excludeAllTransforms": excludeAllTransforms,
         "excludeTransformsAfterLast": excludeTransformsAfterLast,
         "excludeFirstTransformAndAllAfter": excludeFirstTransformAndAllAfter,
-        "width": None if width is None else _whole("width", width),
-        "height": None if height is None else _whole("height", height),
+        "width": None if width is None else whole("width", width),
+        "height": None if height is None else whole("height", height),
         "binaryMask": binaryMask,
         "filter": filter,
         "filterListName": filterListName,
         "convertToGray": convertToGray,
         "excludeMask": excludeMask,
     }
-    query = _query(words, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
+    query = query_of(words, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
     parameters: dict[str, Any] = get_json(session, url, params=query)
     return parameters
 
@@ -377,6 +276,10 @@ def get_bb_image(
     session: requests.Session | None = None,
     render: Render | None = None,
     *,
+    gray: bool = False,
+    block: int | None = None,
+    threads: int = 4,
+    progress: Any = None,
     errors: str | None = None,
     **kwargs: Any,
 ) -> ImageOrError:
@@ -408,6 +311,16 @@ def get_bb_image(
         Connection.
     img_format : str, optional
         A key of `IMAGE_FORMATS`; default PNG.
+    gray : bool
+        As for `get_tile_image_data`.
+    block : int, optional
+        Fetch an image of more rows or columns than this in blocks, none of them larger: 2048 for instance.
+        Needed beyond the memory of the server, or the 2 GB of a Java array.
+    threads : int
+        How many blocks are asked for at a time.
+    progress : optional
+        True for a bar (extra ``progress``), or a function that is called with the number of blocks that have
+        come and their total.
     errors : {"raise", "return"}, optional
         As for `get_tile_image_data`.
 
@@ -428,14 +341,29 @@ def get_bb_image(
         If the server refuses.
     ValueError
         If there is no such format, or a number is none.
+
+    Notes
+    -----
+    An image in blocks is that of one request, pixel for pixel, where render decides by tile and not by
+    request: it may differ if some tiles of the box have masks and others not (one mask makes a whole request
+    transparent where there is no tile, and changes the seams), if tiles differ in bit depth or display range,
+    in noise, at the edges of blocks of a JPEG, and by the rounding of a scale that is no power of 2.
+    `maxTileSpecsToRender` counts the tiles of each block. After an error no further block is asked for; its
+    text names the block.
     """
-    box = _box(x, y, width, height, scale)
-    url = stack_url(host, port, owner, project, stack, "z", z, "box", box, _endpoint(img_format))
-    query = _query(
-        {"binaryMask": _flag(binaryMask), "filter": _flag(filter)}, channel,
+    wanted = Wanted.like(img_format, "a box", gray)
+    query = query_of(
+        {"binaryMask": flag(binaryMask), "filter": flag(filter)}, channel,
         minIntensity=minIntensity, maxIntensity=maxIntensity, maxTileSpecsToRender=maxTileSpecsToRender,
     )  # fmt: skip
-    return _fetch(errors, session, "GET", url, query)
+    layer = stack_url(host, port, owner, project, stack, "z", z)
+    source = Boxes(layer, query, scale, wanted, session, render)
+    box = box_of(x, y, width, height)
+    if block is not None:
+        grid = source.grid(box, block)
+        if len(grid) > 1:
+            return _answered(errors, lambda: grid.assembled(source.block, threads, progress))
+    return _answered(errors, lambda: source.image(*box))
 
 
 @renderaccess
@@ -486,7 +414,7 @@ def get_bb_renderparams(
     RenderError
         If the server refuses.
     """
-    box = _box(x, y, width, height, scale)
+    box = (*box_of(x, y, width, height), scale)
     url = stack_url(host, port, owner, project, stack, "z", z, "box", box, "render-parameters")
     words = {
         "binaryMask": binaryMask,
@@ -495,7 +423,7 @@ def get_bb_renderparams(
         "convertToGray": convertToGray,
         "excludeMask": excludeMask,
     }
-    query = _query(words, channel, minIntensity=minIntensity, maxIntensity=maxIntensity)
+    query = query_of(words, channel, minIntensity=minIntensity, maxIntensity=maxIntensity)
     parameters: dict[str, Any] = get_json(session, url, params=query)
     return parameters
 
@@ -521,6 +449,7 @@ def get_section_image(
     session: requests.Session | None = None,
     render: Render | None = None,
     *,
+    gray: bool = False,
     errors: str | None = None,
     **kwargs: Any,
 ) -> ImageOrError:
@@ -537,9 +466,11 @@ def get_section_image(
     channel, minIntensity, maxIntensity, filter, maxTileSpecsToRender
         As for `get_bb_image`.
     img_format : str, optional
-        A key of `IMAGE_FORMATS`; default PNG. The server has no 16-bit image of a layer.
+        A key of `IMAGE_FORMATS`; default PNG. Of a layer render-ws has png, jpeg and tiff.
     host, port, owner, project, session, render
         Connection.
+    gray : bool
+        As for `get_tile_image_data`.
     errors : {"raise", "return"}, optional
         As for `get_tile_image_data`.
 
@@ -563,12 +494,13 @@ def get_section_image(
     ValueError
         If there is no such format.
     """
-    url = stack_url(host, port, owner, project, stack, "z", z, _endpoint(img_format))
-    query = _query(
+    wanted = Wanted.like(img_format, "a layer", gray)
+    url = stack_url(host, port, owner, project, stack, "z", z, wanted.ending)
+    query = query_of(
         {"filter": jbool(filter)}, channel, scale=scale,
         minIntensity=minIntensity, maxIntensity=maxIntensity, maxTileSpecsToRender=maxTileSpecsToRender,
     )  # fmt: skip
-    return _fetch(errors, session, "GET", url, query)
+    return _answered(errors, lambda: fetched(wanted, session, "GET", url, query))
 
 
 @renderaccess
@@ -627,7 +559,7 @@ def get_section_renderparams(
         "convertToGray": convertToGray,
         "excludeMask": excludeMask,
     }
-    query = _query(words, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
+    query = query_of(words, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
     parameters: dict[str, Any] = get_json(session, url, params=query)
     return parameters
 
@@ -645,6 +577,7 @@ def get_renderparameters_image(
     session: requests.Session | None = None,
     render: Render | None = None,
     *,
+    gray: bool = False,
     errors: str | None = None,
     **kwargs: Any,
 ) -> ImageOrError:
@@ -655,9 +588,11 @@ def get_renderparameters_image(
     renderparams : dict
         RenderParameters document; its ``tileSpecs`` may be `TileSpec` objects.
     img_format : str, optional
-        A key of `IMAGE_FORMATS`; default PNG. The server has no 16-bit image here.
+        A key of `IMAGE_FORMATS`; default PNG. Of render parameters render-ws has png, jpeg and tiff.
     host, port, owner, session, render
         Connection.
+    gray : bool
+        As for `get_tile_image_data`.
     errors : {"raise", "return"}, optional
         As for `get_tile_image_data`.
 
@@ -677,5 +612,6 @@ def get_renderparameters_image(
     ValueError
         If there is no such format.
     """
-    url = owner_url(host, port, owner, _endpoint(img_format))
-    return _fetch(errors, session, "PUT", url, document=renderparams)
+    wanted = Wanted.like(img_format, "render parameters", gray)
+    url = owner_url(host, port, owner, wanted.ending)
+    return _answered(errors, lambda: fetched(wanted, session, "PUT", url, document=renderparams))

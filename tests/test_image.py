@@ -15,7 +15,8 @@ import requests
 import responses
 from PIL import Image
 
-from renderapi import image
+from renderapi import _image_formats, image
+from renderapi._image_formats import Wanted
 from renderapi.errors import (
     BadAnswerError,
     NotFoundError,
@@ -105,10 +106,10 @@ def test_H18_every_format_has_its_endpoint(server, render, function, arguments, 
     assert server.calls[0].request.url.partition("?")[0] == f"{ROOT}{path}/{endpoint}"
 
 
-@pytest.mark.parametrize("img_format", ["gif", "", "raw", 5, ["png"]])
+@pytest.mark.parametrize("img_format", ["gif", "", 5, ["png"]])
 @pytest.mark.parametrize(("function", "arguments", "path"), FETCHERS)
 def test_H18_an_unknown_format_lists_the_known_ones(server, render, function, arguments, path, img_format):
-    with pytest.raises(ValueError, match="there are png, jpg, jpeg, tif, tiff, tiff16, png16"):
+    with pytest.raises(ValueError, match="there are png, jpg, jpeg, tif, tiff, tiff16, png16, raw, raw16"):
         function(*arguments, img_format=img_format, errors="return", render=render)
     assert not server.calls
 
@@ -156,8 +157,8 @@ def test_png_of_16_bits_is_uint16_with_any_pillow(monkeypatch):
 
     old = OldPng()
     old.__dict__.update(Image.fromarray(DEEP.astype(np.int32)).__dict__)
-    monkeypatch.setattr(image, "_opened", lambda content: old)
-    pixels = image._decoded(received(b""))
+    monkeypatch.setattr(_image_formats, "_opened", lambda content: old)
+    pixels = Wanted.like("png16", "a box").decoded(received(b""))
     assert pixels.dtype == np.uint16
     np.testing.assert_array_equal(pixels, DEEP)
 
@@ -344,7 +345,7 @@ def test_garbled_images_are_bad_answers_and_nothing_else(form):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                outcomes.add(type(image._decoded(response)))
+                outcomes.add(type(Wanted.like("png", "a box").decoded(response)))
             except BadAnswerError:
                 outcomes.add(BadAnswerError)
     assert BadAnswerError in outcomes

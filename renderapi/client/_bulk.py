@@ -11,7 +11,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from renderapi import _json, _transport
+from renderapi._parallel import progress_reporter
 from renderapi.client._engine import Connection
 from renderapi.errors import (
     AccessDeniedError,
@@ -442,50 +443,6 @@ def _is_hopeless(job: Import) -> bool:
     """Tell whether a failure means that every other batch would fail as well."""
     fatal = (StackStateError, NotFoundError, AccessDeniedError, requests.ConnectionError)
     return any(isinstance(error, fatal) for _, error in job.failures)
-
-
-@contextmanager
-def progress_reporter(progress: Any, total: int | None, what: str) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told of each step forward.
-
-    Parameters
-    ----------
-    progress : bool, str, callable or object with ``update``, optional
-        True (or the text beside the bar) for a bar of tqdm; a function, called with the number done and the
-        total; or a bar of your own.
-    total : int, optional
-        Number of steps, if it is known.
-    what : str
-        Text beside the bar.
-
-    Raises
-    ------
-    ImportError
-        If a bar is wanted and tqdm is not installed.
-    """
-    if not progress:
-        yield lambda n: None
-    elif hasattr(progress, "update"):
-        yield progress.update
-    elif callable(progress):
-        done = 0
-
-        def tell(n: int) -> None:
-            nonlocal done
-            done += n
-            progress(done, total)
-
-        yield tell
-    else:
-        try:
-            from tqdm.auto import tqdm
-        except ImportError as error:
-            raise ImportError('a progress bar needs tqdm: pip install "render-python[progress]"') from error
-        bar: AbstractContextManager[Any] = tqdm(
-            total=total, desc=progress if isinstance(progress, str) else what, unit=" tiles", unit_scale=True
-        )
-        with bar as opened:
-            yield opened.update
 
 
 def default_threads(poolsize: int | None) -> int:

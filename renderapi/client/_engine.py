@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from renderapi import _transport
 from renderapi._access import _call_with_connection, access
+from renderapi._parallel import thread_session
 from renderapi._urls import required
 from renderapi.client._call import box_words
 from renderapi.client.utils import _call_with_client, find_client_script
@@ -48,9 +48,7 @@ class Connection:
 
     def thread_session(self) -> requests.Session | None:
         """Give the session for the running thread: a caller's own, else one for each thread."""
-        if self.session is not None and not isinstance(self.session, _transport.RenderSession):
-            return self.session
-        return self.render.session if self.render is not None else None
+        return thread_session(self.session, self.render)
 
 
 def engineaccess(f: Decorated) -> Decorated:

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi import _json
+from renderapi._parallel import progress_reporter
 from renderapi._transport import decode_json
-from renderapi.client._bulk import Document, progress_reporter
+from renderapi.client._bulk import Document
 from renderapi.client._engine import Connection
 from renderapi.client._numpy_stack import read_list, tiles_with_ids
 from renderapi.errors import BadAnswerError

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from renderapi import _json
-from renderapi.client._bulk import Document, progress_reporter
+from renderapi._parallel import progress_reporter
+from renderapi.client._bulk import Document
 from renderapi.client._call import one_of, several, truth, whole
 from renderapi.client._engine import Connection, bounds_of
 from renderapi.client._files import _ENDINGS

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from renderapi import _json
+from renderapi._parallel import progress_reporter
 from renderapi._transport import decode_json
 from renderapi.client import _bulk
 from renderapi.client._bulk import Document
@@ -358,7 +359,7 @@ def change_transforms(
     shared: dict[str, Document] = {}
     rejected: list[str] = []
     zs = sorted({float(tile["z"]) for tile in found})
-    with _bulk.progress_reporter(options.get("progress"), len(zs), "changing transforms") as advance:
+    with progress_reporter(options.get("progress"), len(zs), "changing transforms") as advance:
         for z in zs:
             layer = Layer(source, stack, z)
             layer.tiles = [tile for tile in layer.tiles if tile["tileId"] in changes]
@@ -514,7 +515,7 @@ def transform_sections(
         raise ClientArgumentError("transformSectionClient needs zValues, the layers to transform")
     derive_stack(source, stack, target, target_stack)
     rejected: list[str] = []
-    with _bulk.progress_reporter(options.get("progress"), len(zs), "transforming layers") as advance:
+    with progress_reporter(options.get("progress"), len(zs), "transforming layers") as advance:
         for z in zs:
             layer = Layer(source, stack, float(z))
             transform.apply(layer)

@@ -1,0 +1,118 @@
+"""Requests for images, and what their numbers must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from renderapi import _transport
+from renderapi._image_formats import Wanted
+from renderapi._parallel import thread_session
+from renderapi._urls import format_number, join_url
+from renderapi.errors import BadRequestError, NotFoundError
+from renderapi.utils import jbool
+
+if TYPE_CHECKING:
+    import requests
+    from numpy.typing import NDArray
+
+    from renderapi._image_blocks import Grid
+
+Box = tuple[float, float, int, int]
+
+
+def query_of(words: Mapping[str, Any], channels: str | None, **numbers: Any) -> dict[str, Any]:
+    """Give the parameters of a query; what is None is left out when they are sent."""
+    query = dict(words)
+    for name, value in numbers.items():
+        query[name] = value if value is None or isinstance(value, str) else format_number(value)
+    query["channels"] = channels
+    return query
+
+
+def flag(value: Any) -> str | None:
+    return None if value is None else jbool(value)
+
+
+def box_of(x: float, y: float, width: float, height: float) -> tuple[float, float, int, int]:
+    return x, y, whole("width", width), whole("height", height)
+
+
+def whole(name: str, size: Any) -> int:
+    # render-ws reads the size of a box as integers and answers 404 to a fraction
+    try:
+        return int(float(size))
+    except (TypeError, ValueError, OverflowError):
+        raise BadRequestError(f"{name} is {size!r}; it must be a number of pixels") from None
+
+
+def fetched(
+    wanted: Wanted,
+    session: requests.Session | None,
+    method: str,
+    url: str,
+    params: Mapping[str, Any] | None = None,
+    document: Any = None,
+) -> NDArray[Any]:
+    try:
+        response = _transport.send(session, method, url, params=params, document=document)
+    except NotFoundError as error:
+        raise wanted.explained(error) from error.__cause__
+    return wanted.decoded(response)
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Images of boxes in one layer.
+
+    Attributes
+    ----------
+    layer : str
+        URL of the layer.
+    query : dict
+        Parameters of every request.
+    scale : float
+        Pixels per unit of the world.
+    wanted : Wanted
+        Format of the images.
+    session : requests.Session, optional
+        Session of the call.
+    render : Render, optional
+        Connection of the call.
+    """
+
+    layer: str
+    query: Mapping[str, Any]
+    scale: float
+    wanted: Wanted
+    session: requests.Session | None
+    render: Any
+
+    def image(self, x: float, y: float, width: int, height: int, check: bool = False) -> NDArray[Any]:
+        """Get the image of one box; with `check` it must have the size that was asked for."""
+        url = join_url(self.layer, "box", (x, y, width, height, self.scale), self.wanted.ending)
+        wanted = self.wanted
+        if check or wanted.is_raw:
+            wanted = wanted.sized(width, height, float(self.scale))
+        return fetched(wanted, self.session, "GET", url, self.query)
+
+    def block(self, x: float, y: float, width: int, height: int) -> NDArray[Any]:
+        """Get the image of one box from any thread."""
+        at_hand = replace(self, session=thread_session(self.session, self.render))
+        return at_hand.image(x, y, width, height, check=True)
+
+    def grid(self, box: Box, block: Any) -> Grid:
+        """Divide a box into blocks.
+
+        Raises
+        ------
+        BadRequestError
+            If the block is no number of pixels, or too few.
+        SpecError
+            If another number is none.
+        """
+        from renderapi._image_blocks import Grid
+
+        x, y, scale = (float(format_number(number)) for number in (*box[:2], self.scale))
+        return Grid(x, y, box[2], box[3], scale, whole("block", block))

@@ -1,0 +1,139 @@
+"""Work on several threads, and telling how far it is."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from renderapi import _transport
+
+if TYPE_CHECKING:
+    import requests
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_threads(
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> Generator[Result, None, None]:
+    """Do work on items from several threads, and give the results in the order of the items.
+
+    At most twice as many results as there are threads are held. After an error, Ctrl-C or when the results
+    are no longer wanted nothing is begun any more; what is under way is not waited for.
+
+    Parameters
+    ----------
+    work : callable
+        Called with one item; an error that it raises is raised here.
+    items : iterable
+        Taken one after the other, as results are.
+    threads : int
+        With one the work is done by the caller's thread.
+    """
+    if threads <= 1:
+        yield from map(work, items)
+        return
+    tasks: SimpleQueue[tuple[Future[Result], Item] | None] = SimpleQueue()
+
+    def take() -> None:
+        while (task := tasks.get()) is not None:
+            future, item = task
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(work(item))
+                except BaseException as error:
+                    future.set_exception(error)
+            del task, future, item  # the result is not kept until the next one
+
+    for index in range(threads):
+        # daemons, unlike those of an executor: a program that is interrupted ends without waiting for them
+        threading.Thread(target=take, name=f"renderapi-{index}", daemon=True).start()
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            future: Future[Result] = Future()
+            waiting.append(future)
+            tasks.put((future, item))
+            if len(waiting) >= 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+        for _ in range(threads):
+            tasks.put(None)
+
+
+def thread_session(session: requests.Session | None, render: Any) -> requests.Session | None:
+    """Give the session for the running thread.
+
+    Parameters
+    ----------
+    session : requests.Session, optional
+        Session of the call.
+    render : Render, optional
+        Connection of the call.
+
+    Returns
+    -------
+    requests.Session or None
+        A caller's own session, else that of the connection for this thread; None for the default one.
+    """
+    if session is not None and not isinstance(session, _transport.RenderSession):
+        return session
+    return render.session if render is not None else None
+
+
+@contextmanager
+def progress_reporter(
+    progress: Any, total: int | None, what: str, unit: str = " tiles"
+) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told of each step forward.
+
+    Parameters
+    ----------
+    progress : bool, str, callable or object with ``update``, optional
+        True (or the text beside the bar) for a bar of tqdm; a function, called with the number done and the
+        total; or a bar of your own.
+    total : int, optional
+        Number of steps, if it is known.
+    what : str
+        Text beside the bar.
+    unit : str
+        What is counted.
+
+    Raises
+    ------
+    ImportError
+        If a bar is wanted and tqdm is not installed.
+    """
+    if not progress:
+        yield lambda n: None
+    elif hasattr(progress, "update"):
+        yield progress.update
+    elif callable(progress):
+        done = 0
+
+        def tell(n: int) -> None:
+            nonlocal done
+            done += n
+            progress(done, total)
+
+        yield tell
+    else:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError as error:
+            raise ImportError('a progress bar needs tqdm: pip install "render-python[progress]"') from error
+        bar: AbstractContextManager[Any] = tqdm(
+            total=total, desc=progress if isinstance(progress, str) else what, unit=unit, unit_scale=True
+        )
+        with bar as opened:
+            yield opened.update
