@@ -47,18 +47,20 @@ def range_table16(low: float, high: float) -> Bytes:
     return table
 
 
-def in_range(colour: Bytes, low: float, high: float) -> Bytes:
-    """Apply a display range to the pixels of a colour image."""
+def in_range(pixels: Bytes, low: float, high: float) -> Bytes:
+    """Apply a display range to 8-bit pixels; the range that changes nothing gives the same array."""
     table = range_table8(low, high)
-    return colour if np.array_equal(table, np.arange(256)) else table[colour]
+    if np.array_equal(table, np.arange(256)):
+        return pixels
+    return _looked_up(table, pixels.reshape(len(pixels), -1)).reshape(pixels.shape)
 
 
 def _shown(gray: Image, low: float, high: float) -> Bytes:
     # 8-bit values of a gray image in its display range
     if gray.dtype == np.uint8:
-        return range_table8(low, high)[gray]
+        return in_range(gray, low, high)
     if gray.dtype == np.uint16:
-        return range_table16(low, high)[gray]
+        return _looked_up(range_table16(low, high), gray)
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = (gray - np.float32(low)) * np.float32(256.0 / (high - low))
     return np.nan_to_num(np.clip(np.trunc(scaled), 0, 255)).astype(np.uint8)
@@ -186,9 +188,18 @@ _GRAY_WITH_ALPHA = _gray_with_alpha()
 
 
 def _looked_up(table: Bytes, index: Image) -> Bytes:
+    """Look up (H, W) values in a table of (N,) values or (N, 4) bytes."""
     # one look-up of four bytes is several times faster than four of one
-    packed = np.ascontiguousarray(table).view(np.uint32)[:, 0]
-    return np.take(packed, index).view(np.uint8).reshape(*index.shape, 4)
+    entries = np.ascontiguousarray(table).view(np.uint32)[:, 0] if table.ndim == 2 else table
+    out = np.empty(index.shape, entries.dtype)
+    # numpy makes wide indices of narrow ones: of a few rows they stay in the cache of a core
+    for row in range(0, len(index), _ROWS):
+        part = slice(row, row + _ROWS)
+        np.take(entries, index[part], out=out[part], mode="clip")
+    return out.view(np.uint8).reshape(*index.shape, 4) if table.ndim == 2 else out
+
+
+_ROWS = 32
 
 
 def _composed(planes: Bytes, alpha: Bytes | None, background: Bytes | None) -> Bytes:

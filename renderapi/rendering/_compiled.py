@@ -1,0 +1,318 @@
+"""The painter compiled by numba; the pixels are those of `renderapi.rendering._numpy`, which see.
+
+A triangle is painted row by row. Where its row begins and ends is guessed, then corrected with the exact
+test of the reference: its rounded arithmetic still is monotonous along a row, so the pixels between two
+that pass the test pass it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numba
+import numpy as np
+
+from renderapi.rendering import _numpy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from renderapi.rendering._warp import Triangles
+
+    Image = NDArray[Any]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# a location this near to a whole pixel has its value: 65535 grey levels times this are far below a half
+_ON_PIXEL = 1e-6
+
+
+def _compiled(function: Function) -> Function:
+    # No fastmath: a fused multiply-add has another last bit. Errors as in numpy: 1 / 0 is infinite.
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return numba.njit(function, cache=True, **options)  # type: ignore[no-any-return]
+    except RuntimeError:  # no folder to keep the compiled code in
+        return numba.njit(function, **options)  # type: ignore[no-any-return]
+
+
+def paint(canvas: Image, source: Image, triangles: Triangles, nearest: bool) -> None:
+    """Paint a source over the canvas."""
+    if canvas.dtype.kind == "f":
+        _numpy.paint(canvas, source, triangles, nearest)
+        return
+    for plane, pixels in zip(canvas, source):
+        _paint(plane, pixels, *triangles, nearest)
+
+
+def paint_with_mask(
+    canvas: Image,
+    alpha: Image,
+    source: Image,
+    mask: Image | None,
+    triangles: Triangles,
+    nearest: bool,
+    over: bool,
+) -> None:
+    """Blend a source into the canvas by its mask."""
+    if canvas.dtype.kind == "f":
+        _numpy.paint_with_mask(canvas, alpha, source, mask, triangles, nearest, over)
+        return
+    _blend(canvas, alpha, source, *_mask_of(source, mask), *triangles, nearest, over)
+
+
+def paint_with_binary_mask(
+    canvas: Image, alpha: Image, source: Image, mask: Image | None, triangles: Triangles, nearest: bool
+) -> None:
+    """Paint a source over the canvas where its mask is not 0."""
+    if canvas.dtype.kind == "f":
+        _numpy.paint_with_binary_mask(canvas, alpha, source, mask, triangles, nearest)
+        return
+    _paint_masked(canvas, alpha, source, *_mask_of(source, mask), *triangles, nearest)
+
+
+_NO_MASK = np.zeros((1, 1), np.uint8)
+_NO_MASK.flags.writeable = False
+
+
+def _mask_of(source: Image, mask: Image | None) -> tuple[Image, bool]:
+    return (_NO_MASK, False) if mask is None else (mask, True)
+
+
+# ------------------------------------------------------------------------------ rows of triangles
+
+
+@_compiled
+def _outside(ex: float, ey: float, ax: float, ay: float, tx: int, ty: int) -> bool:
+    return ex * (ty - ay) - ey * (tx - ax) < 0
+
+
+@_compiled
+def _split(ex: float, ey: float, ax: float, ay: float, first: int, end: int, ty: int) -> int:
+    """Give the first pixel of a row on the other side of an edge, ``end`` if there is none."""
+    if ey == 0.0:
+        return first if _outside(ex, ey, ax, ay, first, ty) else end
+    rising = ey > 0
+    at = ax + ex * (ty - ay) / ey
+    if at < first:
+        split = first
+    elif not at < end:
+        split = end
+    else:
+        split = int(at) + 1
+    # before the split, pixels are outside exactly if y falls along the edge
+    while split < end and _outside(ex, ey, ax, ay, split, ty) != rising:
+        split += 1
+    while split > first and _outside(ex, ey, ax, ay, split - 1, ty) == rising:
+        split -= 1
+    return split
+
+
+@_compiled
+def _row(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
+    """Give the pixels of a row that are in a triangle, from - to."""
+    low, high = first, end  # not outside of any edge
+    mirrored_low, mirrored_high = first, end  # outside of all of them
+    for edge in range(3):
+        ax, ay = corners[2 * edge], corners[2 * edge + 1]
+        following = (2 * edge + 2) % 6
+        ex, ey = corners[following] - ax, corners[following + 1] - ay
+        split = _split(ex, ey, ax, ay, first, end, ty)
+        if ey > 0.0:
+            high, mirrored_low = min(high, split), max(mirrored_low, split)
+        elif ey < 0.0:
+            low, mirrored_high = max(low, split), min(mirrored_high, split)
+        elif split == end:
+            mirrored_high = first
+        else:
+            high = first
+    if low < high:
+        return low, high
+    return mirrored_low, mirrored_high
+
+
+@_compiled
+def _limits(corners: Any, axis: int, size: int) -> tuple[int, int]:
+    """Give the rows or columns that a triangle may touch, from - to."""
+    low = min(corners[axis], corners[axis + 2], corners[axis + 4]) + 0.5
+    high = max(corners[axis], corners[axis + 2], corners[axis + 4]) + 0.5
+    # casts go toward zero
+    first = 0 if low < 0.0 else size if low >= size else int(low)
+    end = 0 if high <= -1.0 else size if high >= size else int(high) + 1
+    return first, end
+
+
+@_compiled
+def _usable(corners: Any, inverse: Any) -> bool:
+    for index in range(6):
+        if not (np.isfinite(corners[index]) and np.isfinite(inverse[index])):
+            return False
+    return True
+
+
+# ------------------------------------------------------------------------------ single pixels
+
+
+@_compiled
+def _inside(x: float, y: float, width: int, height: int) -> bool:
+    return x >= 0.0 and y >= 0.0 and x < width - 1 and y < height - 1
+
+
+@_compiled
+def _nearest(size: int, location: float) -> int:
+    return min(max(int(location + 0.5), 0), size - 1)
+
+
+@_compiled
+def _between(source: Any, x: float, y: float) -> int:
+    # unsigned, so that no index is taken for one from the end
+    column, row = np.uintp(x), np.uintp(y)
+    fx, fy = x - column, y - row
+    one = np.uintp(1)
+    ll, lr = float(source[row, column]), float(source[row, column + one])
+    ul, ur = float(source[row + one, column]), float(source[row + one, column + one])
+    upper = ul + fx * (ur - ul)
+    lower = ll + fx * (lr - ll)
+    return int(lower + fy * (upper - lower) + 0.5)
+
+
+@_compiled
+def _sampled(source: Any, x: float, y: float, nearest: bool) -> int:
+    height, width = source.shape
+    if nearest:
+        return int(source[_nearest(height, y), _nearest(width, x)])
+    if _inside(x, y, width, height):
+        return _between(source, x, y)
+    return 0
+
+
+@_compiled
+def _opacity(mask: Any, given: bool, shape: Any, x: float, y: float, nearest: bool) -> int:
+    if given:
+        return _sampled(mask, x, y, nearest)
+    return 255 if nearest or _inside(x, y, shape[1], shape[0]) else 0
+
+
+# ------------------------------------------------------------------------------ painters
+
+
+@_compiled
+def _paint(canvas: Any, source: Any, corners: Any, inverse: Any, nearest: bool) -> None:
+    rows, columns = canvas.shape
+    height, width = source.shape
+    for triangle in range(len(corners)):
+        own, back = corners[triangle], inverse[triangle]
+        if not _usable(own, back):
+            continue
+        i00, i01, i02, i10, i11, i12 = back[0], back[1], back[2], back[3], back[4], back[5]
+        left, right = _limits(own, 0, columns)
+        top, bottom = _limits(own, 1, rows)
+        for ty in range(top, bottom):
+            low, high = _row(own, left, right, ty)
+            if low >= high:
+                continue
+            rx, ry = ty * i01, ty * i11
+            x, y = low * i00 + rx + i02, low * i10 + ry + i12
+            last = high - 1
+            to_x, to_y = last * i00 + rx + i02, last * i10 + ry + i12
+            if (
+                nearest
+                or not _inside(x, y, width, height)
+                or not _inside(to_x, to_y, width, height)
+            ):
+                for tx in range(low, high):
+                    canvas[ty, tx] = _sampled(
+                        source, tx * i00 + rx + i02, tx * i10 + ry + i12, nearest
+                    )
+            elif (
+                abs(x - np.rint(x)) < _ON_PIXEL
+                and abs(y - np.rint(y)) < _ON_PIXEL
+                and abs(to_x - (np.rint(x) + (last - low))) < _ON_PIXEL
+                and abs(to_y - np.rint(y)) < _ON_PIXEL
+            ):
+                # the fast lane of tiles that were only moved by whole pixels
+                column, row = int(np.rint(x)), int(np.rint(y))
+                for step in range(high - low):
+                    canvas[ty, low + step] = source[row, column + step]
+            else:
+                for tx in range(low, high):
+                    canvas[ty, tx] = _between(source, tx * i00 + rx + i02, tx * i10 + ry + i12)
+
+
+@_compiled
+def _paint_masked(
+    canvas: Any, alpha: Any, source: Any, mask: Any, given: bool, corners: Any, inverse: Any, nearest: bool
+) -> None:
+    rows, columns = alpha.shape
+    shape = source.shape[1:]
+    for triangle in range(len(corners)):
+        own, back = corners[triangle], inverse[triangle]
+        if not _usable(own, back):
+            continue
+        left, right = _limits(own, 0, columns)
+        top, bottom = _limits(own, 1, rows)
+        for ty in range(top, bottom):
+            low, high = _row(own, left, right, ty)
+            for tx in range(low, high):
+                x = tx * back[0] + ty * back[1] + back[2]
+                y = tx * back[3] + ty * back[4] + back[5]
+                if _opacity(mask, given, shape, x, y, nearest) > 0:
+                    for plane in range(len(canvas)):
+                        canvas[plane, ty, tx] = _sampled(source[plane], x, y, nearest)
+                    alpha[ty, tx] = 255
+
+
+@_compiled
+def _blend(
+    canvas: Any,
+    alpha: Any,
+    source: Any,
+    mask: Any,
+    given: bool,
+    corners: Any,
+    inverse: Any,
+    nearest: bool,
+    over: bool,
+) -> None:
+    rows, columns = alpha.shape
+    shape = source.shape[1:]
+    planes = len(canvas)
+    top_value = 255 if canvas.itemsize == 1 else 65535
+    half = np.float32(0.5) if planes == 1 else np.float32(0.0)
+    for triangle in range(len(corners)):
+        own, back = corners[triangle], inverse[triangle]
+        if not _usable(own, back):
+            continue
+        left, right = _limits(own, 0, columns)
+        top, bottom = _limits(own, 1, rows)
+        for ty in range(top, bottom):
+            low, high = _row(own, left, right, ty)
+            for tx in range(low, high):
+                x = tx * back[0] + ty * back[1] + back[2]
+                y = tx * back[3] + ty * back[4] + back[5]
+                opaque = _opacity(mask, given, shape, x, y, nearest)
+                if opaque == 255:
+                    # what the arithmetic below comes to
+                    for plane in range(planes):
+                        canvas[plane, ty, tx] = _sampled(source[plane], x, y, nearest)
+                    alpha[ty, tx] = 255
+                    continue
+                a = opaque / 255.0
+                empty = not over
+                for plane in range(planes):
+                    if canvas[plane, ty, tx] != 0:
+                        empty = False
+                b = alpha[ty, tx] / 255.0
+                blended = a + b * (1 - a)
+                for plane in range(planes):
+                    v = float(_sampled(source[plane], x, y, nearest))
+                    if empty:
+                        value = v * a
+                    elif blended == 0.0:
+                        value = 0.0
+                    else:
+                        value = (v * a + canvas[plane, ty, tx] * b * (1 - a)) / blended
+                    canvas[plane, ty, tx] = min(int(np.float32(value) + np.float32(0.5)), top_value)
+                opacity = a if empty else blended
+                alpha[ty, tx] = int(np.float32(opacity * 255.0) + half)
