@@ -163,7 +163,8 @@ def open_regular(path: str, *, follow: bool = True) -> BinaryIO:
     flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
     if not follow:
         flags |= getattr(os, "O_NOFOLLOW", 0)
-    file = Path(path).open("rb", opener=lambda name, _: os.open(name, flags))
+    # not Path.open(), which takes no opener
+    file = open(path, "rb", opener=lambda name, _: os.open(name, flags))  # noqa: PTH123, SIM115
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
     file.close()
