@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from renderapi._parallel import in_threads, progress_reporter
+from renderapi._parallel import in_threads, progress_reporter, with_note
 from renderapi.errors import BadRequestError, RenderError, ServerTimeoutError, ServerUnreachableError
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Grid:
             try:
                 return block, block.cut(fetch(*box))
             except (RenderError, ServerUnreachableError, ServerTimeoutError) as error:
-                raise self._named(error, block) from error
+                raise with_note(error, self._place(block)) from error
 
         reporter = progress_reporter(progress, len(self), "fetching blocks", " blocks")
         with reporter as advance, closing(in_threads(piece, self, threads)) as found:
@@ -166,15 +166,13 @@ class Grid:
                 yield block, pixels
                 advance(1)
 
-    def _named(self, error: Exception, block: Block) -> Exception:
+    def _place(self, block: Block) -> str:
         rows, columns = len(self._rows), len(self._columns)
-        named = type(error)(
-            f"{error}\nThat was block {block.row * columns + block.column + 1} of {len(self)} (row "
-            f"{block.row + 1} of {rows}, column {block.column + 1} of {columns}), pixels "
-            f"{block.x.start}:{block.x.stop}, {block.y.start}:{block.y.stop} of the image."
+        return (
+            f"That was block {block.row * columns + block.column + 1} of {len(self)} (row {block.row + 1} of "
+            f"{rows}, column {block.column + 1} of {columns}): columns {block.x.start}:{block.x.stop} and rows "
+            f"{block.y.start}:{block.y.stop} of the image."
         )
-        named.__dict__.update(error.__dict__)
-        return named
 
     def assembled(self, fetch: Fetch, threads: int, progress: Any) -> NDArray[Any]:
         """Fetch the whole image; the parameters are those of `pieces`.

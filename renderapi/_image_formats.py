@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi import _transport
+from renderapi._parallel import with_note
 from renderapi.errors import BadRequestError, NotFoundError
 
 if TYPE_CHECKING:
@@ -108,9 +109,7 @@ class Wanted:
         if self.ending in paths:
             return error
         hint = f"render-ws 4 has no {self.ending} of {self.of}; it has {', '.join(paths)}."
-        explained = NotFoundError(f"{error}\n{hint}")
-        explained.__dict__.update(error.__dict__)
-        return explained
+        return with_note(error, hint)
 
     def decoded(self, response: requests.Response) -> NDArray[Any]:
         """Give the pixels of an answer as a new array, in the byte order of this machine.

@@ -91,6 +91,16 @@ def thread_session(session: requests.Session | None, render: Any) -> requests.Se
     return render.session if render is not None else None
 
 
+Failure = TypeVar("Failure", bound=Exception)
+
+
+def with_note(error: Failure, note: str) -> Failure:
+    """Give an error of the same kind, with the same details, whose text says more."""
+    noted = type(error)(f"{error}\n{note}")
+    noted.__dict__.update(error.__dict__)
+    return noted
+
+
 @contextmanager
 def progress_reporter(
     progress: Any, total: int | None, what: str, unit: str = " tiles"

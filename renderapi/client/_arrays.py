@@ -1,4 +1,4 @@
-"""Images and coordinates as arrays: by the Java clients, coordinates also without them."""
+"""Images and coordinates as arrays: by the Java clients, or in Python."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.client._call import client_options, needs_result
-from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess
+from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess, uses_java
 from renderapi.client._files import temporary_file, temporary_json
 from renderapi.client._render_clients import renderClient, rendererClient
 from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
 from renderapi.client._stack_clients import coordinateClient
-from renderapi.client.utils import renderclientaccess
 from renderapi.errors import ClientScriptError, RenderWarning
 from renderapi.render import Render, accepts
 
@@ -34,6 +33,8 @@ __all__ = [
     "world_to_local_array",
 ]
 
+#: Keywords that decide which engine renders.
+_CHOOSES = ("render", "engine", "client_script", "client_scripts")
 _PLANE = 2
 _SPACE = 3
 
@@ -41,7 +42,7 @@ _SPACE = 3
 # ------------------------------------------------------------------------------------------------ images
 
 
-@renderclientaccess
+@engineaccess
 @accepts(*RUN_OPTIONS)
 def materialize_tilespec_image(
     tilespec: TileSpec,
@@ -55,6 +56,8 @@ def materialize_tilespec_image(
     client_script: str | None = None,
     memGB: str | None = None,
     render: Render | None = None,
+    *,
+    engine: str | None = None,
     **kwargs: Any,
 ) -> None:
     """Render one tile into an image file.
@@ -62,7 +65,7 @@ def materialize_tilespec_image(
     Parameters
     ----------
     tilespec : TileSpec
-        The tile; its image must be readable where Java runs, its transforms must not be references.
+        The tile; its image must be readable where it is rendered, its transforms must not be references.
     out_fn : str
         Image file to write; its ending is the format.
     height, width : int, optional
@@ -71,6 +74,8 @@ def materialize_tilespec_image(
         Upper left of the box, in the world; default that of the tile's bounding box.
     res : float
         Size of the cells of the triangle mesh.
+    engine : {"java", "python"}, optional
+        Who renders; by default Java where a client script is configured.
     subprocess_mode, client_script, memGB, render
         As for `renderapi.client.renderClient`.
     """
@@ -90,6 +95,7 @@ def materialize_tilespec_image(
             y=corner[1] if y is None else y,
             res=res,
             render=render,
+            engine=engine,
             **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
         )
 
@@ -101,7 +107,7 @@ def _required(tilespec: TileSpec, name: str) -> float:
     return value
 
 
-@renderclientaccess
+@engineaccess
 @accepts(*RUN_OPTIONS, *signature(rendererClient).parameters)
 def materialize_renderparameters_image(
     obj: Any,
@@ -110,6 +116,8 @@ def materialize_renderparameters_image(
     client_script: str | None = None,
     memGB: str | None = None,
     render: Render | None = None,
+    *,
+    engine: str | None = None,
     **kwargs: Any,
 ) -> None:
     """Render render parameters into an image file.
@@ -120,6 +128,8 @@ def materialize_renderparameters_image(
         Render parameters, as the server gives them.
     out_fn : str
         Image file to write; its ending is the format.
+    engine : {"java", "python"}, optional
+        Who renders; by default Java where a client script is configured.
     subprocess_mode, client_script, memGB, render
         As for `renderapi.client.rendererClient`.
     **kwargs
@@ -133,6 +143,7 @@ def materialize_renderparameters_image(
             client_script=client_script,
             memGB=memGB,
             render=render,
+            engine=engine,
             **kwargs,
         )
 
@@ -148,7 +159,7 @@ def render_tilespec(*args: Any, **kwargs: Any) -> NDArray[Any]:
     Returns
     -------
     ndarray
-        As Java writes it into a tif file: (height, width, 3) uint8.
+        As Java writes it into a tif file, with either engine: (height, width, 3) uint8.
     """
     return _rendered(materialize_tilespec_image, ".tif", args, kwargs)
 
@@ -164,7 +175,8 @@ def render_renderparameters(*args: Any, **kwargs: Any) -> NDArray[Any]:
     Returns
     -------
     ndarray
-        As Java writes it into a png file: (height, width, 4) uint8.
+        As Java writes it into a png file, with either engine: (height, width, 4) uint8; (height, width) with
+        ``gray=True``.
     """
     return _rendered(materialize_renderparameters_image, ".png", args, kwargs)
 
@@ -172,6 +184,15 @@ def render_renderparameters(*args: Any, **kwargs: Any) -> NDArray[Any]:
 def _rendered(
     materialize: Callable[..., None], suffix: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> NDArray[Any]:
+    call = signature(materialize).bind_partial(*args, **kwargs).arguments
+    given = {**call, **call.get("kwargs", {})}
+    if given.get("out_fn") is None and not uses_java(**{name: given.get(name) for name in _CHOOSES}):
+        from renderapi.client._numpy_render import ImageInMemory
+
+        made = ImageInMemory(suffix.removeprefix("."))
+        materialize(*args, **{**kwargs, "out_fn": made, "engine": "python"})
+        return made.pixels
+
     from PIL import Image, UnidentifiedImageError
 
     kwargs["subprocess_mode"] = needs_result(kwargs.get("subprocess_mode"))

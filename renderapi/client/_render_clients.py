@@ -1,7 +1,8 @@
-"""The Java clients that render images into files."""
+"""The clients that render images into files: in Java, or in Python."""
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from math import ceil, floor, isfinite
@@ -19,18 +20,21 @@ from renderapi.client._call import (
     truth,
     whole,
 )
+from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess
 from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
-from renderapi.client.utils import renderclientaccess
 from renderapi.errors import RenderWarning
 from renderapi.render import Render, accepts
+from renderapi.utils import jbool
 
 _RENDERER = "org.janelia.alignment.Render"
+#: Sections that Python renders at a time: each is held whole.
+_SECTIONS = 4
 #: Formats that Java treats specially, and only when they are in lower case.
 _LOWER_CASE_FORMATS = ("tif", "tiff", "jpg")
 
 
-@renderclientaccess
-@accepts(*RUN_OPTIONS)
+@engineaccess
+@accepts(*RUN_OPTIONS, *ENGINE_OPTIONS)
 def renderSectionClient(
     stack: str,
     rootDirectory: str,
@@ -60,6 +64,8 @@ def renderSectionClient(
     filterListName: str | None = None,
     renderTileLabels: bool | None = None,
     useStackBounds: bool | None = None,
+    engine: str | None = None,
+    threads: int | None = None,
     **kwargs: Any,
 ) -> None:
     """Render whole sections into image files.
@@ -71,7 +77,7 @@ def renderSectionClient(
     stack : str
         Stack.
     rootDirectory : str
-        Folder, on the machine that Java runs on.
+        Folder, on the machine that Java runs on; it is made if it is not there.
     zs : float or list of float
         Sections.
     scale : float, optional
@@ -82,7 +88,8 @@ def renderSectionClient(
         ``minX``, ``maxX``, ``minY``, ``maxY`` of the box to render, which is widened to whole pixels; default
         that of each section.
     format : str, optional
-        ``"png"`` (Java's default), ``"jpg"``, ... are written as 8 bit gray, ``"tif"`` as 24 bit RGB.
+        ``"png"`` (the default), ``"jpg"`` (in Java others too) are written as 8 bit gray, ``"tif"`` as 24 bit
+        RGB.
     channel : str, optional
         Channels: ``NAME``, or ``A__0.5__B__0.5``.
     customOutputFolder, customSubFolder : str, optional
@@ -90,31 +97,73 @@ def renderSectionClient(
     padFileNamesWithZeros : bool, optional
         ``00123.png`` instead of ``123.0.png``.
     resolutionUnit : str, optional
-        For instance ``"nm"``, written into tif files.
+        For instance ``"nm"``, written into tif files with the resolution values of the stack.
     doFilter, fillWithNoise : bool, optional
-        Apply the default filters, fill what no tile covers with noise. **Java's default is true for both.**
+        Apply the default filters, fill what no tile covers with noise. **The default is true for both**, in
+        Python too; there the noise of a section is always the same.
     convertToGray : bool, optional
-        Only for versions of the Java client that know it.
+        Only for versions of the Java client that know it; Python takes it for what all formats but tif are.
     filterListName : str, optional
         Named filters of the server instead of the default ones.
     renderTileLabels : bool, optional
-        Render each tile as an area of one value.
+        Render each tile as an area of one value; only Java can.
     useStackBounds : bool, optional
         Give all sections the size of the stack.
+    engine : {"java", "python"}, optional
+        Who renders; by default Java where a client script is configured. Python takes from the server where
+        the tiles are, and reads their images itself, so that they must be readable on this machine.
+    threads : int, optional
+        Sections that Python renders at a time; default up to 4, no more than there are cores.
     host, port, owner, project, client_script, memGB, render
         Connection and script, where they differ from those of `render`.
     subprocess_mode, **kwargs
-        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`. In Python
+        ``progress=`` as for `renderapi.client.import_tilespecs`, told of sections.
 
     Raises
     ------
     ClientScriptError
-        The client failed (with the end of what it printed), or no client script is configured.
+        The client failed (with the end of what it printed), or Java is asked for and no client script is
+        configured.
     ClientArgumentError
         An argument would not reach Java, or not be understood; nothing was started.
+    RenderError
+        In Python: the server refuses, or an image cannot be read or rendered; the text names the section.
     """
     if customSubFolder is not None and customOutputFolder is None:
         warnings.warn("customSubFolder has no effect without customOutputFolder", RenderWarning, stacklevel=3)
+    box = None if bounds is None else _whole_box(bounds)
+    low, high = whole(minIntensity, "minIntensity"), whole(maxIntensity, "maxIntensity")
+    if engine == "python":
+        from renderapi.client._numpy_render import Sections, kind_of
+
+        if renderTileLabels:
+            raise ClientArgumentError("only Java knows renderTileLabels: leave it out, or give engine='java'")
+        given = {
+            "doFilter": truth(doFilter) is None or jbool(doFilter) == "true",
+            "fillWithNoise": truth(fillWithNoise) is None or jbool(fillWithNoise) == "true",
+            "channels": channel,
+        }
+        sections = Sections(
+            connection_of({**locals(), **kwargs}),
+            stack,
+            rootDirectory,
+            box=box,
+            stack_bounds=bool(useStackBounds),
+            kind=kind_of(f"z.{format or 'png'}"),
+            folders=None
+            if customOutputFolder is None
+            else tuple(filter(None, (customOutputFolder, customSubFolder))),
+            padded=bool(padFileNamesWithZeros),
+            unit=resolutionUnit,
+            low=low,
+            high=high,
+            filter_list=filterListName,
+            changes={key: value for key, value in given.items() if value is not None},
+            **({} if scale is None else {"scale": scale}),
+        )
+        sections.render(several(zs), threads or min(_SECTIONS, os.cpu_count() or 1), kwargs.get("progress"))
+        return
     if filterListName is not None and (minIntensity is not None or maxIntensity is not None):
         raise ClientArgumentError(
             "RenderSectionClient cannot take filterListName together with minIntensity or maxIntensity: it "
@@ -128,8 +177,8 @@ def renderSectionClient(
         *get_param(scale, "--scale"),
         *get_param(format, "--format"),
         *get_param(truth(doFilter), "--doFilter"),
-        *get_param(whole(minIntensity, "minIntensity"), "--minIntensity"),
-        *get_param(whole(maxIntensity, "maxIntensity"), "--maxIntensity"),
+        *get_param(low, "--minIntensity"),
+        *get_param(high, "--maxIntensity"),
         *get_param(truth(fillWithNoise), "--fillWithNoise"),
         *get_param(customOutputFolder, "--customOutputFolder"),
         *flag(convertToGray, "--convertToGray"),
@@ -140,7 +189,7 @@ def renderSectionClient(
         *get_param(filterListName, "--filterListName"),
         *flag(renderTileLabels, "--renderTileLabels"),
         *flag(useStackBounds, "--useStackBounds"),
-        *get_param(None if bounds is None else _whole_box(bounds), "--bounds"),
+        *get_param(None if box is None else ",".join(map(str, box)), "--bounds"),
         *several(zs),
     ]
     call_run_ws_client(
@@ -150,8 +199,8 @@ def renderSectionClient(
     )
 
 
-def _whole_box(bounds: Mapping[str, float]) -> str:
-    """Give a box as Java wants it, ``minX,maxX,minY,maxY`` in whole numbers, without cutting anything off."""
+def _whole_box(bounds: Mapping[str, float]) -> tuple[int, int, int, int]:
+    """Give minX, maxX, minY, maxY of a box in whole numbers, without cutting anything off."""
     if not isinstance(bounds, Mapping):
         raise ClientArgumentError(f"bounds must be a dict of {', '.join(BOX)}, not {bounds!r}")
     missing = [name for name in BOX if bounds.get(name) is None]
@@ -162,10 +211,10 @@ def _whole_box(bounds: Mapping[str, float]) -> str:
         raise ClientArgumentError(
             f"bounds must be a box with minX below maxX and minY below maxY: {dict(bounds)}"
         )
-    return f"{floor(minX)},{ceil(maxX)},{floor(minY)},{ceil(maxY)}"
+    return floor(minX), ceil(maxX), floor(minY), ceil(maxY)
 
 
-@renderclientaccess
+@engineaccess
 @accepts(*RUN_OPTIONS)
 def renderClient(
     tile_spec_url: str | None = None,
@@ -180,6 +229,8 @@ def renderClient(
     client_script: str | None = None,
     memGB: str | None = None,
     render: Render | None = None,
+    *,
+    engine: str | None = None,
     **kwargs: Any,
 ) -> None:
     """Render tile specs into an image file; `rendererClient` has all options.
@@ -198,6 +249,8 @@ def renderClient(
         Upper left of the box, in the world; Java's default is 0.
     res : float, optional
         Size of the cells of the triangle mesh; Java's default is 64.
+    engine : {"java", "python"}, optional
+        Who renders; by default Java where a client script is configured. Python writes png, jpg and tif.
     client_script, memGB, render
         Connection and script, where they differ from those of `render`.
     subprocess_mode, **kwargs
@@ -206,10 +259,22 @@ def renderClient(
     Raises
     ------
     ClientScriptError
-        The client failed (with the end of what it printed), or no client script is configured.
+        The client failed (with the end of what it printed), or Java is asked for and no client script is
+        configured.
     ClientArgumentError
         An argument would not reach Java, or not be understood; nothing was started.
+    RenderError
+        In Python: an image cannot be read, or what was given not be rendered.
     """
+    if engine == "python":
+        from renderapi.client._numpy_render import render_to_file
+
+        options = {
+            "tile_spec_url": tile_spec_url, "height": whole(height, "height"), "width": whole(width, "width"),
+            "in_fn": in_fn, "out_fn": out_fn, "x": x, "y": y, "meshCellSize": res,
+        }  # fmt: skip
+        render_to_file(options, kwargs)
+        return
     arguments = [
         *get_param(tile_spec_url, "--tile_spec_url"),
         *get_param(whole(height, "height"), "--height"),
@@ -227,7 +292,7 @@ def renderClient(
     )
 
 
-@renderclientaccess
+@engineaccess
 @accepts(*RUN_OPTIONS)
 def rendererClient(
     tile_spec_url: str | None = None,
@@ -258,6 +323,8 @@ def rendererClient(
     client_script: str | None = None,
     memGB: str | None = None,
     render: Render | None = None,
+    *,
+    engine: str | None = None,
     **kwargs: Any,
 ) -> None:
     """Render tile specs or render parameters into an image file.
@@ -270,7 +337,7 @@ def rendererClient(
         Size of the cells of the triangle mesh, and its least size in rendered pixels; Java's defaults are
         64 and 0.
     in_fn : str, optional
-        Image to draw onto.
+        Image to draw onto, at its upper left; the result has its size.
     out_fn : str
         Image file to write; its ending is the format (tif: 24 bit RGB; png: with alpha).
     x, y : float, optional
@@ -280,19 +347,21 @@ def rendererClient(
     scale : float, optional
         Java's default is 1.
     area_offset : bool, optional
-        Shift by half a rendered pixel.
+        Shift by half a rendered pixel; only Java can.
     minIntensity, maxIntensity : float, optional
         Shown as black and white.
     gray : bool, optional
         Write 8 bit gray; without effect on tif.
     quality : float, optional
-        Of jpg, 0 to 1; Java's default is 0.85.
+        Of jpg, 0 to 1; the default is 0.85.
     threads : int, optional
-        Java's default is 1.
+        Java's default is 1; Python has one always.
     skip_interpolation, binary_mask, exclude_mask : bool, optional
         Take the nearest pixel; masks without half tones; no masks.
     parameters_url : str, optional
-        File or URL of render parameters. Java ignores their minMeshCellSize, minIntensity and maxIntensity.
+        File or URL of render parameters. Where they differ from an option, the option counts unless it is the
+        default; their minMeshCellSize, minIntensity and maxIntensity never count. That is how Java does it;
+        Python does the same and warns.
     do_filter : bool, optional
         Apply the default filters.
     background_color : int, optional
@@ -301,6 +370,8 @@ def rendererClient(
         Fill that with noise.
     channels : str, optional
         ``NAME``, or ``A__0.5__B__0.5``.
+    engine : {"java", "python"}, optional
+        Who renders; by default Java where a client script is configured. Python writes png, jpg and tif.
     client_script, memGB, render
         Connection and script, where they differ from those of `render`.
     subprocess_mode, **kwargs
@@ -309,10 +380,31 @@ def rendererClient(
     Raises
     ------
     ClientScriptError
-        The client failed (with the end of what it printed), or no client script is configured.
+        The client failed (with the end of what it printed), or Java is asked for and no client script is
+        configured.
     ClientArgumentError
         An argument would not reach Java, or not be understood; nothing was started.
+    RenderError
+        In Python: an image cannot be read, or what was given not be rendered.
     """
+    if engine == "python":
+        from renderapi.client._numpy_render import render_to_file
+
+        flags = {
+            "area_offset": area_offset, "gray": gray, "skip_interpolation": skip_interpolation,
+            "binary_mask": binary_mask, "exclude_mask": exclude_mask, "do_filter": do_filter,
+            "fill_with_noise": fill_with_noise,
+        }  # fmt: skip
+        options = {
+            "tile_spec_url": tile_spec_url, "parameters_url": parameters_url, "in_fn": in_fn, "out_fn": out_fn,
+            "meshCellSize": meshCellSize, "minMeshCellSize": minMeshCellSize, "x": x, "y": y, "scale": scale,
+            "width": whole(width, "width"), "height": whole(height, "height"),
+            "minIntensity": minIntensity, "maxIntensity": maxIntensity, "quality": quality,
+            "background_color": whole(background_color, "background_color"), "channels": channels,
+            **{name: None if value is None else jbool(value) == "true" for name, value in flags.items()},
+        }  # fmt: skip
+        render_to_file(options, kwargs)
+        return
     arguments = [
         *get_param(tile_spec_url, "--tile_spec_url"),
         *get_param(whole(height, "height"), "--height"),
