@@ -8,6 +8,7 @@ that pass the test pass it too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
@@ -30,11 +31,11 @@ _ON_PIXEL = 1e-6
 
 def _compiled(function: Function) -> Function:
     # No fastmath: a fused multiply-add has another last bit. Errors as in numpy: 1 / 0 is infinite.
-    options = {"nogil": True, "error_model": "numpy"}
+    compiler: Any = partial(numba.njit, nogil=True, error_model="numpy")
     try:
-        return numba.njit(function, cache=True, **options)  # type: ignore[no-any-return]
-    except RuntimeError:  # no folder to keep the compiled code in
-        return numba.njit(function, **options)  # type: ignore[no-any-return]
+        return compiler(cache=True)(function)  # type: ignore[no-any-return]
+    except RuntimeError:  # there is no folder to keep the compiled code in
+        return compiler()(function)  # type: ignore[no-any-return]
 
 
 def paint(canvas: Image, source: Image, triangles: Triangles, nearest: bool) -> None:
@@ -145,10 +146,10 @@ def _limits(corners: Any, axis: int, size: int) -> tuple[int, int]:
 
 @_compiled
 def _usable(corners: Any, inverse: Any) -> bool:
+    usable = True
     for index in range(6):
-        if not (np.isfinite(corners[index]) and np.isfinite(inverse[index])):
-            return False
-    return True
+        usable &= np.isfinite(corners[index]) and np.isfinite(inverse[index])
+    return usable
 
 
 # ------------------------------------------------------------------------------ single pixels
@@ -161,7 +162,10 @@ def _inside(x: float, y: float, width: int, height: int) -> bool:
 
 @_compiled
 def _nearest(size: int, location: float) -> int:
-    return min(max(int(location + 0.5), 0), size - 1)
+    rounded = location + 0.5
+    if not rounded > 0.0:
+        return 0
+    return int(rounded) if rounded < size else size - 1
 
 
 @_compiled
@@ -216,15 +220,9 @@ def _paint(canvas: Any, source: Any, corners: Any, inverse: Any, nearest: bool) 
             x, y = low * i00 + rx + i02, low * i10 + ry + i12
             last = high - 1
             to_x, to_y = last * i00 + rx + i02, last * i10 + ry + i12
-            if (
-                nearest
-                or not _inside(x, y, width, height)
-                or not _inside(to_x, to_y, width, height)
-            ):
+            if nearest or not _inside(x, y, width, height) or not _inside(to_x, to_y, width, height):
                 for tx in range(low, high):
-                    canvas[ty, tx] = _sampled(
-                        source, tx * i00 + rx + i02, tx * i10 + ry + i12, nearest
-                    )
+                    canvas[ty, tx] = _sampled(source, tx * i00 + rx + i02, tx * i10 + ry + i12, nearest)
             elif (
                 abs(x - np.rint(x)) < _ON_PIXEL
                 and abs(y - np.rint(y)) < _ON_PIXEL

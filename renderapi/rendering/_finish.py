@@ -34,7 +34,8 @@ def range_table8(low: float, high: float) -> Bytes:
     levels = np.arange(256) - bottom
     with np.errstate(divide="ignore", invalid="ignore"):
         shown = np.trunc(256.0 * levels / (top - bottom))
-    return np.nan_to_num(np.clip(shown, 0, 255), nan=0.0).astype(np.uint8)
+    table: Bytes = np.nan_to_num(np.clip(shown, 0, 255), nan=0.0).astype(np.uint8)
+    return table
 
 
 @lru_cache(maxsize=4)
@@ -63,7 +64,8 @@ def _shown(gray: Image, low: float, high: float) -> Bytes:
         return _looked_up(range_table16(low, high), gray)
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = (gray - np.float32(low)) * np.float32(256.0 / (high - low))
-    return np.nan_to_num(np.clip(np.trunc(scaled), 0, 255)).astype(np.uint8)
+    shown: Bytes = np.nan_to_num(np.clip(np.trunc(scaled), 0, 255)).astype(np.uint8)
+    return shown
 
 
 # ------------------------------------------------------------------------------ kinds of images
@@ -125,12 +127,14 @@ def to_gray(rgba: Bytes) -> Bytes:
     (H, W) uint8 array
         Luminance over black.
     """
-    weights = np.array([77, 150, 29], np.uint16)
-    gray = ((rgba[..., :3] * weights).sum(axis=-1, dtype=np.uint32) + 128) >> 8
+    # at most 256 * 255 + 128
+    sums = np.full(rgba.shape[:2], 128, np.uint16)
+    for band, weight in enumerate((77, 150, 29)):
+        sums += rgba[..., band] * np.uint16(weight)
+    gray = (sums >> 8).astype(np.uint8)
     alpha = rgba[..., 3]
-    if (alpha == 255).all():
-        return gray.astype(np.uint8)
-    return _MULTIPLIED[alpha, gray]
+    over_black: Bytes = gray if (alpha == 255).all() else _MULTIPLIED[alpha, gray]
+    return over_black
 
 
 # ------------------------------------------------------------------------------ composition of Java2D

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 16
 
 
+# triangles may be larger than numbers
+_QUIET = np.errstate(all="ignore")
+
+
 class _Hits(NamedTuple):
     """Pixels of the canvas inside of triangles, in the order in which they are painted."""
 
@@ -30,6 +34,7 @@ class _Hits(NamedTuple):
     y: NDArray[np.float64]
 
 
+@_QUIET
 def paint(canvas: Image, source: Image, triangles: Triangles, nearest: bool) -> None:
     """Paint a source over the canvas.
 
@@ -51,6 +56,7 @@ def paint(canvas: Image, source: Image, triangles: Triangles, nearest: bool) -> 
             values[hits.pixels] = _sampled(plane, hits, nearest)
 
 
+@_QUIET
 def paint_with_mask(
     canvas: Image,
     alpha: Image,
@@ -89,8 +95,7 @@ def paint_with_mask(
             pixels, v_, a_ = hits.pixels[turn], v[:, turn], a[turn]
             t, b = values[:, pixels].astype(np.float64), alphas[pixels] / 255.0
             blended = a_ + b * (1 - a_)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                mixed = np.where(blended == 0, 0.0, (v_ * a_ + t * b * (1 - a_)) / blended)
+            mixed = np.where(blended == 0, 0.0, (v_ * a_ + t * b * (1 - a_)) / blended)
             empty = np.zeros(len(pixels), bool) if over else (t == 0).all(axis=0)
             value = np.where(empty, v_ * a_, mixed).astype(np.float32)
             opacity = (np.where(empty, a_, blended) * 255.0).astype(np.float32)
@@ -100,6 +105,7 @@ def paint_with_mask(
             alphas[pixels] = np.floor(opacity + half).astype(np.uint8)
 
 
+@_QUIET
 def paint_with_binary_mask(
     canvas: Image, alpha: Image, source: Image, mask: Image | None, triangles: Triangles, nearest: bool
 ) -> None:
@@ -141,10 +147,7 @@ def _inside(hits: _Hits, width: int, height: int) -> NDArray[np.bool_]:
 def _sampled(source: Image, hits: _Hits, nearest: bool) -> Image:
     height, width = source.shape
     if nearest:
-        # rounding may put a location half a pixel outside
-        column = np.clip((hits.x + 0.5).astype(np.intp), 0, width - 1)
-        row = np.clip((hits.y + 0.5).astype(np.intp), 0, height - 1)
-        return source[row, column]  # type: ignore[no-any-return]
+        return source[_rounded(hits.y, height), _rounded(hits.x, width)]
     out = np.zeros(len(hits.pixels), source.dtype)
     inside = np.flatnonzero(_inside(hits, width, height))
     x, y = hits.x[inside], hits.y[inside]
@@ -158,6 +161,11 @@ def _sampled(source: Image, hits: _Hits, nearest: bool) -> Image:
     value = lower + fy * (upper - lower)
     out[inside] = value if source.dtype.kind == "f" else np.floor(value + 0.5)
     return out
+
+
+def _rounded(locations: NDArray[np.float64], size: int) -> NDArray[np.intp]:
+    # rounding errors may put a location outside; NaN is the first
+    return np.fmin(np.fmax(locations + 0.5, 0), size - 1).astype(np.intp)
 
 
 def _hits(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
@@ -178,7 +186,9 @@ def _hits(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
         part = chosen[start:stop]
         # one entry for every pixel of the box around every triangle
         own = np.repeat(np.arange(len(part)), count[start:stop])
-        within = np.arange(len(own)) - np.repeat(ends[start:stop] - count[start:stop] - done, count[start:stop])
+        within = np.arange(len(own)) - np.repeat(
+            ends[start:stop] - count[start:stop] - done, count[start:stop]
+        )
         row, column = np.divmod(within, columns[part][own])
         tx, ty = column + left[part][own], row + top[part][own]
         hit = np.flatnonzero(_in_triangle(corners[part], own, tx, ty))
@@ -190,9 +200,8 @@ def _hits(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
 
 def _range(values: NDArray[np.float64], size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     # casts in Java go toward zero
-    with np.errstate(invalid="ignore"):
-        low = np.trunc(np.clip(values.min(axis=1) + 0.5, -2.0, size))
-        high = np.trunc(np.clip(values.max(axis=1) + 0.5, -2.0, size))
+    low = np.trunc(np.clip(values.min(axis=1) + 0.5, -2.0, size))
+    high = np.trunc(np.clip(values.max(axis=1) + 0.5, -2.0, size))
     low, high = (np.nan_to_num(bound).astype(np.intp) for bound in (low, high))
     return np.maximum(low, 0), np.minimum(high, size - 1)
 
@@ -206,4 +215,5 @@ def _in_triangle(
         ax, ay = np.ascontiguousarray(corners[:, a]), np.ascontiguousarray(corners[:, a + 1])
         ex, ey = corners[:, b] - ax, corners[:, b + 1] - ay
         sides.append(ex[own] * (ty - ay[own]) - ey[own] * (tx - ax[own]) < 0)
-    return (sides[0] == sides[1]) & (sides[1] == sides[2])
+    same: NDArray[np.bool_] = (sides[0] == sides[1]) & (sides[1] == sides[2])
+    return same

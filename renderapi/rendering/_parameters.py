@@ -127,7 +127,9 @@ def read(render_parameters: Mapping[str, Any]) -> Parameters:
         width=_integer(document, "width", 256),
         height=_integer(document, "height", 256),
         scale=scale,
-        cell=max(_number(document, "meshCellSize", 64.0), least_cell / scale if least_cell and scale else 0.0),
+        cell=max(
+            _number(document, "meshCellSize", 64.0), least_cell / scale if least_cell and scale else 0.0
+        ),
         low=_optional_number(document, "minIntensity"),
         high=_optional_number(document, "maxIntensity"),
         nearest=_flag(document, "skipInterpolation"),
@@ -164,7 +166,9 @@ def _tile(spec: Any, index: int) -> Tile:
             tuple(_tile_channels(document, tile_id)),
         )
     except RenderParametersError as error:
-        raise RenderParametersError(f"tile {tile_id}: {error}") if _is_about_a_value(error) else error from None
+        raise (
+            RenderParametersError(f"tile {tile_id}: {error}") if _is_about_a_value(error) else error
+        ) from None
 
 
 def _is_about_a_value(error: RenderParametersError) -> bool:

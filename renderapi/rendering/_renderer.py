@@ -15,7 +15,7 @@ from renderapi.rendering import _finish, _mipmaps, _parameters
 from renderapi.rendering._errors import RenderParametersError
 from renderapi.rendering._mipmaps import Mipmap
 from renderapi.rendering._parameters import Channel, Parameters, Tile
-from renderapi.rendering._warp import Warp
+from renderapi.rendering._warp import Triangles, Warp
 from renderapi.rendering.filters import Filter, filters_of
 from renderapi.rendering.sources import Sources, default_sources
 
@@ -143,9 +143,7 @@ def painter(engine: str | None) -> ModuleType:
             return _compiled
         except ImportError as error:
             if engine == "numba":
-                raise ImportError(
-                    'engine="numba" needs numba: pip install "render-python[fast]"'
-                ) from error
+                raise ImportError('engine="numba" needs numba: pip install "render-python[fast]"') from error
     from renderapi.rendering import _numpy
 
     return _numpy
@@ -212,7 +210,8 @@ class _Job:
         warp = Warp(tile, self.parameters, self.chains)
         width, height = self._size(tile, channels[0])
         level = warp.level(width, height)
-        triangles = first_shape = None
+        triangles: Triangles | None = None
+        first_shape: tuple[int, ...] = ()
         for channel in channels:
             mipmap = _mipmaps.load(
                 channel, level, self.parameters.builder, self.parameters.exclude_mask, self.sources
@@ -237,7 +236,9 @@ class _Job:
             height = rows if height is None or height < 0 else height
         return width, height
 
-    def _paint_channel(self, tile: Tile, channel: Channel, level: int, mipmap: Mipmap, triangles: Any) -> None:
+    def _paint_channel(
+        self, tile: Tile, channel: Channel, level: int, mipmap: Mipmap, triangles: Triangles
+    ) -> None:
         p = self.parameters
         low = channel.low if p.low is None else p.low
         high = channel.high if p.high is None else p.high
