@@ -51,7 +51,8 @@ def equalized(
     """
     before = _eight_bit(image, low, high)
     # (int)(a + 0.5f) of a single precision value, here and below: ties go up
-    binned = (before.astype(np.float32) / _BYTE * np.float32(bins) + _HALF).astype(np.intp)
+    levels = np.arange(256, dtype=np.float32)
+    binned = (levels / _BYTE * np.float32(bins) + _HALF).astype(np.uint16)[before]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         after = before.copy()
         if fast:
@@ -71,8 +72,8 @@ def _eight_bit(image: Image, low: float, high: float) -> NDArray[np.uint8]:
         return image
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if image.dtype == np.uint16:
-            above = np.maximum(image.astype(np.float64) - low, 0)
-            return _truncated(above * (np.float64(256) / np.float64(high - low + 1)) + 0.5, np.uint8)
+            above = np.maximum(np.arange(1 << 16) - low, 0)
+            return _truncated(above * (np.float64(256) / np.float64(high - low + 1)) + 0.5, np.uint8)[image]
         least = np.float32(low)
         return _truncated(
             np.maximum(image - least, np.float32(0)) * (_BYTE / (np.float32(high) - least)) + _HALF, np.uint8
@@ -153,8 +154,8 @@ def _equalize_by_pixels(after: Image, binned: Image, radius: int, bins: int, slo
         cumulated, first, last = _cumulated(sums[right] - sums[left], limits)
         here = cumulated[columns, binned[y]]
         transferred = (here - first).astype(np.float32) / (last - first).astype(np.float32)
-        # no clamping here: the lowest 8 bits count
-        values = np.nan_to_num(transferred * _BYTE + _HALF, nan=0, posinf=2**31 - 1, neginf=-(2**31))
+        # no clamping here: the lowest 8 bits count. Only 0 / 0 and less than 0 / 0 are not finite
+        values = np.nan_to_num(transferred * _BYTE + _HALF, nan=0, neginf=0)
         after[y] = values.astype(np.int64).astype(np.uint8)
 
 
