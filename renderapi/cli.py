@@ -86,6 +86,24 @@ def _parser() -> argparse.ArgumentParser:
         help="folder that images may be read from; may be given several times (default: none)",
     )
     serve.add_argument(
+        "--image-http", action="store_true", help="fetch images from other servers too, for whoever asks"
+    )
+    serve.add_argument(
+        "--max-pixels",
+        type=_positive,
+        metavar="N",
+        help="most pixels of an image that is drawn (default 268435456)",
+    )
+    serve.add_argument(
+        "--property",
+        action="append",
+        type=_property,
+        default=[],
+        metavar="NAME=VALUE",
+        help="property of the server, such as webService.maxTileSpecsToRender=20: images of more tiles show "
+        "their boxes; may be given several times",
+    )
+    serve.add_argument(
         "--with-parent",
         action="store_true",
         help="stop when standard input closes, as it does when the program that started the server is gone",
@@ -108,6 +126,13 @@ def _port(text: str) -> int:
     return number
 
 
+def _property(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError("a property is NAME=VALUE")
+    return name, value
+
+
 def _demo(options: argparse.Namespace) -> int:
     from renderapi import demo
 
@@ -119,12 +144,16 @@ def _serve(options: argparse.Namespace) -> int:
 
     if options.with_parent:
         threading.Thread(target=_stop_with_parent, name="renderapi-parent", daemon=True).start()
+    given = {} if options.max_pixels is None else {"max_pixels": options.max_pixels}
     server.serve(
         options.data,
         host=options.host,
         port=options.port,
         durable=options.durable,
         image_roots=options.image_root,
+        image_http=options.image_http,
+        properties=dict(options.property),
+        **given,
     )
     return 0
 

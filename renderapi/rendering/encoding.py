@@ -67,7 +67,7 @@ def encode(
     ValueError
         If `kind` is none of these, or `pixels` do not fit it.
     RenderParametersError
-        If the image is larger than the format allows.
+        If the image is larger than the format allows, or `quality` is not from 0 to 1.
     """
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}, not one of {', '.join(KINDS)}")
@@ -78,7 +78,10 @@ def encode(
     )
     if not fits or not pixels.size:
         raise ValueError(f"{kind} cannot hold an array of shape {pixels.shape} and type {pixels.dtype}")
+    check_size(pixels.shape[1], pixels.shape[0], kind)
     if kind == "jpeg":
+        if not 0 <= quality <= 1:
+            raise RenderParametersError(f"quality is {quality}; it must be from 0 to 1")
         return _jpeg(pixels, quality, gray)
     out = BytesIO()
     if kind in ("png", "png16"):
@@ -90,6 +93,29 @@ def encode(
         for band in _bands(pixels):
             out.write(_uncompressed(band, kind))
     return out.getvalue()
+
+
+def check_size(width: int, height: int, kind: str) -> None:
+    """Tell whether an image fits into its format, before it is made.
+
+    Parameters
+    ----------
+    width, height : int
+        Pixels in each direction.
+    kind : str
+        One of `KINDS`.
+
+    Raises
+    ------
+    RenderParametersError
+        If it does not.
+    """
+    if kind == "jpeg" and max(width, height) > _JPEG_SIDE:
+        raise RenderParametersError(
+            f"a JPEG image has at most {_JPEG_SIDE} pixels in each direction, not {width} x {height}"
+        )
+    if kind in ("tiff", "tiff16") and width * height * (3 if kind == "tiff" else 2) > _TIFF_BYTES:
+        raise RenderParametersError(f"an image of {width} x {height} pixels is too large for a TIFF file")
 
 
 def over_black(rgba: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -119,10 +145,6 @@ def _jpeg(rgba: npt.NDArray[np.uint8], quality: float, gray: bool) -> bytes:
     from PIL import Image
 
     height, width = rgba.shape[:2]
-    if max(width, height) > _JPEG_SIDE:
-        raise RenderParametersError(
-            f"a JPEG image has at most {_JPEG_SIDE} pixels in each direction, not {width} x {height}"
-        )
     shown: npt.NDArray[np.uint8]
     if gray:
         from renderapi.rendering import to_gray
@@ -135,7 +157,7 @@ def _jpeg(rgba: npt.NDArray[np.uint8], quality: float, gray: bool) -> bytes:
         mode, shown = "RGB", over_black(rgba)
     image = Image.frombuffer(mode, (width, height), np.ascontiguousarray(shown), "raw", mode, 0, 1)
     out = BytesIO()
-    image.save(out, "JPEG", quality=min(max(round(quality * 100), 1), 100))
+    image.save(out, "JPEG", quality=max(round(quality * 100), 1))
     return out.getvalue()
 
 
@@ -165,8 +187,6 @@ def _tiff_header(width: int, height: int, colour: bool) -> bytes:
     """Make what stands before the pixels: big-endian, one directory, one strip, as ImageJ writes it."""
     samples, bits = (3, 8) if colour else (1, 16)
     size = width * height * samples * bits // 8
-    if size > _TIFF_BYTES:
-        raise RenderParametersError(f"an image of {width} x {height} pixels is too large for a TIFF file")
     short, long = 3, 4
     entries = 10
     after = 8 + 2 + entries * 12 + 4

@@ -22,11 +22,13 @@ from renderapi.server import (
     images,
     layout_file,
     matches,
+    metadata,
     stacks,
     tiles,
     validation,
 )
 from renderapi.server.collecting import reading
+from renderapi.server.drawing import CACHE_BYTES, MAX_PIXELS, Drawing
 from renderapi.server.endpoint import JSON, TEXT, Answer, Context, Endpoint, Service, decode
 from renderapi.server.metadata import STATES
 from renderapi.server.openapi import swagger
@@ -52,6 +54,8 @@ SERVICES: tuple[Service, ...] = (
     *images.services,
 )
 
+# seconds for which an image is good
+_MAX_AGE = 3600
 _TEXT_UTF8 = f"{TEXT};charset=UTF-8"
 _FLASK_TYPES = {"": "text", "double": "double", "int": "int32", "state": "state"}
 _PREFLIGHT = {
@@ -191,11 +195,18 @@ class Application(Flask):
         self.register_error_handler(Exception, _failed)
         self.after_request(_cross_origin)
 
+    def close(self) -> None:
+        """Close the images that are held open; the store is left to whoever opened it."""
+        self.server.drawing.close()
+
 
 def create_app(
     store: Store,
     *,
     image_roots: Iterable[str | Path] = (),
+    image_http: bool = False,
+    image_cache: int = CACHE_BYTES,
+    max_pixels: int = MAX_PIXELS,
     max_body: int = MAX_BODY,
     properties: Mapping[str, str] | None = None,
     filter_lists: Mapping[str, list[dict[str, Any]]] | None = None,
@@ -207,11 +218,18 @@ def create_app(
     store : Store
         Where everything is kept; it is not closed with the application.
     image_roots : iterable of path
-        Folders whose files may be opened when a tile spec names them.
+        Folders whose files may be opened when a tile spec names them; none by default.
+    image_http : bool
+        Whether images may be fetched from other servers when a tile spec names them.
+    image_cache : int
+        Memory for source images, in bytes.
+    max_pixels : int
+        Most pixels of an image that is drawn; a larger one is refused with 400.
     max_body : int
         Largest body of a request, in bytes; a larger one is refused with 413.
     properties : mapping, optional
-        Answer of ``serverProperties``, for instance ``view.*`` defaults of the dashboard.
+        Answer of ``serverProperties``, for instance ``view.*`` defaults of the dashboard. With
+        ``webService.maxTileSpecsToRender`` images of more tiles show their boxes instead of their pixels.
     filter_lists : mapping, optional
         Named filter lists.
 
@@ -219,9 +237,16 @@ def create_app(
     -------
     Application
         A WSGI application, for any WSGI server.
+
+    Raises
+    ------
+    ValueError
+        If ``webService.maxTileSpecsToRender`` is no number.
     """
-    roots = tuple(Path(root).resolve() for root in image_roots)
-    return Application(Context(store, roots, dict(properties or {}), dict(filter_lists or {})), max_body)
+    drawing = Drawing(image_roots, image_http, max_pixels, image_cache)
+    server = Context(store, drawing, dict(properties or {}), dict(filter_lists or {}))
+    images.check_properties(server)
+    return Application(server, max_body)
 
 
 def _flask_rule(endpoint: Endpoint) -> str:
@@ -247,7 +272,15 @@ def _view(endpoint: Endpoint) -> Callable[..., Response]:
         for name, value in path.items():
             values[f"path_{name}" if name in endpoint.query else name] = value
         server = cast(Application, current_app).server
-        return _response(endpoint.handler(server, **values))
+        if not endpoint.of_stack:
+            return _response(endpoint.handler(server, **values))
+        with server.store.read() as connection:
+            tag = str(metadata.last_modified(connection, path["stack"]))
+        known = request.if_none_match.contains_weak(tag)
+        response = Response(status=304) if known else _response(endpoint.handler(server, **values))
+        response.set_etag(tag)
+        response.headers["Cache-Control"] = f"max-age={_MAX_AGE}"
+        return response
 
     return view
 

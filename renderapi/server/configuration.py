@@ -44,5 +44,6 @@ def version_info(server: Context) -> Answer:
 
 @service.delete("/imageProcessorCache/allEntries")
 def clear_image_cache(server: Context) -> Answer:
-    """Forget cached images, of which there are none here."""
+    """Forget the images that are kept in memory."""
+    server.drawing.clear()
     return OK

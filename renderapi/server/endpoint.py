@@ -18,10 +18,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from renderapi import _json
+from renderapi.server.drawing import Drawing
 from renderapi.server.refusals import Refusal
 from renderapi.server.values import parse_boolean, parse_double, parse_integer
 
@@ -45,8 +45,8 @@ class Context:
     ----------
     store : Store
         The database.
-    image_roots : tuple of Path
-        Folders whose files may be opened when a client names them; none by default.
+    drawing : Drawing
+        What draws images, and knows the folders whose files may be opened when a client names them.
     properties : dict of str to str
         Answer of ``serverProperties``.
     filter_lists : dict of str to list
@@ -54,7 +54,7 @@ class Context:
     """
 
     store: Store
-    image_roots: tuple[Path, ...] = ()
+    drawing: Drawing = field(default_factory=Drawing)
     properties: Mapping[str, str] = field(default_factory=dict)
     filter_lists: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -151,6 +151,9 @@ class Endpoint:
         Give the handler the body as text; a body of JSON is decoded otherwise.
     name_status : int
         Status of the refusal of an illegal owner, project or stack.
+    of_stack : bool
+        The answer is good for an hour, and for as long as the stack is not modified: it has an ``ETag``, and
+        who has it already gets 304. The stack must be there (404) before anything else is looked at.
     """
 
     method: str
@@ -161,6 +164,7 @@ class Endpoint:
     gives: str | None
     name_status: int
     raw: bool
+    of_stack: bool
 
     @property
     def summary(self) -> str:
@@ -190,10 +194,13 @@ class Service:
         gives: str | None = None,
         name_status: int = 400,
         raw: bool = False,
+        of_stack: bool = False,
     ) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
         def declare(handler: Callable[..., Answer]) -> Callable[..., Answer]:
             raw_body = raw or takes not in (None, JSON)
-            endpoint = Endpoint(method, path, handler, query or {}, takes, gives, name_status, raw_body)
+            endpoint = Endpoint(
+                method, path, handler, query or {}, takes, gives, name_status, raw_body, of_stack
+            )
             self.endpoints.append(endpoint)
             return handler
 

@@ -1,17 +1,58 @@
-"""RenderImageService and TileImageService, which the embedded server does not have yet."""
+"""RenderImageService and TileImageService: images of layers, boxes and tiles."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from renderapi.server.endpoint import OWNER, STACK, Answer, Context, Service
+from renderapi.server import metadata
+from renderapi.server.documents import mipmap_path_builder, tile_spec
+from renderapi.server.endpoint import (
+    OWNER,
+    STACK,
+    Answer,
+    Context,
+    Query,
+    Service,
+    boolean,
+    flag,
+    integer,
+)
 from renderapi.server.layers import DVID_BOX, LAYER, LAYER_BOX
-from renderapi.server.refusals import not_built
+from renderapi.server.parameters import (
+    NEIGHBOR_QUERY,
+    RENDER_QUERY,
+    TILE_QUERY,
+    RenderParameters,
+    box_parameters,
+    layer_parameters,
+    neighbor_parameters,
+    source_parameters,
+    tile_parameters,
+)
+from renderapi.server.refusals import Refusal, StackKey, not_built
 from renderapi.server.tiles import GROUP, TILE
+from renderapi.server.values import (
+    Rules,
+    as_boolean,
+    as_int,
+    as_integer,
+    as_list,
+    as_number,
+    as_object,
+    as_text,
+    fields,
+    parse_integer,
+)
 
 render_service = Service("RenderImageService", "Images of layers and boxes")
 tile_service = Service("TileImageService", "Images of tiles")
 services = (render_service, tile_service)
+
+#: Name of the server property that limits the tiles of an image; more are drawn as boxes.
+TILE_LIMIT_PROPERTY = "webService.maxTileSpecsToRender"
 
 _TYPES = {
     "jpeg": "image/jpeg",
@@ -22,45 +63,309 @@ _TYPES = {
     "raw16": "application/octet-stream",
     "raw": "application/octet-stream",
 }
-_DVID = {"jpg": "image/jpeg", "png": "image/png", "tif": "image/tiff"}
+_KINDS_OF_EXTENSIONS = {"jpg": "jpeg", "png": "png", "tif": "tiff"}
 _COMMON = ("jpeg", "png", "tiff")
+_LAYER_SCALE = 0.01
 _LARGE = STACK + "/largeDataTileSource/{width:int}/{height:int}"
+_LARGE_LIMIT = Query("integer", parse_integer, default=40)
+_OVERVIEW_SIZE = Query("integer", parse_integer, default=192)
+_LIMITED_QUERY = {**RENDER_QUERY, "maxTileSpecsToRender": integer}
+# of a level, in powers of two: more is beyond all that a box can be
+_MOST_LEVEL = 31
+
+Find = Callable[..., RenderParameters]
 
 
-def _no_image(server: Context, **values: Any) -> Answer:
-    """Render an image."""
-    raise not_built("images")
+def tile_limit(server: Context, wanted: int | None = None) -> int | None:
+    """Give the number of tiles above which boxes are drawn: the one of a request, or that of the server.
+
+    Raises
+    ------
+    Refusal
+        501 for a negative one, which asks for an overlay that is not offered.
+    """
+    limit = wanted
+    if limit is None:
+        text = server.properties.get(TILE_LIMIT_PROPERTY)
+        limit = None if text is None else int(text)
+    if limit is not None and limit < 0:
+        raise not_built("the overlay of warp fields (a negative maxTileSpecsToRender)")
+    return limit
+
+
+def check_properties(server: Context) -> None:
+    """Look whether the limit of the server is a number.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    text = server.properties.get(TILE_LIMIT_PROPERTY)
+    if text is not None and not (text.isdecimal() and text.isascii()):
+        raise ValueError(f"{TILE_LIMIT_PROPERTY} is {text!r}; it must be a number of tiles")
+
+
+def _answer(server: Context, found: RenderParameters, kind: str) -> Answer:
+    return Answer(server.drawing.draw(found.document(), kind, found.only_boxes), _TYPES[kind])
+
+
+# ------------------------------------------------------------------------------ layers and boxes
+
+
+def _layer(server: Context, stack: StackKey, most: int | None, z: float, **query: Any) -> RenderParameters:
+    return layer_parameters(server, stack, z, query, _LAYER_SCALE, most)
+
+
+def _box(
+    server: Context,
+    stack: StackKey,
+    most: int | None,
+    z: float,
+    x: float,
+    y: float,
+    width: int,
+    height: int,
+    path_scale: float = 1.0,
+    groupId: str | None = None,
+    **query: Any,
+) -> RenderParameters:
+    return box_parameters(server, stack, z, (x, y, width, height), path_scale, query, groupId, most)
+
+
+def _declare_limited(path: str, kind: str, find: Find, what: str) -> None:
+    def image(server: Context, stack: StackKey, maxTileSpecsToRender: int | None, **values: Any) -> Answer:
+        most = tile_limit(server, maxTileSpecsToRender)
+        return _answer(server, find(server, stack, most, **values), kind)
+
+    image.__doc__ = f"Draw {what} ({kind})."
+    render_service.get(path, query=_LIMITED_QUERY, gives=_TYPES[kind], name_status=500, of_stack=True)(image)
+
+
+# ------------------------------------------------------------------------------ large data
+
+
+def _materialized(server: Context, stack: StackKey, place: str) -> bytes | None:
+    """Give the contents of a file below the materialized boxes of a stack, if there is one.
+
+    Folder and file must, links followed, lie below an image root: the folder is whatever somebody has put
+    into the metadata of the stack.
+    """
+    with server.store.read() as connection:
+        folder = metadata.get(connection, stack).version.get("materializedBoxRootPath")
+    if not folder:
+        return None
+    try:
+        root = Path(folder).resolve()
+        path = (root / place).resolve()
+        for inside in (root, path):
+            if not any(inside.is_relative_to(allowed) for allowed in server.drawing.roots):
+                return None
+        return path.read_bytes() if path.is_file() else None
+    except (OSError, ValueError):
+        # what cannot be read is drawn
+        return None
+
+
+def _declare_large(place: str, extension: str, find: Find, more_query: dict[str, Query], what: str) -> None:
+    kind = _KINDS_OF_EXTENSIONS[extension]
+
+    def image(
+        server: Context,
+        stack: StackKey,
+        width: int,
+        height: int,
+        z: float,
+        maxTileSpecsToRender: int,
+        **values: Any,
+    ) -> Answer:
+        most = tile_limit(server, maxTileSpecsToRender)
+        if most != 0:
+            parts = {**values, "z": as_int(z)}
+            stored = _materialized(server, stack, f"{width}x{height}/{place.format(**parts)}.{extension}")
+            if stored is not None:
+                return Answer(stored, _TYPES[kind])
+        return _answer(server, find(server, stack, most, width, height, z, **values), kind)
+
+    image.__doc__ = f"Draw {what}, or send its file if boxes were materialized ({kind})."
+    template = place.replace("{z}", "{z:double}")
+    for name in ("level", "row", "column"):
+        template = template.replace(f"{{{name}}}", f"{{{name}:int}}")
+    render_service.get(
+        f"{_LARGE}/{template}.{extension}",
+        query={**_LIMITED_QUERY, "maxTileSpecsToRender": _LARGE_LIMIT, **more_query},
+        gives=_TYPES[kind],
+        name_status=500,
+        of_stack=True,
+    )(image)
+
+
+def _large_tile(
+    server: Context,
+    stack: StackKey,
+    most: int | None,
+    width: int,
+    height: int,
+    z: float,
+    level: int,
+    row: int,
+    column: int,
+    **query: Any,
+) -> RenderParameters:
+    if abs(level) > _MOST_LEVEL:
+        raise Refusal(400, f"level {level} is beyond the levels that there can be ({_MOST_LEVEL})")
+    factor = 2.0**level
+    box = (
+        column * width * factor,
+        row * height * factor,
+        as_int(width * factor),
+        as_int(height * factor),
+    )
+    return box_parameters(server, stack, z, box, 1 / factor, query, most=most)
+
+
+def _overview(
+    server: Context,
+    stack: StackKey,
+    most: int | None,
+    width: int,
+    height: int,
+    z: float,
+    maxOverviewWidthAndHeight: int,
+    translateOrigin: bool,
+    **query: Any,
+) -> RenderParameters:
+    with server.store.read() as connection:
+        stats = metadata.get(connection, stack).metadata.get("stats")
+    x = y = 0.0
+    extent = (1, 1)
+    if stats is not None:
+        bounds = stats["stackBounds"]
+        if translateOrigin or bounds["minX"] < 0 or bounds["minY"] < 0:
+            x, y = bounds["minX"], bounds["minY"]
+        extent = (as_int(bounds["maxX"] - x), as_int(bounds["maxY"] - y))
+    longer = max(extent)
+    scale = maxOverviewWidthAndHeight / longer if longer > 0 else 0.0
+    return box_parameters(server, stack, z, (x, y, *extent), scale, query, most=most)
+
+
+# ------------------------------------------------------------------------------ tiles
+
+
+def _one_tile(server: Context, stack: StackKey, tileId: str, **query: Any) -> RenderParameters:
+    return tile_parameters(server, stack, tileId, **query)
+
+
+def _bare(part: str) -> Find:
+    def find(server: Context, stack: StackKey, tileId: str, **query: Any) -> RenderParameters:
+        return source_parameters(server, stack, tileId, 1.0, query, part)
+
+    return find
+
+
+def _neighbors(
+    server: Context, stack: StackKey, tileId: str, boundingBoxesOnly: bool | None, **query: Any
+) -> RenderParameters:
+    most = 0 if boundingBoxesOnly else tile_limit(server)
+    return neighbor_parameters(server, stack, tileId, most=most, **query)
+
+
+def _declare_tile(folder: str, kind: str, find: Find, query: dict[str, Query], what: str) -> None:
+    def image(server: Context, stack: StackKey, tileId: str, **values: Any) -> Answer:
+        found = find(server, stack, tileId, **values)
+        limit = tile_limit(server)
+        only_boxes = found.only_boxes or (limit is not None and limit < 1)
+        return _answer(server, replace(found, only_boxes=only_boxes), kind)
+
+    image.__doc__ = f"Draw {what} ({kind})."
+    tile_service.get(
+        f"{folder}/{kind}-image", query=query, gives=_TYPES[kind], name_status=500, of_stack=True
+    )(image)
+
+
+# ------------------------------------------------------------------------------ render parameters of a client
+
+
+def _filter_spec(value: Any, where: str) -> dict[str, Any] | None:
+    return fields(value, where, {"className": as_text, "parameters": _texts})
+
+
+def _texts(value: Any, where: str) -> dict[str, Any] | None:
+    parts = as_object(value, where)
+    return None if parts is None else {key: as_text(part, key) for key, part in parts.items()}
+
+
+_BODY: Rules = {
+    "meshCellSize": as_number,
+    "minMeshCellSize": as_number,
+    "x": as_number,
+    "y": as_number,
+    "width": as_integer,
+    "height": as_integer,
+    "scale": as_number,
+    "minIntensity": as_number,
+    "maxIntensity": as_number,
+    "convertToGray": as_boolean,
+    "quality": as_number,
+    "skipInterpolation": as_boolean,
+    "binaryMask": as_boolean,
+    "excludeMask": as_boolean,
+    "doFilter": as_boolean,
+    "addWarpFieldDebugOverlay": as_boolean,
+    "backgroundRGBColor": as_integer,
+    "fillWithNoise": as_boolean,
+    "channels": as_text,
+    "mipmapPathBuilder": lambda value, where: mipmap_path_builder(value),
+    "filterSpecs": lambda value, where: as_list(value, where, _filter_spec),
+    "tileSpecs": lambda value, where: as_list(value, where, lambda item, _: tile_spec(item)),
+    # documents and images that the server would have to fetch for a client
+    "tileSpecUrl": as_text,
+    "in": as_text,
+}
+
+
+def _declare_body(kind: str) -> None:
+    def image(server: Context, owner: str, body: Any) -> Answer:
+        document = fields(body, "render parameters", _BODY)
+        if document is None:
+            raise Refusal(400, "no render parameters provided")
+        for name in ("tileSpecUrl", "in"):
+            if name in document:
+                raise Refusal(400, f"{name} is not followed: tile specs must be in the render parameters")
+        limit = tile_limit(server)
+        tiles = document.setdefault("tileSpecs", [])
+        only_boxes = limit is not None and len(tiles) > limit
+        return Answer(server.drawing.draw(document, kind, only_boxes), _TYPES[kind])
+
+    image.__doc__ = f"Draw what render parameters describe ({kind})."
+    render_service.put(f"{OWNER}/{kind}-image", gives=_TYPES[kind])(image)
 
 
 def _declare() -> None:
-    group_box = GROUP + LAYER_BOX[len(STACK) :]
-    paths = {
-        render_service: {
-            LAYER: _COMMON,
-            LAYER_BOX + ",{scale:double}": tuple(_TYPES),
-            group_box + ",{scale:double}": _COMMON,
-        },
-        tile_service: {
-            TILE: (*_COMMON, "tiff16"),
-            TILE + "/source": _COMMON,
-            TILE + "/mask": _COMMON,
-            TILE + "/withNeighbors": ("jpeg",),
-        },
-    }
-    for service, folders in paths.items():
-        for folder, formats in folders.items():
-            for name in formats:
-                service.get(f"{folder}/{name}-image", gives=_TYPES[name], name_status=500)(_no_image)
-    for name in _COMMON:
-        render_service.put(f"{OWNER}/{name}-image", gives=_TYPES[name])(_no_image)
-    for extension, kind in _DVID.items():
-        for start in (STACK, GROUP):
-            render_service.get(f"{start}{DVID_BOX}/{extension}", gives=kind, name_status=500)(_no_image)
+    box = LAYER_BOX + ",{scale:double}"
+    for kind in _COMMON:
+        _declare_body(kind)
+        _declare_limited(f"{LAYER}/{kind}-image", kind, _layer, "a layer")
+        _declare_limited(
+            f"{GROUP}{box[len(STACK) :]}/{kind}-image", kind, _box, "the tiles of a group in a box"
+        )
+        for part in ("source", "mask"):
+            what = "the image of a tile as it is" if part == "source" else "the mask of a tile"
+            find = _bare("image" if part == "source" else part)
+            _declare_tile(f"{TILE}/{part}", kind, find, RENDER_QUERY, what)
+    for kind in _TYPES:
+        _declare_limited(f"{box}/{kind}-image", kind, _box, "a box of a layer")
+    for extension, kind in _KINDS_OF_EXTENSIONS.items():
+        _declare_limited(f"{STACK}{DVID_BOX}/{extension}", kind, _box, "a box of a layer")
+        _declare_limited(f"{GROUP}{DVID_BOX}/{extension}", kind, _box, "the tiles of a group in a box")
+    overview_query = {"maxOverviewWidthAndHeight": _OVERVIEW_SIZE, "translateOrigin": flag}
     for extension in ("jpg", "png"):
-        for place in ("{level:int}/{z:double}/{row:int}/{column:int}", "small/{z:double}"):
-            render_service.get(f"{_LARGE}/{place}.{extension}", gives=_DVID[extension], name_status=500)(
-                _no_image
-            )
+        _declare_large("{level}/{z}/{row}/{column}", extension, _large_tile, {}, "a tile of a pyramid")
+        _declare_large("small/{z}", extension, _overview, overview_query, "a layer in small")
+    for kind in (*_COMMON, "tiff16"):
+        _declare_tile(TILE, kind, _one_tile, TILE_QUERY, "a tile")
+    neighbors = {**NEIGHBOR_QUERY, "boundingBoxesOnly": boolean}
+    _declare_tile(f"{TILE}/withNeighbors", "jpeg", _neighbors, neighbors, "a tile and its surroundings")
 
 
 _declare()

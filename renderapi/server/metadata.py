@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from renderapi import _json
@@ -107,6 +108,16 @@ def get(connection: sqlite3.Connection, key: StackKey) -> Stack:
     if stack is None:
         raise stack_missing(key)
     return stack
+
+
+def last_modified(connection: sqlite3.Connection, key: StackKey) -> int:
+    """Give when a stack was last modified, in ms since 1970; refuse (404) if there is none.
+
+    While tiles are loaded it does not change, as in render-ws.
+    """
+    text = get(connection, key).metadata["lastModifiedTimestamp"]
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    return round(moment.timestamp() * 1000)
 
 
 def content_row(connection: sqlite3.Connection, key: StackKey) -> int:

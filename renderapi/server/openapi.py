@@ -16,6 +16,7 @@ _PATH_TYPES: dict[str, dict[str, Any]] = {
     "int": {"type": "integer", "format": "int32"},
     "state": {"type": "string", "enum": list(STATES)},
 }
+_FILES = ("image/jpeg", "image/png", "image/tiff", "application/octet-stream")
 _QUERY_FORMATS = {"number": "double", "integer": "int32"}
 
 
@@ -78,4 +79,8 @@ def _operation(service: Service, endpoint: Endpoint) -> dict[str, Any]:
     }
     if endpoint.gives == JSON:
         operation["responses"]["200"] = {"description": "success", "schema": {}}
+    elif endpoint.gives in _FILES:
+        operation["responses"]["200"] = {"description": "an image", "schema": {"type": "file"}}
+    if endpoint.of_stack:
+        operation["responses"]["304"] = {"description": "the stack was not modified since If-None-Match"}
     return operation

@@ -1,16 +1,20 @@
-"""Render parameters: the document that tells a renderer what to draw."""
+"""Render parameters: the document that tells a renderer what to draw.
+
+One piece of code makes them for those who ask for the document and for the images that are drawn by it.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from renderapi import _json
 from renderapi.server import metadata
 from renderapi.server.boxes import derive_boxes
 from renderapi.server.documents import DEFAULT_MESH_CELL_SIZE, Document, channel
-from renderapi.server.endpoint import Answer, Context, Query, boolean, double, json_bytes, string
+from renderapi.server.endpoint import Context, Query, boolean, double, integer, string, strings
 from renderapi.server.layers import box_query, layer_bounds
 from renderapi.server.refusals import Refusal, StackKey, tile_missing
 from renderapi.server.resolving import labels_of, resolved_content, resolved_tile
@@ -31,6 +35,49 @@ RENDER_QUERY: dict[str, Query] = {
     "convertToGray": boolean,
     "fillWithNoise": boolean,
 }
+# and what those of a tile take beside it
+TILE_QUERY: dict[str, Query] = {
+    **RENDER_QUERY,
+    "x": integer,
+    "y": integer,
+    "width": integer,
+    "height": integer,
+    "normalizeForMatching": boolean,
+    "excludeTransformsAfterLast": strings,
+    "excludeFirstTransformAndAllAfter": strings,
+    "excludeAllTransforms": boolean,
+}
+NEIGHBOR_QUERY: dict[str, Query] = {**RENDER_QUERY, "widthFactor": double, "heightFactor": double}
+
+
+@dataclass(frozen=True)
+class RenderParameters:
+    """Render parameters, their tile specs apart.
+
+    Attributes
+    ----------
+    values : dict
+        The document without its tile specs.
+    tiles : bytes or list of Document
+        Resolved tile specs: encoded and separated by commas, or decoded.
+    only_boxes : bool
+        Whether there are more tiles than were asked for; `tiles` then has nothing but their bounds.
+    """
+
+    values: Document
+    tiles: bytes | list[Document]
+    only_boxes: bool = False
+
+    def content(self) -> bytes:
+        """Encode the document as it is answered."""
+        tiles = self.tiles if isinstance(self.tiles, bytes) else b",".join(map(_json.dumps, self.tiles))
+        tail = _json.dumps({"minBoundsMeshCellSize": DEFAULT_MESH_CELL_SIZE})
+        return b"".join([_json.dumps(self.values)[:-1], b',"tileSpecs":[', tiles, b"],", tail[1:]])
+
+    def document(self) -> Document:
+        """Give the document as it is rendered."""
+        tiles = _json.loads(b"[" + self.tiles + b"]") if isinstance(self.tiles, bytes) else self.tiles
+        return {**self.values, "tileSpecs": tiles}
 
 
 def check_channels(channels: str) -> None:
@@ -59,11 +106,11 @@ def render_parameters(
     box: tuple[float, float, int, int],
     scale: float,
     query: dict[str, Any],
-    tiles: bytes,
+    tiles: bytes | list[Document],
     version: Document,
     skip_interpolation: bool = False,
-) -> Answer:
-    """Write render parameters.
+) -> RenderParameters:
+    """Make render parameters.
 
     Parameters
     ----------
@@ -73,8 +120,8 @@ def render_parameters(
         Scale that the path asks for; a scale in the query wins.
     query : dict
         Values of `RENDER_QUERY`.
-    tiles : bytes
-        Resolved tile specs, separated by commas.
+    tiles : bytes or list of Document
+        Resolved tile specs: encoded and separated by commas, or decoded.
     version : dict
         Current version of the stack: its default channel and mipmap path builder.
     skip_interpolation : bool
@@ -117,25 +164,39 @@ def render_parameters(
         "mipmapPathBuilder": version.get("mipmapPathBuilder"),
         "filterSpecs": filters,
     }
-    head = _json.dumps({key: value for key, value in document.items() if value is not None})
-    tail = _json.dumps({"minBoundsMeshCellSize": DEFAULT_MESH_CELL_SIZE})
-    return json_bytes(b"".join([head[:-1], b',"tileSpecs":[', tiles, b"],", tail[1:]]))
+    return RenderParameters({key: value for key, value in document.items() if value is not None}, tiles)
 
 
-def layer_parameters(server: Context, key: StackKey, z: float, query: dict[str, Any]) -> Answer:
-    """Write the render parameters of a whole layer."""
+def _tiles(
+    connection: sqlite3.Connection, row: int, query: TileQuery, most: int | None
+) -> tuple[bytes | list[Document], bool]:
+    """Give tiles resolved, or only the bounds of all of them if there are more than `most`."""
+    if most is not None and query.count(connection, most + 1) > most:
+        return query.checked(connection).tile_bounds(connection, ordered=True), True
+    return resolved_content(connection, row, query.selected(connection)), False
+
+
+def layer_parameters(
+    server: Context,
+    key: StackKey,
+    z: float,
+    query: dict[str, Any],
+    scale: float = 1.0,
+    most: int | None = None,
+) -> RenderParameters:
+    """Make the render parameters of a whole layer."""
     with server.store.read() as connection:
         stack = metadata.get(connection, key)
         bounds = layer_bounds(connection, key, z)
-        selected = TileQuery(stack.row, z=z).selected(connection)
-        tiles = resolved_content(connection, stack.row, selected)
+        tiles, only_boxes = _tiles(connection, stack.row, TileQuery(stack.row, z=z), most)
     box = (
         bounds["minX"],
         bounds["minY"],
         as_int(bounds["maxX"] - bounds["minX"]),
         as_int(bounds["maxY"] - bounds["minY"]),
     )
-    return render_parameters(server, box, 1.0, query, tiles, stack.version)
+    found = render_parameters(server, box, scale, query, tiles, stack.version)
+    return replace(found, only_boxes=only_boxes)
 
 
 def box_parameters(
@@ -146,14 +207,15 @@ def box_parameters(
     scale: float,
     query: dict[str, Any],
     group: str | None = None,
-) -> Answer:
-    """Write the render parameters of a box of a layer, perhaps of one group of its tiles."""
+    most: int | None = None,
+) -> RenderParameters:
+    """Make the render parameters of a box of a layer, perhaps of one group of its tiles."""
     with server.store.read() as connection:
         row = metadata.content_row(connection, key)
         version = metadata.get(connection, key).version
-        selected = box_query(connection, row, z, box, group).selected(connection)
-        tiles = resolved_content(connection, row, selected)
-    return render_parameters(server, box, scale, query, tiles, version)
+        tiles, only_boxes = _tiles(connection, row, box_query(connection, row, z, box, group), most)
+    found = render_parameters(server, box, scale, query, tiles, version)
+    return replace(found, only_boxes=only_boxes)
 
 
 def get_tile(connection: sqlite3.Connection, key: StackKey, tile_id: str) -> Document:
@@ -210,58 +272,64 @@ def tile_parameters(
     server: Context,
     key: StackKey,
     tile_id: str,
-    query: dict[str, Any],
-    *,
-    x: int | None = None,
-    y: int | None = None,
-    width: int | None = None,
-    height: int | None = None,
-    normalize: bool | None = None,
-    keep_through: Sequence[str] = (),
-    cut_from: Sequence[str] = (),
-    exclude_all: bool | None = None,
-) -> Answer:
-    """Write the render parameters of one tile.
+    x: int | None,
+    y: int | None,
+    width: int | None,
+    height: int | None,
+    normalizeForMatching: bool | None,
+    excludeTransformsAfterLast: Sequence[str],
+    excludeFirstTransformAndAllAfter: Sequence[str],
+    excludeAllTransforms: bool | None,
+    **query: Any,
+) -> RenderParameters:
+    """Make the render parameters of one tile, of the values of `TILE_QUERY`.
 
-    Labels decide which transforms are left out as soon as ``exclude_all`` is given, even as false, or
-    any label is; ``normalize`` then only moves the box to the origin.
+    Labels decide which transforms are left out as soon as ``excludeAllTransforms`` is given, even as false,
+    or any label is; ``normalizeForMatching`` then only moves the box to the origin.
     """
     with server.store.read() as connection:
         tile = get_tile(connection, key, tile_id)
         version = metadata.get(connection, key).version
     specs = tile["transforms"]["specList"]
-    if exclude_all is not None or keep_through or cut_from:
-        set_transforms(tile, cut_by_labels(specs, bool(exclude_all), set(keep_through), set(cut_from)))
-    elif normalize:
+    keep_through, cut_from = set(excludeTransformsAfterLast), set(excludeFirstTransformAndAllAfter)
+    if excludeAllTransforms is not None or keep_through or cut_from:
+        set_transforms(tile, cut_by_labels(specs, bool(excludeAllTransforms), keep_through, cut_from))
+    elif normalizeForMatching:
         set_transforms(tile, normalized_for_matching(specs))
     box = (
-        (0.0 if normalize else tile["minX"]) + (x or 0),
-        (0.0 if normalize else tile["minY"]) + (y or 0),
+        (0.0 if normalizeForMatching else tile["minX"]) + (x or 0),
+        (0.0 if normalizeForMatching else tile["minY"]) + (y or 0),
         as_int(tile["maxX"] - tile["minX"]) if width is None else width,
         as_int(tile["maxY"] - tile["minY"]) if height is None else height,
     )
-    return render_parameters(server, box, 1.0, query, _json.dumps(tile), version)
+    return render_parameters(server, box, 1.0, query, [tile], version)
 
 
 def neighbor_parameters(
     server: Context,
     key: StackKey,
     tile_id: str,
-    query: dict[str, Any],
-    width_factor: float = 0.3,
-    height_factor: float = 0.3,
-) -> Answer:
-    """Write the render parameters of a tile and what lies around it, by parts of its width and height."""
+    widthFactor: float | None,
+    heightFactor: float | None,
+    most: int | None = None,
+    **query: Any,
+) -> RenderParameters:
+    """Make the render parameters of a tile and what lies around it, of the values of `NEIGHBOR_QUERY`.
+
+    The factors are parts of the tile's width and height, 0.3 by default.
+    """
+    by_width = 0.3 if widthFactor is None else widthFactor
+    by_height = 0.3 if heightFactor is None else heightFactor
     with server.store.read() as connection:
         tile = get_tile(connection, key, tile_id)
         width, height = _size(tile)
         box = (
-            tile["minX"] - width * width_factor,
-            tile["minY"] - height * height_factor,
-            width + as_int(2 * width * width_factor),
-            height + as_int(2 * height * height_factor),
+            tile["minX"] - width * by_width,
+            tile["minY"] - height * by_height,
+            width + as_int(2 * width * by_width),
+            height + as_int(2 * height * by_height),
         )
-        return box_parameters(server, key, tile.get("z", 0.0), box, 1.0, query)
+        return box_parameters(server, key, tile.get("z", 0.0), box, 1.0, query, most=most)
 
 
 def first_image(tile: Document) -> tuple[str, Document]:
@@ -276,8 +344,8 @@ def first_image(tile: Document) -> tuple[str, Document]:
 
 def source_parameters(
     server: Context, key: StackKey, tile_id: str, scale: float, query: dict[str, Any], part: str
-) -> Answer:
-    """Write the render parameters of the bare image (``part="image"``) or mask (``"mask"``) of a tile."""
+) -> RenderParameters:
+    """Make the render parameters of the bare image (``part="image"``) or mask (``"mask"``) of a tile."""
     with server.store.read() as connection:
         row = metadata.content_row(connection, key)
         found = tile_document(connection, row, tile_id)
@@ -298,7 +366,7 @@ def source_parameters(
         "meshCellSize": DEFAULT_MESH_CELL_SIZE,
     }
     box = (0.0, 0.0, *_size(tile))
-    return render_parameters(server, box, scale, query, _json.dumps(anonymous), {}, skip_interpolation=True)
+    return render_parameters(server, box, scale, query, [anonymous], {}, skip_interpolation=True)
 
 
 def _size(tile: Document) -> tuple[int, int]:

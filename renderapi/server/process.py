@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ class ServerProcess:
         Port to listen at; 0, the default, takes a free one.
     durable : bool
         Wait for the disk at every write.
+    image_roots : iterable of path
+        Folders whose files may be opened when a tile spec names them.
 
     Attributes
     ----------
@@ -44,10 +47,19 @@ class ServerProcess:
         If the server does not start; the error has what it printed.
     """
 
-    def __init__(self, data: str | Path, port: int = 0, *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        data: str | Path,
+        port: int = 0,
+        *,
+        durable: bool = False,
+        image_roots: Iterable[str | Path] = (),
+    ) -> None:
         command = [sys.executable, "-m", "renderapi", "serve", "--data", str(data), "--port", str(port)]
         if durable:
             command.append("--durable")
+        for root in image_roots:
+            command += ["--image-root", str(root)]
         # stdin is a pipe that nobody writes to: it closes when this process is gone, however it ends, and
         # the server stops with it
         self._process = subprocess.Popen(  # noqa: S603

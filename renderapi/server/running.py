@@ -29,8 +29,9 @@ from renderapi.server.store import Store
 if TYPE_CHECKING:
     from renderapi.render import Render
 
-# each keeps the memory of the largest body that it has read
-THREADS = 4
+# Each keeps the memory of the largest body that it has read. A browser asks for six images at a time, which
+# may all wait for a core; somebody must still be there for everything else.
+THREADS = 8
 # bodies and answers up to this size stay in memory on their way, larger ones go through a file
 _BUFFER = 16 << 20
 # a client that reads slowly never stops a worker
@@ -234,6 +235,7 @@ class BackgroundServer:
             if self._listener is not None and self._thread is not None:
                 self._listener.stop()
                 self._thread.join()
+            self.app.close()
             self.store.close()
 
     def __enter__(self) -> BackgroundServer:
@@ -349,6 +351,8 @@ def serve(
                 listener.run()
             except KeyboardInterrupt:
                 logger.info("interrupted")
+            finally:
+                app.close()
 
 
 @contextmanager

@@ -129,8 +129,7 @@ class TileQuery:
         document, separator = (
             ("json_quote(tile_id) || ':' || document", "','") if keyed else ("document", "char(10)")
         )
-        if self.count(connection, TILE_LIMIT + 1) > TILE_LIMIT:
-            raise too_broad(self.description)
+        self.checked(connection)
         content, number, refs, nested = connection.execute(
             f"SELECT CAST(group_concat({document}, {separator}) AS BLOB), count(*), "
             "group_concat(DISTINCT refs), max(nested) FROM (SELECT tile_id, document, refs, nested FROM "
@@ -138,6 +137,12 @@ class TileQuery:
             self.values,
         ).fetchone()
         return Selected(content or b"", number, all_refs(refs), bool(nested))
+
+    def checked(self, connection: sqlite3.Connection) -> TileQuery:
+        """Give the selection itself; refuse (400) more tiles than render-ws would give."""
+        if self.count(connection, TILE_LIMIT + 1) > TILE_LIMIT:
+            raise too_broad(self.description)
+        return self
 
     def tile_ids(self, connection: sqlite3.Connection) -> list[str]:
         """Give the ids of the tiles, ascending."""
@@ -151,11 +156,12 @@ class TileQuery:
         ).fetchone()
         return int(number)
 
-    def tile_bounds(self, connection: sqlite3.Connection) -> list[Document]:
-        """Give the TileBounds of the tiles."""
+    def tile_bounds(self, connection: sqlite3.Connection, ordered: bool = False) -> list[Document]:
+        """Give the TileBounds of the tiles, perhaps in the order of their ids."""
+        order = f" ORDER BY {_SORTED_ID}" if ordered else ""
         rows = connection.execute(
             "SELECT min_x, min_y, max_x, max_y, tile_id, section_id, z "
-            f"FROM {self.source} WHERE {self.where}",
+            f"FROM {self.source} WHERE {self.where}{order}",
             self.values,
         )
         return [tile_bounds_document(*row) for row in rows]

@@ -12,16 +12,14 @@ from renderapi.server.endpoint import (
     Answer,
     Context,
     Service,
-    boolean,
-    double,
-    integer,
     json_bytes,
-    strings,
 )
 from renderapi.server.layers import DVID_BOX, LAYER, LAYER_BOX
 from renderapi.server.layers import service as layer_service
 from renderapi.server.parameters import (
+    NEIGHBOR_QUERY,
     RENDER_QUERY,
+    TILE_QUERY,
     box_parameters,
     get_tile,
     layer_parameters,
@@ -56,49 +54,10 @@ def delete_tile(server: Context, stack: StackKey, tileId: str) -> Answer:
     return delete_tiles(server, stack, "tile_id", tileId)
 
 
-@service.get(
-    TILE + "/render-parameters",
-    query={
-        **RENDER_QUERY,
-        "x": integer,
-        "y": integer,
-        "width": integer,
-        "height": integer,
-        "normalizeForMatching": boolean,
-        "excludeTransformsAfterLast": strings,
-        "excludeFirstTransformAndAllAfter": strings,
-        "excludeAllTransforms": boolean,
-    },
-)
-def tile_render_parameters(
-    server: Context,
-    stack: StackKey,
-    tileId: str,
-    x: int | None,
-    y: int | None,
-    width: int | None,
-    height: int | None,
-    normalizeForMatching: bool | None,
-    excludeTransformsAfterLast: list[str],
-    excludeFirstTransformAndAllAfter: list[str],
-    excludeAllTransforms: bool | None,
-    **query: Any,
-) -> Answer:
+@service.get(TILE + "/render-parameters", query=TILE_QUERY)
+def tile_render_parameters(server: Context, stack: StackKey, tileId: str, **query: Any) -> Answer:
     """Give the render parameters of a tile."""
-    return tile_parameters(
-        server,
-        stack,
-        tileId,
-        query,
-        x=x,
-        y=y,
-        width=width,
-        height=height,
-        normalize=normalizeForMatching,
-        keep_through=excludeTransformsAfterLast,
-        cut_from=excludeFirstTransformAndAllAfter,
-        exclude_all=excludeAllTransforms,
-    )
+    return json_bytes(tile_parameters(server, stack, tileId, **query).content())
 
 
 @service.get(TILE + "/validation-info", gives=TEXT)
@@ -115,7 +74,8 @@ def source_render_parameters(
     server: Context, stack: StackKey, tileId: str, *, scale: float | None, path_scale: float, **query: Any
 ) -> Answer:
     """Give the render parameters of a tile's bare image."""
-    return source_parameters(server, stack, tileId, path_scale, {**query, "scale": scale}, "image")
+    found = source_parameters(server, stack, tileId, path_scale, {**query, "scale": scale}, "image")
+    return json_bytes(found.content())
 
 
 @service.get(TILE + "/mask/scale/{scale:double}/render-parameters", query=RENDER_QUERY)
@@ -123,44 +83,24 @@ def mask_render_parameters(
     server: Context, stack: StackKey, tileId: str, *, scale: float | None, path_scale: float, **query: Any
 ) -> Answer:
     """Give the render parameters of a tile's mask."""
-    return source_parameters(server, stack, tileId, path_scale, {**query, "scale": scale}, "mask")
+    found = source_parameters(server, stack, tileId, path_scale, {**query, "scale": scale}, "mask")
+    return json_bytes(found.content())
 
 
-@service.get(
-    TILE + "/withNeighbors/render-parameters",
-    query={**RENDER_QUERY, "widthFactor": double, "heightFactor": double},
-)
-def neighbors_render_parameters(
-    server: Context,
-    stack: StackKey,
-    tileId: str,
-    widthFactor: float | None,
-    heightFactor: float | None,
-    **query: Any,
-) -> Answer:
+@service.get(TILE + "/withNeighbors/render-parameters", query=NEIGHBOR_QUERY)
+def neighbors_render_parameters(server: Context, stack: StackKey, tileId: str, **query: Any) -> Answer:
     """Give the render parameters of a tile and its surroundings."""
-    return neighbor_parameters(
-        server,
-        stack,
-        tileId,
-        query,
-        0.3 if widthFactor is None else widthFactor,
-        0.3 if heightFactor is None else heightFactor,
-    )
+    return json_bytes(neighbor_parameters(server, stack, tileId, **query).content())
 
 
 @layer_service.get(LAYER + "/render-parameters", query=RENDER_QUERY)
 def layer_render_parameters(server: Context, stack: StackKey, z: float, **query: Any) -> Answer:
     """Give the render parameters of a layer."""
-    return layer_parameters(server, stack, z, query)
+    return json_bytes(layer_parameters(server, stack, z, query).content())
 
 
 @layer_service.get(LAYER_BOX + ",{scale:double}/render-parameters", query=RENDER_QUERY)
-@layer_service.get(
-    GROUP
-    + "/z/{z:double}/box/{x:double},{y:double},{width:int},{height:int},{scale:double}/render-parameters",
-    query=RENDER_QUERY,
-)
+@layer_service.get(GROUP + LAYER_BOX[len(STACK) :] + ",{scale:double}/render-parameters", query=RENDER_QUERY)
 @layer_service.get(STACK + DVID_BOX + "/render-parameters", query=RENDER_QUERY)
 @layer_service.get(GROUP + DVID_BOX + "/render-parameters", query=RENDER_QUERY)
 def box_render_parameters(
@@ -176,4 +116,5 @@ def box_render_parameters(
     **query: Any,
 ) -> Answer:
     """Give the render parameters of a box."""
-    return box_parameters(server, stack, z, (x, y, width, height), path_scale, query, groupId)
+    box = (x, y, width, height)
+    return json_bytes(box_parameters(server, stack, z, box, path_scale, query, groupId).content())

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from renderapi.server.boxes import derive_boxes
 from renderapi.server.documents import Document, references, tile_spec, transform
@@ -33,39 +31,18 @@ def check_transforms(specs: list[Document]) -> None:
 
 def check_images(server: Context, tile: Document) -> None:
     """Refuse (400) a tile without images, or with local ones that are not there, not readable or empty."""
-    channels = tile.get("channels") or [tile]
-    for channel in channels:
+    from renderapi.rendering import ImageReference
+
+    for channel in tile.get("channels") or [tile]:
         if not channel["mipmapLevels"]:
             raise Refusal(400, f"tile '{tile.get('tileId')}' does not contain any mipmapLevel elements")
         for image in channel["mipmapLevels"].values():
-            for part in ("imageUrl", "maskUrl"):
-                if part in image:
-                    _check_file(server, part, image[part])
-
-
-def _check_file(server: Context, name: str, url: str) -> None:
-    if ":" not in url:
-        path = Path(url)
-    else:
-        parts = urlsplit(url)
-        if parts.scheme != "file":
-            return
-        path = Path(unquote(parts.path))
-    try:
-        resolved = path.resolve()
-        # what lies outside of the image folders is not looked at, so that nothing is told about it
-        if not any(resolved.is_relative_to(root) for root in server.image_roots):
-            raise Refusal(400, f"{name} file '{path}' is in none of the image folders of this server")
-        if not resolved.is_file():
-            raise Refusal(400, f"cannot find {name} file '{path}'")
-        if resolved.stat().st_size == 0:
-            raise Refusal(400, f"{name} file '{path}' is empty")
-        with resolved.open("rb"):
-            pass
-    except PermissionError:
-        raise Refusal(400, f"no read access for {name} file '{path}'") from None
-    except (OSError, ValueError) as problem:
-        raise Refusal(400, f"cannot find {name} file '{path}': {problem}") from None
+            for part in ("image", "mask"):
+                if f"{part}Url" in image:
+                    loader = image.get(f"{part}LoaderType", "IMAGEJ_DEFAULT")
+                    reference = ImageReference(image[f"{part}Url"], loader, image.get(f"{part}SliceNumber"))
+                    with server.drawing.reading():
+                        server.drawing.sources.check(reference, f"{part}Url")
 
 
 def _resolved(spec: Document, shared: SharedTransforms) -> list[Document]:

@@ -63,6 +63,10 @@ class TestHierarchical(Target, conformance.HierarchicalConformance):
     pass
 
 
+class TestImages(Target, conformance.ImageConformance):
+    pass
+
+
 class TestLayers(Target, conformance.RenderDataConformance):
     pass
 
@@ -100,7 +104,7 @@ def documented():
     for line in Path(__file__).with_name("endpoints.txt").read_text().splitlines():
         service, method, path, *_ = line.split(" ")
         offered = service != "HierarchicalDataService" or "clustered" in path or "pairResidual" in path
-        if "ImageService" not in service and "matchTrial" not in path and offered:
+        if "matchTrial" not in path and offered:
             yield method, re.sub(r"{\w+(:\w+)?}", "{}", path)
 
 

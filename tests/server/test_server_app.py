@@ -13,7 +13,7 @@ from renderapi.server.app import SERVICES
 from renderapi.server.endpoint import decode
 from renderapi.server.refusals import Refusal
 
-NOT_OFFERED = ("images", "match trials", "hierarchical alignment")
+NOT_OFFERED = ("match trials", "hierarchical alignment")
 
 
 def documented():
@@ -38,8 +38,7 @@ def test_every_endpoint_of_render_ws_is_there_and_no_other():
 def test_every_query_parameter_is_known():
     expected = {line[:3]: sorted(set(line[3])) for line in documented()}
     for service, method, path, query, _ in declared():
-        if "ImageService" not in service:
-            assert query == expected[service, method, path], path
+        assert query == expected[service, method, path], path
 
 
 def example(endpoint):

@@ -11,6 +11,7 @@ from renderapi.testing.conformance.coordinates import CoordinateConformance
 from renderapi.testing.conformance.deployment import DeploymentConformance
 from renderapi.testing.conformance.documents import DocumentConformance
 from renderapi.testing.conformance.hierarchical import HierarchicalConformance
+from renderapi.testing.conformance.images import ImageConformance
 from renderapi.testing.conformance.layers import RenderDataConformance
 from renderapi.testing.conformance.matches import MatchConformance
 from renderapi.testing.conformance.messages import MessageConformance
@@ -25,6 +26,7 @@ __all__ = [
     "DeploymentConformance",
     "DocumentConformance",
     "HierarchicalConformance",
+    "ImageConformance",
     "MatchConformance",
     "MessageConformance",
     "RenderDataConformance",

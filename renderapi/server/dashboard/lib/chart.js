@@ -1,6 +1,6 @@
 /** Charts of values by z. */
 
-import { colour, el, number, short } from "./page.js";
+import { el, number, short } from "./page.js";
 import { nearest, surface, ticks } from "./surface.js";
 
 const MARGIN = { left: 58, right: 14, top: 10, bottom: 26 };
@@ -31,7 +31,7 @@ export function chart(title, zs, series, { bars = false, onCursor = () => {}, op
     "aria-valuetext": describe(0),
     class: "chart",
   });
-  const { canvas, redraw, size } = drawn;
+  const { canvas, redraw, shade, size } = drawn;
 
   const xAt = (z) => MARGIN.left + ((z - first) / (last - first)) * (size.width - MARGIN.left - MARGIN.right);
   const yAt = (value, height) =>
@@ -45,8 +45,8 @@ export function chart(title, zs, series, { bars = false, onCursor = () => {}, op
   function axes(context, width, height) {
     context.font = "12px system-ui, sans-serif";
     context.lineWidth = 1;
-    context.strokeStyle = colour("--line");
-    context.fillStyle = colour("--muted");
+    context.strokeStyle = shade("--line");
+    context.fillStyle = shade("--muted");
     context.textAlign = "right";
     context.textBaseline = "middle";
     context.beginPath();
@@ -101,7 +101,7 @@ export function chart(title, zs, series, { bars = false, onCursor = () => {}, op
   function draw(context, width, height) {
     axes(context, width, height);
     series.forEach(({ values, colour: name, dash = [] }) => {
-      context.fillStyle = context.strokeStyle = colour(name);
+      context.fillStyle = context.strokeStyle = shade(name);
       context.lineWidth = 1.8;
       context.setLineDash(dash);
       (bars ? drawBars : drawLine)(context, values, height);
@@ -109,7 +109,7 @@ export function chart(title, zs, series, { bars = false, onCursor = () => {}, op
     });
     if (cursor === null) return;
     const x = Math.round(xAt(zs[cursor])) + 0.5;
-    context.strokeStyle = colour("--text");
+    context.strokeStyle = shade("--text");
     context.lineWidth = 1;
     context.setLineDash([3, 3]);
     context.beginPath();

@@ -1,6 +1,6 @@
 /** A matrix of layers by layers, coloured by how many tile pairs with matches they share. */
 
-import { colour, el, number, plural } from "./page.js";
+import { el, number, plural } from "./page.js";
 import { surface } from "./surface.js";
 
 const MARGIN = 46;
@@ -73,10 +73,10 @@ export class Matrix {
     const size = this.#layers.length;
     const cell = this.#cell();
     const gap = cell > 6 ? 1 : 0;
-    context.fillStyle = colour("--line");
+    context.fillStyle = this.#drawn.shade("--line");
     context.globalAlpha = 0.4;
     context.fillRect(MARGIN, MARGIN, cell * size, cell * size);
-    context.fillStyle = colour("--series-1");
+    context.fillStyle = this.#drawn.shade("--series-1");
     for (let row = 0; row < size; row += 1) {
       for (let column = 0; column < size; column += 1) {
         const pairs = this.#pairs[this.#count(row, column)];
@@ -86,7 +86,7 @@ export class Matrix {
       }
     }
     context.globalAlpha = 1;
-    context.fillStyle = colour("--muted");
+    context.fillStyle = this.#drawn.shade("--muted");
     context.font = "12px system-ui, sans-serif";
     const every = Math.ceil(34 / cell);
     for (let index = 0; index < size; index += every) {
@@ -101,7 +101,7 @@ export class Matrix {
     context.textAlign = "left";
     context.textBaseline = "top";
     context.fillText("z", 10, 10);
-    context.strokeStyle = colour("--text");
+    context.strokeStyle = this.#drawn.shade("--text");
     context.lineWidth = 2;
     context.strokeRect(MARGIN + this.#at[1] * cell, MARGIN + this.#at[0] * cell, cell, cell);
   }

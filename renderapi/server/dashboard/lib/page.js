@@ -16,6 +16,7 @@ export const PAGES = [
   ["index.html", "Overview"],
   ["stacks.html", "Stacks"],
   ["stack-details.html", "Stack details"],
+  ["viewer.html", "Viewer"],
   ["tile-layer.html", "Tile layer"],
   ["point-match-explorer.html", "Point match explorer"],
 ];
@@ -131,6 +132,3 @@ export const stateBadge = (state) =>
 export function onColours(redraw) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 }
-
-/** Give the value of a colour of the style sheet. */
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

@@ -3,7 +3,8 @@
 import { el, onColours } from "./page.js";
 
 /**
- * Make a canvas that fills the width of its parent.
+ * Make a canvas that fills the width of its parent. Its `shade(name)` gives a colour of the style sheet as it is
+ * where the canvas is.
  *
  * @param {(context, width, height) => void} draw draws in units of CSS pixels
  * @param {Object} attributes of the canvas
@@ -13,10 +14,20 @@ export function surface(draw, attributes = {}, onSize = () => {}) {
   const canvas = el("canvas", attributes);
   const context = canvas.getContext("2d");
   const size = { width: 0, height: 0 };
+  const shades = new Map();
   let waiting = false;
+
+  function shade(name) {
+    if (!shades.has(name)) {
+      canvas.style.color = `var(${name})`;
+      shades.set(name, getComputedStyle(canvas).color);
+    }
+    return shades.get(name);
+  }
 
   function paint() {
     waiting = false;
+    shades.clear();
     if (size.width === 0 || size.height === 0) return;
     const sharpness = devicePixelRatio || 1;
     const [wide, high] = [Math.round(size.width * sharpness), Math.round(size.height * sharpness)];
@@ -42,7 +53,7 @@ export function surface(draw, attributes = {}, onSize = () => {}) {
     redraw();
   }).observe(canvas);
   onColours(redraw);
-  return { canvas, redraw, size };
+  return { canvas, redraw, shade, size };
 }
 
 /** Give round numbers, about so many, between two numbers. */

@@ -1,0 +1,144 @@
+"""Boxes of tiles drawn in the place of their pixels, for layers with more tiles than one waits for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from renderapi.rendering._errors import RenderParametersError
+
+if TYPE_CHECKING:
+    from PIL import ImageDraw
+
+BOX = ("minX", "minY", "maxX", "maxY")
+#: Opaque green.
+COLOUR = (0, 255, 0, 255)
+CHARACTERS_IN_LINE = 12
+
+# distance of the text from the outline, and of its lines from each other, in pixels
+_MARGIN = 3
+_LINE_GAP = 2
+# nothing is written into a narrower box, nor measured
+_LEAST_WIDTH = 8
+
+
+def image_size(render_parameters: Mapping[str, Any]) -> tuple[int, int]:
+    """Give width and height of the image that render parameters ask for: scaled, and truncated.
+
+    Parameters
+    ----------
+    render_parameters : mapping
+        A RenderParameters document; only ``width``, ``height`` and ``scale`` are looked at.
+
+    Returns
+    -------
+    tuple of int
+        Width and height in pixels, both at least 1.
+
+    Raises
+    ------
+    RenderParametersError
+        If there would be no pixel in one direction, or a value is no finite number.
+    """
+    scale, width, height = (
+        _number(render_parameters, name, default)
+        for name, default in (("scale", 1.0), ("width", 256), ("height", 256))
+    )
+    size = scale * int(width), scale * int(height)
+    if not all(map(math.isfinite, size)):
+        raise RenderParametersError(f"an image of {width} x {height} pixels cannot have a scale of {scale}")
+    columns, rows = map(int, size)
+    if columns <= 0 or rows <= 0:
+        raise RenderParametersError(f"Width ({columns}) and height ({rows}) must be > 0")
+    return columns, rows
+
+
+def draw_outlines(render_parameters: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
+    """Draw the bounding boxes of tiles on a transparent image.
+
+    The outlines are green and 1 pixel wide. A box that is wide enough shows the id of its tile, in lines of
+    12 characters. Nothing but the boxes is looked at: images need not be there, transforms not be known.
+
+    Parameters
+    ----------
+    render_parameters : mapping
+        A RenderParameters document; its ``tileSpecs`` need ``minX``, ``minY``, ``maxX``, ``maxY`` in world
+        coordinates, and ``tileId`` to be named.
+
+    Returns
+    -------
+    (H, W, 4) uint8 array
+        RGBA, of the size that rendering the parameters would give.
+
+    Raises
+    ------
+    RenderParametersError
+        If the image has no pixel, or a tile has no box.
+    """
+    from PIL import Image, ImageDraw
+
+    columns, rows = image_size(render_parameters)
+    image = Image.new("RGBA", (columns, rows))
+    tiles = render_parameters.get("tileSpecs") or ()
+    corners = _corners(render_parameters, tiles)
+    first, last = corners[:, :2], corners[:, 2:]
+    visible = (last >= 0).all(axis=1) & (first < (columns, rows)).all(axis=1)
+    draw = ImageDraw.Draw(image)
+    draw.fontmode = "1"
+    height = int(draw.textbbox((0, 0), "Ag")[3])
+    for index in np.flatnonzero(visible):
+        # an edge beyond the image stays beyond it, at a coordinate that Pillow can hold
+        left, top, right, bottom = np.clip(corners[index], -2, [columns + 1, rows + 1] * 2).tolist()
+        draw.rectangle((left, top, right, bottom), outline=COLOUR)
+        text = tiles[index].get("tileId")
+        if text:
+            _write_id(draw, str(text), corners[index], height)
+    return np.array(image)
+
+
+def _corners(parameters: Mapping[str, Any], tiles: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
+    """Give first and last column and row of boxes: mapped as the renderer maps tiles, and rounded."""
+    boxes = np.array([[_number(tile, key) for key in BOX] for tile in tiles], np.float64).reshape(-1, 4)
+    scale = _number(parameters, "scale", 1.0)
+    x, y = (_number(parameters, name, 0.0) for name in "xy")
+    with np.errstate(over="ignore"):
+        mapped = scale * boxes + [-(x * scale), -(y * scale)] * 2
+        return np.floor(np.nan_to_num(mapped, nan=np.inf) + 0.5)
+
+
+def _write_id(draw: ImageDraw.ImageDraw, text: str, corners: npt.NDArray[np.float64], height: int) -> None:
+    """Write an id into its box, as many lines as fit, if all of them are narrow enough."""
+    columns, rows = draw.im.size
+    left, top, right, bottom = corners
+    x, y = left + _MARGIN, top + _MARGIN
+    if x >= columns or y >= rows or x < -columns:
+        return
+    # a line feed in an id is no line of its own
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    lines = [text[first : first + CHARACTERS_IN_LINE] for first in range(0, len(text), CHARACTERS_IN_LINE)]
+    width = right - left - 2 * _MARGIN
+    if width < _LEAST_WIDTH or max(map(draw.textlength, lines)) > width:
+        return
+    for line in lines:
+        if y + height > bottom - _MARGIN or y >= rows:
+            return
+        if y + height >= 0:
+            draw.text((int(x), int(y)), line, fill=COLOUR)
+        y += height + _LINE_GAP
+
+
+def _number(document: Mapping[str, Any], name: str, default: float | None = None) -> float:
+    value = document.get(name)
+    if value is None:
+        value = default
+    try:
+        number = math.nan if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise RenderParametersError(f"{name} is {value!r:.100}; it must be a finite number")
+    return number

@@ -1,0 +1,160 @@
+"""What draws the images of a server: sources that may be read, cores that may be used, sizes that are allowed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from renderapi.server.documents import Document
+from renderapi.server.refusals import Refusal, not_built
+
+if TYPE_CHECKING:
+    from renderapi.rendering import Sources
+
+MAX_PIXELS = 1 << 28
+CACHE_BYTES = 512 << 20
+# what the sources say of images that the options of the server would allow
+_HINTS = {
+    "allowed folder": " (this server opens files below its image roots only: --image-root, image_roots)",
+    "http is off": " (this server asks no other: --image-http, image_http)",
+}
+
+
+def cores() -> int:
+    """Give the number of processors that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+class Drawing:
+    """Draws images, no more at a time than there are cores, so that memory is bounded.
+
+    Parameters
+    ----------
+    roots : iterable of path
+        Folders whose files may be opened.
+    http : bool
+        Whether images may be fetched from other servers.
+    max_pixels : int
+        Most pixels of an image.
+    cache_bytes : int
+        Memory for source images.
+    """
+
+    def __init__(
+        self,
+        roots: Iterable[str | Path] = (),
+        http: bool = False,
+        max_pixels: int = MAX_PIXELS,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self.roots = tuple(Path(root).resolve() for root in roots)
+        self.http = http
+        self.max_pixels = max_pixels
+        self._cache_bytes = cache_bytes
+        self._free = threading.BoundedSemaphore(cores())
+        self._lock = threading.Lock()
+        self._sources: Sources | None = None
+
+    @property
+    def sources(self) -> Sources:
+        """Where images are read from; the modules that read them are loaded with the first image."""
+        from renderapi.rendering import Sources
+
+        with self._lock:
+            if self._sources is None:
+                self._sources = Sources(roots=self.roots, http=self.http, cache_bytes=self._cache_bytes)
+            return self._sources
+
+    def clear(self) -> None:
+        """Forget the images that are kept in memory."""
+        with self._lock:
+            if self._sources is not None:
+                self._sources.clear()
+
+    def close(self) -> None:
+        """Give back what the sources hold; an image that is asked for afterwards opens them again."""
+        with self._lock:
+            sources, self._sources = self._sources, None
+        if sources is not None:
+            sources.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Refuse (400) what is wrong with an image that is read inside; say which option allows it."""
+        from renderapi.rendering import ImageSourceError
+
+        try:
+            yield
+        except ImageSourceError as problem:
+            text = str(problem)
+            hint = next((hint for words, hint in _HINTS.items() if words in text), "")
+            raise Refusal(400, text + hint) from None
+
+    def draw(self, parameters: Document, kind: str, only_boxes: bool = False) -> bytes:
+        """Draw an image.
+
+        Parameters
+        ----------
+        parameters : dict
+            A RenderParameters document.
+        kind : str
+            Format, as for `renderapi.rendering.encoding.encode`.
+        only_boxes : bool
+            Whether the outlines of the tiles are drawn instead of their pixels.
+
+        Returns
+        -------
+        bytes
+            The encoded image.
+
+        Raises
+        ------
+        Refusal
+            400 if the image is too large or a source cannot be read, 501 for what is not offered.
+        RenderParametersError
+            If the parameters cannot be drawn.
+        """
+        from renderapi.rendering import encoding, outlines
+
+        if parameters.get("addWarpFieldDebugOverlay"):
+            raise not_built("the overlay of warp fields")
+        width, height = outlines.image_size(parameters)
+        if width * height > self.max_pixels:
+            raise Refusal(
+                400,
+                f"an image of {width} x {height} pixels is larger than the {self.max_pixels} pixels "
+                "that this server draws (max_pixels)",
+            )
+        encoding.check_size(width, height, kind)
+        with self._free:
+            with self.reading():
+                pixels = self._outlines(parameters, kind) if only_boxes else self._pixels(parameters, kind)
+            return encoding.encode(
+                pixels,
+                kind,
+                quality=parameters.get("quality", encoding.JPEG_QUALITY),
+                gray=bool(parameters.get("convertToGray")),
+            )
+
+    def _pixels(self, parameters: Document, kind: str) -> np.ndarray[Any, Any]:
+        from renderapi.rendering import encoding, render, render16
+
+        draw = render16 if kind in encoding.SIXTEEN_BIT else render
+        return draw(parameters, sources=self.sources)
+
+    @staticmethod
+    def _outlines(parameters: Document, kind: str) -> np.ndarray[Any, Any]:
+        from renderapi.rendering import encoding, outlines
+
+        drawn = outlines.draw_outlines(parameters)
+        # where there are no colours, what is drawn is white
+        return drawn[:, :, 3].astype(np.uint16) * 257 if kind in encoding.SIXTEEN_BIT else drawn

@@ -1,0 +1,123 @@
+"""Boxes in the place of pixels."""
+
+import numpy as np
+import pytest
+
+from renderapi.rendering import RenderParametersError
+from renderapi.rendering.outlines import COLOUR, draw_outlines, image_size
+
+
+def tile(box, tile_id=None):
+    named = {} if tile_id is None else {"tileId": tile_id}
+    return {**named, **dict(zip(("minX", "minY", "maxX", "maxY"), box))}
+
+
+def parameters(*tiles, x=0, y=0, width=60, height=40, scale=1.0):
+    return {"x": x, "y": y, "width": width, "height": height, "scale": scale, "tileSpecs": list(tiles)}
+
+
+def drawn(*tiles, **more):
+    """Give where something is drawn."""
+    image = draw_outlines(parameters(*tiles, **more))
+    inside = image[:, :, 3] > 0
+    assert (image[inside] == COLOUR).all()
+    assert not image[~inside].any()
+    return inside
+
+
+def frame(shape, left, top, right, bottom):
+    expected = np.zeros(shape, bool)
+    expected[top : bottom + 1, left : right + 1] = True
+    expected[top + 1 : bottom, left + 1 : right] = False
+    return expected
+
+
+def test_an_outline_is_one_pixel_wide():
+    assert np.array_equal(drawn(tile((10, 5, 50, 30))), frame((40, 60), 10, 5, 50, 30))
+
+
+def test_no_tile_no_line():
+    assert not drawn().any()
+    assert not draw_outlines({"width": 5, "height": 5}).any()
+
+
+def test_offset_and_scale_are_those_of_the_pixels():
+    inside = drawn(tile((110, 205, 150, 230)), x=100, y=200, scale=0.5)
+    assert np.array_equal(inside, frame((20, 30), 5, 3, 25, 15))
+
+
+def test_what_is_beyond_the_image_is_cut_off():
+    inside = drawn(tile((-10, -5, 30, 20)), tile((50, 30, 1e18, 1e18)), tile((1e30, 0, 1e30, 5)))
+    expected = np.zeros((40, 60), bool)
+    expected[20, :31] = expected[:21, 30] = expected[30, 50:] = expected[30:, 50] = True
+    assert np.array_equal(inside, expected)
+
+
+def test_a_box_around_the_whole_image_is_not_seen():
+    assert not drawn(tile((-1e300, -1e300, 1e300, 1e300))).any()
+
+
+def test_a_box_that_only_touches_the_image_is_seen():
+    assert drawn(tile((-20, 0, 0, 39))).sum() == 40
+    assert not drawn(tile((-20, 0, -1, 39))).any()
+    assert not drawn(tile((60, 0, 90, 39))).any()
+
+
+def test_ids_are_written_in_lines_of_twelve_characters():
+    box = (0, 0, 150, 90)
+    size = {"width": 151, "height": 91}
+
+    def rows_of_text(tile_id, box=box):
+        text = drawn(tile(box, tile_id), **size) & ~drawn(tile(box), **size)
+        return np.flatnonzero(text.any(axis=1))
+
+    one, two = rows_of_text("HHHHHHHHHHHH"), rows_of_text("HHHHHHHHHHHHHHH")
+    assert 0 < len(one) < len(two) == 2 * len(one)
+    assert one[0] > 1
+    # too narrow, and too low for the second line
+    assert len(rows_of_text("HHHHHHHHHHHH", (0, 0, 30, 90))) == 0
+    assert len(rows_of_text("HHHHHHHHHHHHHHH", (0, 0, 150, int(two[-1]) - 2))) == len(one)
+
+
+def test_ids_begin_where_their_box_does():
+    box = (40, 20, 190, 110)
+    size = {"width": 200, "height": 120}
+    text = drawn(tile(box, "abc"), **size) & ~drawn(tile(box), **size)
+    rows, columns = np.nonzero(text)
+    assert 40 < columns.min() < 50 and 20 < rows.min() < 32
+    moved = drawn(tile(box, "abc"), x=38, y=18, **size) & ~drawn(tile(box), x=38, y=18, **size)
+    assert np.array_equal(moved[:-18, :-38], text[18:, 38:])
+
+
+@pytest.mark.parametrize("box", [(-50, -10, 150, 90), (-500, 0, 500, 90), (0, -500, 150, 500)])
+def test_ids_that_begin_outside(box):
+    drawn(tile(box, "x" * 40), tile((59, 0, 300, 20), "y"), width=60, height=40)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\0", "\u200f", "é漢", "\U0001f600", "\ud800"])
+def test_ids_of_any_characters(name):
+    assert drawn(tile((0, 0, 150, 90), name), width=151, height=91).any()
+
+
+def test_the_size_is_truncated():
+    assert image_size({"width": 99, "height": 67, "scale": 0.5}) == (49, 33)
+    assert image_size({}) == (256, 256)
+    assert draw_outlines(parameters(width=99, height=67, scale=0.5)).shape == (33, 49, 4)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"width": 10, "height": 10, "scale": 0.05}, r"Width \(0\) and height \(0\) must be > 0"),
+        ({"width": 100, "height": 10, "scale": 0.05}, r"Width \(5\) and height \(0\) must be > 0"),
+        ({"width": -5, "height": 10}, r"Width \(-5\) and height \(10\) must be > 0"),
+        ({"width": 10, "height": 10, "scale": float("nan")}, "scale is nan"),
+        ({"width": "ten", "height": 10}, "width is 'ten'"),
+        ({"width": 10, "height": 10, "scale": 1e308}, "cannot have a scale"),
+        ({"width": 10, "height": 10, "tileSpecs": [tile((0, 0, 1, None))]}, "maxY is None"),
+        ({"width": 10, "height": 10, "tileSpecs": [{}]}, "minX is None"),
+    ],
+)
+def test_parameters_that_cannot_be_drawn(values, said):
+    with pytest.raises(RenderParametersError, match=said):
+        draw_outlines(values)
