@@ -51,6 +51,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # what most programs do without loads when it is first named
-    if name in ("schemas", "server"):
+    if name in ("rendering", "schemas", "server"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

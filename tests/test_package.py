@@ -129,7 +129,7 @@ def test_the_package_is_typed_and_ships_its_schemas():
     assert len(list((ROOT / "schemas").glob("*.json"))) > 10
 
 
-@pytest.mark.parametrize("name", ["schemas", "server"])
+@pytest.mark.parametrize("name", ["rendering", "schemas", "server"])
 def test_what_loads_when_it_is_named(name):
     assert f"renderapi.{name}" not in imported_by("import renderapi")
     assert f"renderapi.{name}" in imported_by(f"import renderapi; renderapi.{name}")
