@@ -1,9 +1,8 @@
 """A large image of a box, asked for in blocks.
 
 Pixel (column, row) of an image of a box is the point ``x + column / scale``, ``y + row / scale`` of the
-world. A block begins at such a point, so that its pixels are those of the whole image. The answers overlap by
-a pixel on each side, which is cut off: a scaled down tile reaches up to half a pixel beyond the bounding box
-by which the server finds it.
+world. A block begins at such a point, so that its pixels are those of the whole image: tiles are painted within
+the bounding boxes by which the server finds them, so a tile that is not in the answer has no pixel in the block.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from renderapi.errors import BadRequestError, RenderError, ServerTimeoutError, S
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MARGIN = 1
 _SMALLEST_BLOCK = 8
 _ALPHA, _OPAQUE = 3, 255
 
@@ -39,15 +37,12 @@ class Span(NamedTuple):
         Where in the world its answer begins.
     size : int
         Size of what is asked for, at scale 1.
-    skip : int
-        Pixels of the answer before the first one that counts.
     """
 
     start: int
     stop: int
     origin: float
     size: int
-    skip: int
 
 
 class Block(NamedTuple):
@@ -72,9 +67,8 @@ class Block(NamedTuple):
         return slice(self.y.start, self.y.stop), slice(self.x.start, self.x.stop)
 
     def cut(self, answer: NDArray[Any]) -> NDArray[Any]:
-        """Give what counts of an answer."""
-        rows = slice(self.y.skip, self.y.skip + self.y.stop - self.y.start)
-        return answer[rows, self.x.skip : self.x.skip + self.x.stop - self.x.start]
+        """Give what counts of an answer; at a scale above 1 it may have more."""
+        return answer[: self.y.stop - self.y.start, : self.x.stop - self.x.start]
 
 
 Fetch = Callable[[float, float, int, int], "NDArray[Any]"]
@@ -112,13 +106,14 @@ class Grid:
         """Divide both directions."""
         if not (math.isfinite(self.scale) and self.scale > 0):
             raise BadRequestError(f"scale is {self.scale!r}; for an image in blocks it must be above 0")
-        room = self.block - 2 * _MARGIN - (math.ceil(self.scale) - 1 if self.scale > 1 else 0)
-        if self.block < _SMALLEST_BLOCK or room < 1:
-            raise BadRequestError(
-                f"block is {self.block!r}; it must be at least {_SMALLEST_BLOCK} pixels, more at a large scale"
-            )
-        self._columns = _spans(self.x, self.width, self.scale, room)
-        self._rows = _spans(self.y, self.height, self.scale, room)
+        least = max(_SMALLEST_BLOCK, math.ceil(self.scale))
+        if self.block < least:
+            raise BadRequestError(f"block is {self.block!r}; it must be at least {least} pixels")
+        step = self.block
+        while int(self.scale * _asked(step, self.scale)) > self.block:
+            step -= 1  # at a scale above 1 not every size can be asked for
+        self._columns = _spans(self.x, self.width, self.scale, step)
+        self._rows = _spans(self.y, self.height, self.scale, step)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -225,9 +220,8 @@ def _spans(origin: float, size: int, scale: float, step: int) -> list[Span]:
     spans = []
     for start in range(0, total, step):
         stop = min(start + step, total)
-        first, last = max(start - _MARGIN, 0), min(stop + _MARGIN, total)
-        begin = origin + float(Fraction(first) / exact)
-        spans.append(Span(start, stop, begin, _asked(last - first, scale), start - first))
+        begin = origin + float(Fraction(start) / exact)
+        spans.append(Span(start, stop, begin, _asked(stop - start, scale)))
     return spans
 
 
