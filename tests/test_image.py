@@ -114,6 +114,29 @@ def test_H18_an_unknown_format_lists_the_known_ones(server, render, function, ar
     assert not server.calls
 
 
+@pytest.mark.parametrize("img_format", ["raw", ".raw", "raw16"])
+@pytest.mark.parametrize(("function", "arguments", "path"), [FETCHERS[0], *FETCHERS[2:]])
+def test_raw_images_are_refused_where_their_size_is_not_known(
+    server, render, function, arguments, path, img_format
+):
+    with pytest.raises(ValueError, match=rf"no {img_format} image of .*, only of a box \(get_bb_image\)"):
+        function(*arguments, img_format=img_format, render=render)
+    assert not server.calls
+
+
+@pytest.mark.parametrize(("function", "arguments", "path"), FETCHERS)
+def test_a_format_that_render_ws_has_no_path_for_is_explained(server, render, function, arguments, path):
+    answer(server, "HTTP 404 Not Found", 404, "text/plain")
+    with pytest.raises(NotFoundError) as caught:
+        function(*arguments, img_format="png16", render=render)
+    hint = "render-ws 4 has no png16-image of "
+    assert (hint in str(caught.value)) == (function is not image.get_bb_image)
+    assert (caught.value.status_code, caught.value.server_text) == (404, "HTTP 404 Not Found")
+    with pytest.raises(NotFoundError) as caught:
+        function(*arguments, render=render)
+    assert hint not in str(caught.value)
+
+
 # ------------------------------------------------------------------------------ pixels
 
 
@@ -139,6 +162,53 @@ def test_pixels_come_as_they_are_stored(server, render, function, arguments, pat
     assert fetched.dtype.isnative
     np.testing.assert_array_equal(fetched, pixels)
     fetched[0] = 0  # a new array that belongs to the caller
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_raw_images_get_their_shape_from_the_request(server, render, scale):
+    argb = np.roll(PIXELS, 1, axis=2).tobytes()
+    answer(server, argb, content_type="application/octet-stream")
+    box = ("stk", 1, 0, 0, 4 / scale, 5 / scale, scale)
+    pixels = image.get_bb_image(*box, img_format="raw", render=render)
+    np.testing.assert_array_equal(pixels, PIXELS)
+    pixels[0] = 0
+    server.reset()
+    answer(server, DEEP.astype(">u2").tobytes(), content_type="application/octet-stream")
+    deep = image.get_bb_image(*box, img_format="raw16", gray=True, render=render)
+    assert deep.dtype == np.uint16
+    assert deep.dtype.isnative
+    np.testing.assert_array_equal(deep, DEEP)
+    with pytest.raises(BadAnswerError, match=r"not a raw image of 4 x 5 pixels \(it would have 80 bytes\)"):
+        image.get_bb_image(*box, img_format="raw", render=render)
+
+
+SOME_COLOURS = np.array([[[10, 20, 30], [255, 255, 255]], [[0, 0, 0], [200, 100, 50]]], np.uint8)
+SAME_GRAY = np.array([[18, 255], [0, 124]], np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "gray"),
+    [
+        (SOME_COLOURS, SAME_GRAY),
+        (np.dstack([SOME_COLOURS, np.full((2, 2), 255, np.uint8)]), SAME_GRAY),
+        (PIXELS[..., :1].repeat(3, axis=2), PIXELS[..., 0]),
+        (np.dstack([PIXELS[..., :1].repeat(3, axis=2), np.full((5, 4), 255, np.uint8)]), PIXELS[..., 0]),
+        (np.full((1, 1, 4), (200, 200, 200, 128), np.uint8), [[100]]),
+        (np.full((1, 1, 4), (200, 200, 200, 0), np.uint8), [[0]]),
+        (PIXELS[..., 0], PIXELS[..., 0]),
+        (DEEP, DEEP),
+    ],
+    ids=["rgb", "rgba", "gray rgb", "gray rgba", "half", "transparent", "gray", "16 bit"],
+)
+@pytest.mark.parametrize(("function", "arguments", "path"), FETCHERS)
+def test_gray_gives_one_channel_of_anything(
+    server, render, monkeypatch, function, arguments, path, pixels, gray
+):
+    monkeypatch.setattr(_image_formats, "_GRAY_PIXELS", 6)
+    answer(server, encoded(pixels))
+    fetched = function(*arguments, gray=True, render=render)
+    assert fetched.dtype == pixels.dtype
+    np.testing.assert_array_equal(fetched, gray)
 
 
 @pytest.mark.parametrize("shape", [(16, 24, 3), (16, 24)])
