@@ -176,7 +176,7 @@ def _loaded(image: ImageFile, size: int, max_pixels: int) -> Array:
         pixels = pixels[..., :3]
         return _gray_if_equal(pixels) if image.format == "JPEG" else pixels
     if mode == "1":
-        return pixels.view(np.uint8) * np.uint8(255)
+        return np.asarray(image.convert("L"))
     if mode in ("L", "LA"):
         return pixels if pixels.ndim == 2 else pixels[..., 0]
     if mode.startswith("I;16") or (mode == "I" and image.format in ("PNG", "PPM")):

@@ -164,7 +164,7 @@ def open_regular(path: str, *, follow: bool = True) -> BinaryIO:
     if not follow:
         flags |= getattr(os, "O_NOFOLLOW", 0)
     # not Path.open(), which takes no opener
-    file = open(path, "rb", opener=lambda name, _: os.open(name, flags))  # noqa: PTH123, SIM115
+    file = open(path, "rb", opener=lambda name, _: os.open(name, flags))  # noqa: SIM115
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
     file.close()

@@ -6,6 +6,7 @@ import contextlib
 import io
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
@@ -64,6 +65,8 @@ class Remote:
         self.max_download = max_download
         self._settings = _transport.Settings(timeout=(connect_timeout, download_timeout), retries=1)
         self._local = threading.local()
+        self._sessions: weakref.WeakSet[_ImageSession] = weakref.WeakSet()
+        self._lock = threading.Lock()
 
     def open(self, url: str) -> BinaryIO:
         """Fetch a file.
@@ -83,28 +86,34 @@ class Remote:
             if url[:5].lower() == "s3://":
                 with _s3_errors():
                     return bool(self._s3().exists(url))
-            with self._session() as session:
-                _transport.send(session, "HEAD", url).close()
+            _transport.send(self._session(), "HEAD", url).close()
         except (RenderError, UnreadableImageError, OSError):
             return False
         return True
 
     def close(self) -> None:
-        """Nothing stays open between two files."""
+        """Close the connections that are kept for the next file."""
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.close()
 
-    @contextlib.contextmanager
-    def _session(self) -> Iterator[_ImageSession]:
-        with _ImageSession(self._settings) as session:
-            yield session
+    def _session(self) -> _ImageSession:
+        session: _ImageSession | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = _ImageSession(self._settings)
+            with self._lock:
+                self._sessions.add(session)
+        return session
 
     # ------------------------------------------------------------------------------ HTTP
 
     def _from_http(self, url: str) -> BinaryIO:
         late = _Deadline(self.download_timeout)
         try:
-            with self._session() as session, late:
+            with late:
                 headers = {"Accept-Encoding": "identity"}
-                response = _transport.send(session, "GET", url, headers=headers)
+                response = _transport.send(self._session(), "GET", url, headers=headers)
                 with contextlib.closing(response):
                     late.watch(response.raw)
                     return self._received(response, late)
@@ -184,8 +193,8 @@ def _s3_errors() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(error).partition(": ")[2] or str(error)
-    return f"{type(error).__name__}: {shown(text)[:200]}"
+    text = shown(str(error))
+    return f"{type(error).__name__}: {(text.partition(': ')[2] or text)[:200]}"
 
 
 class _Deadline:
@@ -211,7 +220,10 @@ class _Deadline:
 
     def watch(self, raw: Any) -> None:
         """Shut the connection of an answer down when the time is over."""
-        duplicate = socket.fromfd(raw.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            duplicate = socket.fromfd(raw.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+        except (OSError, ValueError):
+            return  # all of it is here already
         with self._lock:
             self._socket = duplicate
         if self.passed:
