@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -59,12 +60,18 @@ class TestArguments:
         assert "usage: renderapi" in capsys.readouterr().err
 
     def test_a_server_that_does_not_start_is_an_error_with_its_reason(self, tmp_path, capsys):
-        path = tmp_path / "file"
-        path.write_text("")
-        assert cli.main(["demo", "--sections", "1", "--keep", str(path)]) == 1
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            assert cli.main(["demo", "--sections", "1", "--port", port]) == 1
         assert capsys.readouterr().err.startswith(
             "renderapi demo: the server did not start: renderapi serve:"
         )
+
+    def test_a_folder_that_is_a_file_is_an_error_of_one_line(self, tmp_path, capsys):
+        path = tmp_path / "file"
+        path.write_text("")
+        assert cli.main(["demo", "--sections", "1", "--keep", str(path)]) == 1
+        assert re.fullmatch(r"renderapi demo: .*Not a directory.*\n", capsys.readouterr().err)
 
     def test_an_error_is_one_line(self, tmp_path, capsys):
         path = tmp_path / "file"
@@ -76,6 +83,10 @@ class TestArguments:
 
 
 class TestDemo:
+    @pytest.fixture(autouse=True)
+    def _few_pictures(self, monkeypatch):
+        monkeypatch.setattr(demo, "MONTAGE_SECTIONS", 1)
+
     def test_it_follows_the_guide_and_leaves_nothing_behind(self, tmp_path):
         done = subprocess.run(
             [*COMMAND, "demo", "--sections", "2"],
@@ -84,7 +95,7 @@ class TestDemo:
         assert done.returncode == 0, done.stderr
         assert "401 tiles in 2 layers" in done.stdout
         assert "NO " not in done.stdout
-        assert done.stdout.count("  yes ") == 3
+        assert done.stdout.count("  yes ") == 4
         assert re.search(r"tile specs imported +[\d.]+ s +[\d,]+ tile specs/s", done.stdout)
         assert list(tmp_path.iterdir()) == []
 

@@ -12,6 +12,8 @@ from renderapi.rendering.sources import ImageReference
 from renderapi.utils import java_double
 
 _MOST_INT = 2**31 - 1
+# no machine has the memory for more
+_MOST_PIXELS = 2**38
 
 
 class Level(NamedTuple):
@@ -144,6 +146,10 @@ def read(render_parameters: Mapping[str, Any]) -> Parameters:
     height, width = parameters.size
     if width <= 0 or height <= 0:
         raise RenderParametersError(f"Width ({width}) and height ({height}) must be > 0")
+    if width * height > _MOST_PIXELS:
+        raise RenderParametersError(
+            f"an image of {width} x {height} pixels is too large; ask for parts of it"
+        )
     if not parameters.cell > 0:
         raise RenderParametersError(f"meshCellSize is {parameters.cell}; it must be above 0")
     return parameters

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 # larger meshes than this would fill the memory; those of tiles have some thousands
-_MOST_VERTICES = 5_000_000
-_KEPT_VERTICES = 250_000
+_MOST_VERTICES = 1_000_000
+_KEPT_VERTICES = 100_000
 
 
 class Triangles(NamedTuple):
@@ -124,23 +124,24 @@ class Warp:
         return Triangles(np.stack([x[0], y[0], x[1], y[1], x[2], y[2]], axis=-1), inverse)
 
 
-@lru_cache(maxsize=8)
 def _grid(width: int, height: int, cell: float) -> Array:
-    # sums of the cell, as the original makes them, not multiples of it
-    columns, rows = (_sums(size, cell) for size in (width, height))
-    if len(columns) * len(rows) > _MOST_VERTICES:
-        raise RenderParametersError(
-            f"a mesh cell size of {cell} makes {len(columns)} x {len(rows)} mesh cells"
-        )
-    x, y = np.meshgrid(columns, rows)
+    columns, rows = (int(min(size / cell, _MOST_VERTICES)) + 1 for size in (width, height))
+    _check_mesh(columns, rows, cell)
+    make = _kept_grid if columns * rows <= _KEPT_VERTICES else _kept_grid.__wrapped__
+    return make(width, height, cell)
+
+
+@lru_cache(maxsize=8)
+def _kept_grid(width: int, height: int, cell: float) -> Array:
+    x, y = np.meshgrid(*(_sums(size, cell) for size in (width, height)))
     grid = np.column_stack([x.ravel(), y.ravel()])
     grid.flags.writeable = False
     return grid
 
 
 def _sums(size: int, cell: float) -> Array:
-    count = int(min(size / cell, _MOST_VERTICES)) + 2
-    sums = np.concatenate([[0.0], np.full(count, cell).cumsum()])
+    # sums of the cell, as the original makes them, not multiples of it
+    sums = np.concatenate([[0.0], np.full(int(size / cell) + 1, cell).cumsum()])
     return sums[sums < size]
 
 
@@ -148,10 +149,16 @@ def _mesh(width: int, height: int, full_width: int, cell: float) -> tuple[Array,
     # the number of columns follows from the full width, that of rows from the mipmap
     nx = mesh_columns(full_width, cell)
     ny = mesh_rows(width, height, nx)
-    if nx * ny > _MOST_VERTICES:
-        raise RenderParametersError(f"a mesh cell size of {cell} makes {nx} x {ny} mesh cells")
-    make = _kept_mesh if nx * ny <= _KEPT_VERTICES else _kept_mesh.__wrapped__
+    _check_mesh(nx, 2 * ny, cell)
+    make = _kept_mesh if 2 * nx * ny <= _KEPT_VERTICES else _kept_mesh.__wrapped__
     return make(width, height, nx, ny)
+
+
+def _check_mesh(columns: int, rows: int, cell: float) -> None:
+    if columns * rows > _MOST_VERTICES:
+        raise RenderParametersError(
+            f"a mesh cell size of {cell} makes {columns} x {rows} mesh cells, too many for one tile"
+        )
 
 
 @lru_cache(maxsize=16)

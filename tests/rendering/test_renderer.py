@@ -179,6 +179,7 @@ def test_size_is_cut_not_rounded(folder):
         ({"scale": -1}, r"Width \(-120\) and height \(-90\) must be > 0"),
         ({"scale": float("nan")}, "scale is nan; it must be a finite number"),
         ({"width": 1e12}, "width is 1000000000000.0; that is out of range"),
+        ({"scale": 1e7}, "an image of 1200000000 x 900000000 pixels is too large"),
         ({"x": "left"}, "x is 'left'; it must be a finite number"),
         ({"meshCellSize": 0}, "meshCellSize is 0.0; it must be above 0"),
         ({"meshCellSize": 1e-4}, "a mesh cell size of 0.0001 makes .* mesh cells"),

@@ -1,0 +1,178 @@
+"""A small specimen with pictures: what the demonstration renders.
+
+Tissue is made up, photographed through a lens by a stage that is not quite where it should be, and
+described by tile specs that put every picture into its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from renderapi.geometry import bounding_boxes, points_to_local, tile_pairs
+from renderapi.layout import Layout
+from renderapi.tilespec import TileSpec
+from renderapi.transform import AffineModel, Polynomial2DTransform, ReferenceTransform
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ROWS, COLUMNS = 3, 4
+SIZE = 512
+STEP = 440  # from one tile to the next: 14 % overlap
+MARGIN = 40
+HEIGHT, WIDTH = (MARGIN * 2 + STEP * (count - 1) + SIZE for count in (ROWS, COLUMNS))
+
+
+def tissue(z: float, height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.float32]:
+    """Make up a section of tissue: cells with dark membranes, and darker bodies inside of them.
+
+    Parameters
+    ----------
+    z : float
+        Which section; neighbours look alike.
+    height, width : int
+        Size in pixels.
+
+    Returns
+    -------
+    (height, width) float32 array
+        Brightness, 0 to 255.
+    """
+    from scipy.ndimage import gaussian_filter, zoom
+    from scipy.spatial import cKDTree
+
+    rng = np.random.default_rng(7)
+    # half the size is sharp enough, and a quarter of the work
+    rows, columns = -(-height // 2), -(-width // 2)
+    points = np.mgrid[:rows, :columns].reshape(2, -1).T.astype(np.float64)
+    # borders that are straight lines would not look alive
+    waves = rng.normal(0, 1, (2, rows // 24 + 2, columns // 24 + 2))
+    for axis in range(2):
+        wave = zoom(waves[axis], 24, order=1)[:rows, :columns]
+        points[:, axis] += 5 * gaussian_filter(wave, 8).ravel()
+    image = np.full(len(points), 205.0)
+    for spacing, membrane, spread in ((34.0, 1.6, 22.0), (9.0, 0.8, 0.0)):
+        count = int(rows * columns / spacing**2)
+        seeds = rng.uniform(-spacing, [rows + spacing, columns + spacing], (count, 2))
+        seeds += z * rng.normal(0, spacing / 25, seeds.shape)
+        found: Any = cKDTree(seeds).query(points, k=2, workers=-1)
+        distance, cell = found
+        edge = distance[:, 1] - distance[:, 0]
+        if spread:
+            image += rng.uniform(-spread, spread, count)[cell[:, 0]]
+            image -= 120 * np.exp(-((edge / membrane) ** 2))
+        else:
+            # some of the small cells are bodies inside of the large ones
+            body = rng.random(count)[cell[:, 0]] < 0.1
+            image -= np.where(body & (edge > membrane), 70 + 25 * np.sin(distance[:, 0] * 2), 0)
+    smooth = gaussian_filter(image.reshape(rows, columns), 0.7)
+    large = zoom(smooth, 2, order=1)[:height, :width]
+    return np.clip(large, 0, 255).astype(np.float32)
+
+
+def lens() -> Polynomial2DTransform:
+    """Make the lens correction that all tiles share."""
+    parameters = [[0.0, 1.003, 0.002, -6e-6, 4e-6, -2e-6], [0.0, -0.002, 1.004, 3e-6, 4e-6, -5e-6]]
+    return Polynomial2DTransform(params=np.array(parameters), transformId="lens", labels=["lens"])
+
+
+def photograph(folder: Path, z: int) -> list[TileSpec]:
+    """Write the pictures of a section into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the pictures go.
+    z : int
+        Which section.
+
+    Returns
+    -------
+    list of TileSpec
+        Their tile specs; they refer to the transform of `lens`.
+    """
+    from PIL import Image
+    from scipy.ndimage import map_coordinates
+
+    rng = np.random.default_rng(z)
+    section, correction = tissue(z), lens()
+    y, x = np.mgrid[:SIZE, :SIZE].reshape(2, -1).astype(np.float64)
+    corrected = correction.tform(np.column_stack([x, y]))
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[2:-2, 2:-2] = 255  # the outermost pixels of a tile are rendered black
+    Image.fromarray(mask).save(folder / "mask.png")
+    tilespecs = []
+    for row in range(ROWS):
+        for column in range(COLUMNS):
+            tile_id = f"{z}_{row}_{column}"
+            angle, scale = rng.normal(0, 0.012), rng.normal(1, 0.003)
+            cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+            shift_x, shift_y = np.array([column, row]) * STEP + MARGIN + rng.uniform(-12, 12, 2)
+            place = AffineModel(cos, -sin, sin, cos, shift_x, shift_y)
+            world_x, world_y = place.tform(corrected).T
+            seen = map_coordinates(section, [world_y, world_x], order=1, mode="reflect").reshape(SIZE, SIZE)
+            noisy = np.clip(seen + rng.normal(0, 5, seen.shape), 0, 255).astype(np.uint8)
+            Image.fromarray(noisy).save(folder / f"{tile_id}.png", compress_level=1)
+            layout = Layout(
+                sectionId=f"{z}.0",
+                imageRow=row,
+                imageCol=column,
+                stageX=float(column * STEP),
+                stageY=float(row * STEP),
+                rotation=0.0,
+                pixelsize=4.0,
+            )
+            tilespecs.append(
+                TileSpec(
+                    tileId=tile_id,
+                    z=float(z),
+                    width=SIZE,
+                    height=SIZE,
+                    imageUrl=f"file:{(folder / tile_id).as_posix()}.png",
+                    maskUrl=f"file:{(folder / 'mask').as_posix()}.png",
+                    layout=layout,
+                    tforms=[ReferenceTransform(refId="lens"), place],
+                )
+            )
+    return tilespecs
+
+
+def point_matches(tilespecs: list[TileSpec]) -> Iterator[dict[str, Any]]:
+    """Give where neighbouring tiles show the same thing, as a perfect matcher would find it.
+
+    Parameters
+    ----------
+    tilespecs : list of TileSpec
+        Tiles of neighbouring sections.
+
+    Yields
+    ------
+    dict
+        Point match document; its points are in the space after the lens correction.
+    """
+    correction = lens()
+    boxes = bounding_boxes(tilespecs, [correction])
+    pairs = tile_pairs(boxes, [tile.z for tile in tilespecs], z_neighbor_distance=1)
+    rng = np.random.default_rng(0)
+    for p, q in pairs:
+        low = np.maximum(boxes[p, :2], boxes[q, :2])
+        high = np.minimum(boxes[p, 2:], boxes[q, 2:])
+        if (high - low).min() < 1:
+            continue
+        world = rng.uniform(low, high, (60, 2))
+        ends = [points_to_local(tilespecs, np.full(len(world), end), world, [correction]) for end in (p, q)]
+        seen = np.isfinite(ends).all(axis=(0, 2))
+        if seen.sum() < 8:
+            continue
+        one, other = (correction.tform(end[seen]).T.round(2).tolist() for end in ends)
+        yield {
+            "pGroupId": tilespecs[p].layout.sectionId,
+            "pId": tilespecs[p].tileId,
+            "qGroupId": tilespecs[q].layout.sectionId,
+            "qId": tilespecs[q].tileId,
+            "matches": {"p": one, "q": other, "w": [1.0] * int(seen.sum())},
+        }
