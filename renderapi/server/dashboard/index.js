@@ -12,6 +12,10 @@ const SHOWS = {
     "Tile counts and bounds by z, as charts.",
     ["renderStackOwner", "renderStackProject", "renderStack"],
   ],
+  "viewer.html": [
+    "The images of a layer, from far away and pixel by pixel.",
+    ["renderStackOwner", "renderStackProject", "renderStack"],
+  ],
   "tile-layer.html": [
     "Where the tiles of a layer are, and which are connected by matches.",
     ["renderStackOwner", "renderStackProject", "renderStack"],

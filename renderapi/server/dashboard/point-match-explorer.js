@@ -7,6 +7,7 @@ import {
   describeTile,
   legendEntry,
   noTile,
+  openPoints,
   partnersOf,
   placed,
   readPairs,
@@ -17,6 +18,7 @@ import {
 } from "./lib/layer.js";
 import { TileMap } from "./lib/map.js";
 import { Matrix } from "./lib/matrix.js";
+import { imageChoice } from "./lib/images.js";
 import { byId, el, header, number, plural, query, say, sayError, showInAddress } from "./lib/page.js";
 import { missing, picker } from "./lib/picker.js";
 
@@ -27,6 +29,7 @@ const status = byId("status");
 
 let chosen = {};
 let zs = [];
+let changing = false;
 let counting = new AbortController();
 let opening = new AbortController();
 
@@ -151,12 +154,15 @@ async function showMatrix() {
   else byId("view").replaceChildren(el("p", { class: "quiet" }, "Choose a square to see the tiles of its two layers."));
 }
 
-/** Draw the second layer beside the first, or below if they are wide. */
+/** Say how far the second layer is moved to be beside the first, or below if they are wide. */
 function beside(tiles, others) {
   const { minX, minY, maxX, maxY } = new Boxes([...tiles, ...others]).bounds;
   const [wide, high] = [(maxX - minX) * 1.06, (maxY - minY) * 1.06];
-  const [dx, dy] = wide < high ? [wide, 0] : [0, high];
-  return others.map((tile) => ({
+  return wide < high ? [wide, 0] : [0, high];
+}
+
+function moved(tiles, dx, dy) {
+  return tiles.map((tile) => ({
     ...tile,
     minX: tile.minX + dx,
     maxX: tile.maxX + dx,
@@ -185,23 +191,29 @@ async function openLayers(pZ, qZ, { push }) {
 }
 
 function showPair(pZ, qZ, tiles, others, found) {
-  const boxes = new Boxes([...tiles, ...beside(tiles, others)]);
+  const [dx, dy] = beside(tiles, others);
+  const boxes = new Boxes([...tiles, ...moved(others, dx, dy)]);
   // where the tiles really are, for words about them
   const real = new Boxes([...tiles, ...others]);
   const pairs = placed(found, boxes.tileIds);
   const partners = partnersOf(pairs);
   const pointed = el("output", { class: "pointed" }, "Point at a tile to see its id.");
   const panel = el("aside", { class: "panel", "aria-label": "Chosen tile", "aria-live": "polite" });
+  const images = imageChoice(() => map);
   const map = new TileMap(`Tiles of layers ${pZ} and ${qZ}`, {
     onPoint(index, x, y) {
       pointed.textContent = index < 0 ? "no tile" : tellTile(real, index, partners(index).length);
     },
     onChoose(index) {
       if (index >= 0) pointed.textContent = tellTile(real, index, partners(index).length);
-      panel.replaceChildren(
-        ...(index < 0 ? [noTile()] : describeTile(chosen, real, index, partners(index), (other) => map.choose(other))),
-      );
+      const told = {
+        onPartner: (other) => map.choose(other),
+        onPoints: (other) => openPoints(chosen, real, index, other),
+        pictured: images.shown,
+      };
+      panel.replaceChildren(...(index < 0 ? [noTile()] : describeTile(chosen, real, index, partners(index), told)));
     },
+    onImages: (seen) => images.onImages(seen),
     mark: (index) => partners(index).map(([other]) => other),
   });
   const sums = new Map();
@@ -243,19 +255,31 @@ function showPair(pZ, qZ, tiles, others, found) {
         pointed,
         map.element,
         el(
-          "ul",
-          { class: "legend" },
-          ...entries,
-          el("li", {}, "the stronger the colour, the more matches"),
-          legendEntry({ colour: "--missing", shape: "box" }, `${plural(lost, "tile")} without matches here`),
+          "div",
+          { class: "toolbar" },
+          images.element,
+          el("label", { class: "check" }, lines, `Lines of all ${plural(pairs.length, "pair")}`),
         ),
-        el("label", { class: "check" }, lines, ` Lines of all ${plural(pairs.length, "pair")}`),
       ),
       panel,
     ),
   );
+  map.element.append(
+    el(
+      "ul",
+      { class: "legend" },
+      ...entries,
+      el("li", {}, "the stronger the colour, the more matches"),
+      legendEntry({ colour: "--missing", shape: "box" }, `${plural(lost, "tile")} without matches here`),
+    ),
+    images.told,
+  );
   panel.append(noTile());
   map.show(boxes, styles, styleOf);
+  const pictured = (z, [right, down], shown) => ({ chosen, z, boxes: new Boxes(shown), changing, dx: right, dy: down });
+  images.show(
+    [pictured(pZ, [0, 0], tiles), pictured(qZ, [dx, dy], others)].filter(({ boxes: some }) => some.count > 0),
+  );
   drawLines();
   map.element.dataset.layers = `${pZ},${qZ}`;
 }
@@ -282,7 +306,9 @@ try {
     );
   } else if (open) say(status, "info", open);
   else {
-    zs = await read([...stackPath(chosen), "zValues"]);
+    const [stack, values] = await Promise.all([read(stackPath(chosen)), read([...stackPath(chosen), "zValues"])]);
+    zs = values;
+    changing = stack.state === "LOADING";
     if (zs.length === 0) {
       say(status, "info", "This stack has no layers.", "Import tiles into it with renderapi.client.import_tilespecs.");
     } else {

@@ -58,7 +58,9 @@ function showSummary(stack, chosen) {
     el(
       "p",
       { class: "links" },
-      el("a", { href: pageAddress("tile-layer.html", { ...chosen, z: chosen.z ?? bounds?.minZ }) }, "Tile layer"),
+      ...[["Viewer", "viewer.html"], ["Tile layer", "tile-layer.html"]].map(([name, page]) =>
+        el("a", { href: pageAddress(page, { ...chosen, z: chosen.z ?? bounds?.minZ }) }, name),
+      ),
       data("Metadata"),
       data("z values", "zValues"),
       data("Section data", "sectionData"),

@@ -27,6 +27,7 @@ function openMenu(button, stack) {
     el("a", { href: address([...stackPath(keys), ...path]), class: "data" }, name);
   menu.replaceChildren(
     page("Details and charts", "stack-details.html"),
+    page("Viewer", "viewer.html", { z: at }),
     page("Tile layer", "tile-layer.html", { z: at }),
     page("Point match explorer", "point-match-explorer.html"),
     el("hr"),

@@ -7,6 +7,7 @@ import {
   describeTile,
   legendEntry,
   noTile,
+  openPoints,
   partnersOf,
   placed,
   readPairs,
@@ -16,7 +17,9 @@ import {
   tellPlace,
 } from "./lib/layer.js";
 import { TileMap } from "./lib/map.js";
-import { byId, el, header, number, plural, query, say, sayError, showInAddress } from "./lib/page.js";
+import { imageChoice } from "./lib/images.js";
+import { layerTools } from "./lib/layers.js";
+import { byId, el, header, number, pageAddress, plural, query, say, sayError, showInAddress } from "./lib/page.js";
 import { missing, picker } from "./lib/picker.js";
 import { nearest } from "./lib/surface.js";
 
@@ -26,6 +29,8 @@ const status = byId("status");
 
 let chosen = {};
 let zs = [];
+let changing = false;
+let layers = null;
 let boxes = null;
 let pairs = [];
 let partners = () => [];
@@ -49,12 +54,18 @@ const finder = el(
   el("label", {}, el("span", {}, "Find a tile"), search),
   el("button", { type: "submit" }, "Find"),
 );
+const images = imageChoice(() => map);
+const viewer = el("a", {}, "Open in the viewer");
 const map = new TileMap("Tiles of the layer", {
   onPoint: (index, x, y) => (pointed.textContent = tellPlace(boxes, index, x, y)),
   onChoose: showTile,
+  onImages: (seen) => images.onImages(seen),
+  onLayer: (by) => layers.step(by),
+  onView: () => layers && showViewer(),
   mark: (index) => partners(index).map(([other]) => other),
 });
 
+map.element.append(legend, images.told);
 finder.addEventListener("submit", (event) => {
   event.preventDefault();
   const words = search.value.trim();
@@ -72,7 +83,12 @@ function showTile(index) {
   }
   const [x, y] = boxes.centre(index);
   pointed.textContent = tellPlace(boxes, index, x, y);
-  panel.replaceChildren(...describeTile(chosen, boxes, index, partners(index), (other) => map.choose(other)));
+  const told = {
+    onPartner: (other) => map.choose(other),
+    onPoints: (other) => openPoints(chosen, boxes, index, other),
+    pictured: images.shown,
+  };
+  panel.replaceChildren(...describeTile(chosen, boxes, index, partners(index), told));
 }
 
 /** Colour the boxes by the cluster they are connected in, and make the legend of it. */
@@ -132,7 +148,8 @@ async function load(z, { push = true, keepView = false } = {}) {
   const { signal } = loading;
   showInAddress({ z: String(z) }, { push });
   header({ ...chosen, z: String(z) });
-  showLayerTools(z);
+  layers.show(z);
+  showViewer(z);
   say(status, "info", `Reading layer ${number(z)} …`);
   try {
     const tiles = await readTiles(chosen, z, signal);
@@ -146,6 +163,7 @@ async function load(z, { push = true, keepView = false } = {}) {
       say(status, "info", `There are no tiles at z ${number(z)}.`, `Choose another layer above.${near}`);
     } else say(status);
     map.show(boxes, [{ fill: "--cluster-1" }], new Uint8Array(boxes.count), { keepView });
+    images.show(boxes.count ? [{ chosen, z, boxes, changing }] : []);
     if (chosen.matchCollection && boxes.count) await loadPairs(tiles, signal);
     if (signal.aborted) return;
     drawLines();
@@ -153,6 +171,12 @@ async function load(z, { push = true, keepView = false } = {}) {
   } catch (problem) {
     sayError(status, `Layer ${number(z)} could not be read.`, problem);
   }
+}
+
+/** Let the link to the viewer lead to what is in sight. */
+function showViewer(z = layers.z) {
+  const { x, y, scale, fitted } = map.view;
+  viewer.href = pageAddress("viewer.html", { ...chosen, z }, fitted ? {} : { x, y, scale });
 }
 
 async function loadPairs(tiles, signal) {
@@ -175,30 +199,6 @@ async function loadPairs(tiles, signal) {
   }
 }
 
-function showLayerTools(z) {
-  const index = zs.indexOf(z);
-  const at = index >= 0 ? index : nearest(zs, z);
-  const go = (to) => load(zs[to], { keepView: true });
-  const step = (text, name, to) =>
-    el(
-      "button",
-      { type: "button", "aria-label": name, title: name, disabled: to < 0 || to >= zs.length || to === index, onclick: () => go(to) },
-      text,
-    );
-  const input = el("input", { type: "number", step: "any", value: z, id: "z" });
-  input.addEventListener("change", () => input.value !== "" && load(Number(input.value), { keepView: true }));
-  const focused = document.activeElement?.getAttribute("aria-label");
-  byId("layer").replaceChildren(
-    step("◀", "Layer before", index >= 0 ? at - 1 : at),
-    el("label", { for: "z" }, el("span", {}, "z"), input),
-    step("▶", "Layer after", index >= 0 ? at + 1 : at),
-    el("output", {}, index >= 0 ? `layer ${number(index + 1)} of ${number(zs.length)}` : `${plural(zs.length, "layer")}`),
-  );
-  // the button that was pressed has been replaced
-  if (focused) byId("layer").querySelector(`[aria-label="${CSS.escape(focused)}"]:enabled`)?.focus();
-  for (const hidden of document.querySelectorAll("#picker input[name=z]")) hidden.value = z;
-}
-
 function wantedZ() {
   const z = Number(query().z);
   return query().z === undefined || Number.isNaN(z) ? zs[0] : z;
@@ -214,7 +214,9 @@ try {
     say(status, "info", "There is no stack here yet.", "Make one with renderapi.stack.create_stack.");
   } else if (open) say(status, "info", open);
   else {
-    zs = await read([...stackPath(chosen), "zValues"]);
+    const [stack, values] = await Promise.all([read(stackPath(chosen)), read([...stackPath(chosen), "zValues"])]);
+    zs = values;
+    changing = stack.state === "LOADING";
     if (zs.length === 0) {
       say(status, "info", "This stack has no layers.", "Import tiles into it with renderapi.client.import_tilespecs.");
     } else {
@@ -222,9 +224,10 @@ try {
       const hint = chosen.matchCollection
         ? null
         : el("p", { class: "quiet" }, "Choose a match collection above to see which tiles are connected.");
-      byId("tools").replaceChildren(finder, ...tools);
+      layers = layerTools(byId("layer"), zs, (z) => load(z, { keepView: true }));
+      byId("tools").replaceChildren(finder, images.element, ...tools, viewer);
       byId("view").replaceChildren(
-        el("div", { class: "split" }, el("div", {}, pointed, map.element, legend, ...(hint ? [hint] : [])), panel),
+        el("div", { class: "split" }, el("div", {}, pointed, map.element, ...(hint ? [hint] : [])), panel),
       );
       addEventListener("popstate", () => load(wantedZ(), { push: false, keepView: true }));
       await load(wantedZ(), { push: false });

@@ -27,11 +27,11 @@ export function address(segments, query = {}) {
   return made;
 }
 
-async function send(method, segments, { query, signal } = {}) {
+async function send(method, segments, { query, signal, cache, accept = "application/json, text/plain" } = {}) {
   const target = address(segments, query);
   let answer;
   try {
-    answer = await fetch(target, { method, signal, headers: { Accept: "application/json, text/plain" } });
+    answer = await fetch(target, { method, signal, cache, headers: { Accept: accept } });
   } catch (problem) {
     if (problem.name === "AbortError") throw problem;
     throw new NoAnswer(problem);
@@ -44,6 +44,22 @@ async function send(method, segments, { query, signal } = {}) {
 export async function read(segments, options) {
   const answer = await send("GET", segments, options);
   return answer.status === 204 ? null : answer.json();
+}
+
+/**
+ * Read an image. What the browser has kept is used only after the server was asked whether it still holds; of a stack
+ * that is being loaded (`changing`) the server does not know.
+ */
+export async function readImage(segments, { changing = false, ...options } = {}) {
+  const accept = "image/*, text/plain";
+  const answer = await send("GET", segments, { ...options, accept, cache: changing ? "reload" : "no-cache" });
+  const content = await answer.blob();
+  try {
+    return await createImageBitmap(content, { colorSpaceConversion: "none" });
+  } catch (problem) {
+    options.signal?.throwIfAborted();
+    throw new ServerError(answer.status, "The answer is no image that this browser can show.", answer.url);
+  }
 }
 
 export async function remove(segments) {

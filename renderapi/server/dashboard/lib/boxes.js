@@ -19,13 +19,35 @@ export class Boxes {
 
   /** Give the tile that is painted over all others at a place, or -1. */
   at(x, y) {
-    let top = -1;
-    for (const index of this.#cell(x, y)) {
-      const inside =
-        x >= this.minX[index] && x <= this.maxX[index] && y >= this.minY[index] && y <= this.maxY[index];
-      if (inside && index > top) top = index;
+    return this.allAt(x, y)[0] ?? -1;
+  }
+
+  /** Give all tiles at a place, the one that is painted over the others first. */
+  allAt(x, y) {
+    return [...this.#cell(x, y)]
+      .filter((i) => x >= this.minX[i] && x <= this.maxX[i] && y >= this.minY[i] && y <= this.maxY[i])
+      .sort((a, b) => b - a);
+  }
+
+  /** Give the tiles that touch an area, in the order in which they are painted. */
+  within(minX, minY, maxX, maxY) {
+    const found = [];
+    const [left, right] = [minX, maxX].map((x) => this.#clamp((x - this.bounds.minX) / this.cellX, this.columns));
+    const [top, bottom] = [minY, maxY].map((y) => this.#clamp((y - this.bounds.minY) / this.cellY, this.rows));
+    for (let row = top; row <= bottom; row += 1) {
+      for (let column = left; column <= right; column += 1) {
+        const cell = row * this.columns + column;
+        for (const i of this.members.subarray(this.starts[cell], this.starts[cell + 1])) {
+          if (this.minX[i] <= maxX && this.maxX[i] >= minX && this.minY[i] <= maxY && this.maxY[i] >= minY) found.push(i);
+        }
+      }
     }
-    return top;
+    // a tile is in every cell that it touches
+    return [...new Set(found)].sort((a, b) => a - b);
+  }
+
+  #clamp(place, count) {
+    return Math.max(0, Math.min(count - 1, Math.floor(place)));
   }
 
   /** Give the tile nearest to another in a direction (-1, 0 or 1 per axis), or the tile itself. */

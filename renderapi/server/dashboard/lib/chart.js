@@ -166,9 +166,9 @@ export function chart(title, zs, series, { bars = false, onCursor = () => {}, op
     el(
       "ul",
       { class: "legend" },
-      ...series.map(({ name, colour: shade, dash }) => {
+      ...series.map(({ name, colour, dash }) => {
         const swatch = el("i", { class: dash ? "swatch dashed" : "swatch" });
-        swatch.style.borderColor = `var(${shade})`;
+        swatch.style.borderColor = `var(${colour})`;
         return el("li", {}, swatch, name);
       }),
     );

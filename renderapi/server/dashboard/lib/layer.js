@@ -1,7 +1,9 @@
 /** What the pages about layers share: reading tiles and pairs, lines by strength, words about a tile. */
 
 import { address, collectionPath, inBatches, layerPath, read, stackPath } from "./api.js";
+import { tileImage } from "./images.js";
 import { el, number, plural } from "./page.js";
+import { openPair } from "./pair.js";
 
 /** Read the bounds of the tiles of a layer; a tile without bounds cannot be drawn. */
 export async function readTiles(chosen, z, signal) {
@@ -78,14 +80,20 @@ export function tellPlace(boxes, index, x, y) {
 /** Fill the place for a tile while none is chosen. */
 export const noTile = () => el("p", { class: "quiet" }, "Choose a tile to see where it is and what it is connected with.");
 
-/** Describe a tile: where it is, and which tiles it has matches with. */
-export function describeTile(chosen, boxes, index, partners, onPartner) {
+/**
+ * Describe a tile: where it is, and which tiles it has matches with.
+ *
+ * `onPartner(other)` is called for one of these, `onPoints(other)` when the points that match are to be seen;
+ * `pictured` adds the image of the tile.
+ */
+export function describeTile(chosen, boxes, index, partners, { onPartner, onPoints, pictured = false }) {
   const tileId = boxes.tileIds[index];
   const [wide, high] = [boxes.maxX[index] - boxes.minX[index], boxes.maxY[index] - boxes.minY[index]];
   const path = [...stackPath(chosen), "tile", tileId];
   const shown = partners.slice(0, 40);
   return [
     el("h2", {}, `Tile ${tileId}`),
+    pictured ? tileImage(chosen, tileId, [wide, high]) : null,
     el(
       "dl",
       { class: "facts" },
@@ -111,12 +119,27 @@ export function describeTile(chosen, boxes, index, partners, onPartner) {
           "li",
           {},
           el("button", { type: "button", class: "link", onclick: () => onPartner(other) }, boxes.tileIds[other]),
-          ` ${number(count)}`,
+          ` ${number(count)} `,
+          el(
+            "button",
+            { type: "button", class: "link", "aria-label": `Points of ${boxes.tileIds[other]}`, onclick: () => onPoints(other) },
+            "points",
+          ),
         ),
       ),
       partners.length > shown.length ? el("li", {}, `and ${number(partners.length - shown.length)} more`) : null,
     ),
   ].filter(Boolean);
+}
+
+/** Open the images of two tiles with their matching points. */
+export function openPoints(chosen, boxes, one, other) {
+  const tile = (index) => ({
+    tileId: boxes.tileIds[index],
+    sectionId: boxes.sectionIds[index],
+    extent: [boxes.maxX[index] - boxes.minX[index], boxes.maxY[index] - boxes.minY[index]],
+  });
+  openPair(chosen, tile(one), tile(other));
 }
 
 /** List, by tile, the tiles that it has matches with: `[other, matchCount]`, most matches first. */

@@ -1,45 +1,77 @@
-/** Boxes of tiles and lines between them, drawn in world coordinates: pan, zoom, point, choose. */
+/** Boxes of tiles, lines between them and the pixels below, in world coordinates: pan, zoom, point, choose. */
 
-import { colour, el, number } from "./page.js";
+import { Blocks } from "./blocks.js";
+import { gestures } from "./gestures.js";
+import { el, number } from "./page.js";
 import { roundBelow, surface } from "./surface.js";
 
-const HELP =
-  "Drag or use Shift and the arrow keys to move, the wheel or + and − to zoom, 0 to see everything. " +
-  "With the arrow keys alone you go from tile to tile, with Escape you leave them.";
 const MARGIN = 16;
+const CLOSEST = 64;
+const FARTHEST = 1e-7;
+// milliseconds until blocks are asked for, so that levels that are only passed through are not
+const AFTER_ZOOM = 140;
+
+function help(arrows, layers) {
+  const [move, tiles] = ["the arrow keys", "Shift and the arrow keys"];
+  return (
+    `Drag or use ${arrows === "view" ? move : tiles} to move, the wheel or + and − to zoom, 0 to see everything. ` +
+    `With ${arrows === "view" ? tiles : `${move} alone`} you go from tile to tile, with Escape you leave them` +
+    (layers ? "; Page up and Page down change the layer." : ".")
+  );
+}
 
 /**
  * A map of tiles.
  *
- * `mark(index)` gives the tiles that a tile is connected with, `onPoint(index, x, y)` is told what is under the pointer (-1: no tile) and where in the world that is,
- * `onChoose(index)` which tile was chosen. The boxes and lines are on one canvas, what follows the pointer is on
- * another above it, so that pointing does not draw 10,000 boxes again.
+ * It has three canvases: pixels, then boxes and lines, then what follows the pointer, so that neither pointing nor a
+ * block that arrives draws 10,000 boxes again.
  */
 export class TileMap {
   #boxes = null;
   #styles = [];
   #styleOf = null;
   #lines = [];
+  #images = [];
+  #blocks = new Blocks(() => this.#ground.redraw());
+  // what is in the middle, in world coordinates
   #view = { x: 0, y: 0, scale: 1 };
+  #scaleOfGround = 0;
   // everything is in sight, and shall be when the canvas changes its size
   #fitted = true;
+  #names = { outlines: true, ids: true };
   #pointed = -1;
   #chosen = -1;
-  #pointers = new Map();
-  #moved = 0;
+  #told;
+  #ground;
+  #base;
+  #top;
 
-  constructor(label, { onPoint = () => {}, onChoose = () => {}, mark = () => [] } = {}) {
-    this.onPoint = onPoint;
-    this.onChoose = onChoose;
-    this.mark = mark;
-    this.#base = surface((context, width, height) => this.#drawBase(context, width, height), { "aria-hidden": "true" });
-    this.#top = surface((context, width, height) => this.#drawTop(context, width, height), {
-      tabindex: 0,
-      role: "application",
-      "aria-label": label,
-      "aria-describedby": "map-help",
-      class: "top",
-    }, () => this.#fitted && this.fit());
+  /**
+   * @param {string} label what the map shows
+   * @param {Object} told `onPoint(index, x, y)` is told what is under the pointer (-1: no tile) and where in the world
+   *     that is, `onChoose(index)` which tile was chosen, `onView()` that something else is in sight, `onImages(seen)`
+   *     what has become of the blocks in sight, `onLayer(step)` that another layer is wanted; `mark(index)` gives the
+   *     tiles that a tile is connected with; `arrows` says what the arrow keys alone move, "tiles" or "view"
+   */
+  constructor(label, told = {}) {
+    const nothing = () => {};
+    this.#told = {
+      onPoint: nothing,
+      onChoose: nothing,
+      onView: nothing,
+      onImages: nothing,
+      onLayer: null,
+      mark: () => [],
+      arrows: "tiles",
+      ...told,
+    };
+    this.#ground = surface((...drawing) => this.#drawGround(...drawing), { "aria-hidden": "true", class: "ground" });
+    this.#base = surface((...drawing) => this.#drawBase(...drawing), { "aria-hidden": "true", class: "base" });
+    this.#top = surface(
+      (context) => this.#drawTop(context),
+      { tabindex: 0, role: "application", "aria-label": label, "aria-describedby": "map-help", class: "top" },
+      () => (this.#fitted ? this.fit() : this.#told.onView()),
+    );
     const button = (text, name, act) => el("button", { type: "button", "aria-label": name, title: name, onclick: act }, text);
     this.element = el(
       "div",
@@ -47,6 +79,7 @@ export class TileMap {
       el(
         "div",
         { class: "canvases" },
+        this.#ground.canvas,
         this.#base.canvas,
         this.#top.canvas,
         el(
@@ -54,16 +87,33 @@ export class TileMap {
           { class: "zoom" },
           button("+", "Zoom in", () => this.zoom(1.6)),
           button("−", "Zoom out", () => this.zoom(1 / 1.6)),
+          button("1:1", "One pixel of the stack as one of the screen", () => this.look({ scale: 1 / devicePixelRatio })),
           button("⤢", "See everything", () => this.fit()),
         ),
       ),
-      el("p", { class: "help", id: "map-help" }, HELP),
+      el("p", { class: "help", id: "map-help" }, help(this.#told.arrows, this.#told.onLayer)),
     );
-    this.#listen();
+    gestures(this.#top.canvas, {
+      pan: (dx, dy) => this.pan(dx, dy),
+      zoom: (factor, left, top) => this.zoom(factor, left, top),
+      point: (left, top) => this.#point(left, top),
+      click: (left, top) => this.#boxes && this.choose(this.#boxes.at(...this.#world(left, top))),
+      leave: () => {
+        this.#pointed = -1;
+        this.#top.redraw();
+      },
+    });
+    this.#top.canvas.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  #base;
-  #top;
+  get blocks() {
+    return this.#blocks;
+  }
+
+  /** What is in the middle, in world coordinates, and how many pixels of the screen a pixel of the stack takes. */
+  get view() {
+    return { ...this.#view, fitted: this.#fitted };
+  }
 
   /**
    * Show boxes.
@@ -82,6 +132,21 @@ export class TileMap {
     this.redraw();
   }
 
+  /** Show the pixels of layers under the boxes, `{pixels, dx, dy}` each, moved by dx and dy. */
+  showImages(images) {
+    this.#images = images;
+    this.element.classList.toggle("pictured", images.length > 0);
+    // nobody looks at blocks of before any more
+    if (images.length === 0) this.#blocks.want([]);
+    this.redraw();
+  }
+
+  /** Say whether boxes have outlines, and their tile ids in them. */
+  setNames(names) {
+    this.#names = names;
+    this.#base.redraw();
+  }
+
   /** Show lines between the centres of boxes: `{colour, width, dash, pairs: [[a, b], ...]}` per kind. */
   setLines(kinds) {
     this.#lines = kinds;
@@ -89,6 +154,7 @@ export class TileMap {
   }
 
   redraw() {
+    this.#ground.redraw();
     this.#base.redraw();
     this.#top.redraw();
   }
@@ -103,28 +169,25 @@ export class TileMap {
       (width - 2 * MARGIN) / Math.max(1, maxX - minX),
       (height - 2 * MARGIN) / Math.max(1, maxY - minY),
     );
-    this.#view = {
-      scale,
-      x: (minX + maxX) / 2 - width / 2 / scale,
-      y: (minY + maxY) / 2 - height / 2 / scale,
-    };
-    this.redraw();
+    this.#see({ scale, x: (minX + maxX) / 2, y: (minY + maxY) / 2 });
+  }
+
+  /** See a place, at a scale; what is not given stays. */
+  look(view) {
+    this.#fitted = false;
+    this.#see({ ...this.#view, ...view });
   }
 
   /** Zoom about a place on the canvas, by default its middle. */
-  zoom(factor, atX = this.#top.size.width / 2, atY = this.#top.size.height / 2) {
-    const [x, y] = this.#world(atX, atY);
-    const scale = Math.min(64, Math.max(1e-7, this.#view.scale * factor));
-    this.#view = { scale, x: x - atX / scale, y: y - atY / scale };
-    this.#fitted = false;
-    this.redraw();
+  zoom(factor, left = this.#top.size.width / 2, top = this.#top.size.height / 2) {
+    const [x, y] = this.#world(left, top);
+    const scale = Math.min(CLOSEST, Math.max(FARTHEST, this.#view.scale * factor));
+    const share = this.#view.scale / scale;
+    this.look({ scale, x: x + (this.#view.x - x) * share, y: y + (this.#view.y - y) * share });
   }
 
   pan(dx, dy) {
-    this.#view.x -= dx / this.#view.scale;
-    this.#view.y -= dy / this.#view.scale;
-    this.#fitted = false;
-    this.redraw();
+    this.look({ x: this.#view.x - dx / this.#view.scale, y: this.#view.y - dy / this.#view.scale });
   }
 
   /** Choose a tile, -1 for none; one that is out of sight is brought into it. */
@@ -134,18 +197,32 @@ export class TileMap {
       const [x, y] = this.#boxes.centre(index);
       const { width, height } = this.#top.size;
       const [left, top] = this.#screen(x, y);
-      if (left < 0 || top < 0 || left > width || top > height) this.pan(width / 2 - left, height / 2 - top);
+      if (left < 0 || top < 0 || left > width || top > height) this.look({ x, y });
     }
     this.#top.redraw();
-    this.onChoose(index);
+    this.#told.onChoose(index);
+  }
+
+  #see(view) {
+    this.#view = view;
+    this.redraw();
+    this.#told.onView();
   }
 
   #world(left, top) {
-    return [this.#view.x + left / this.#view.scale, this.#view.y + top / this.#view.scale];
+    const { width, height } = this.#top.size;
+    return [
+      this.#view.x + (left - width / 2) / this.#view.scale,
+      this.#view.y + (top - height / 2) / this.#view.scale,
+    ];
   }
 
   #screen(x, y) {
-    return [(x - this.#view.x) * this.#view.scale, (y - this.#view.y) * this.#view.scale];
+    const { width, height } = this.#top.size;
+    return [
+      (x - this.#view.x) * this.#view.scale + width / 2,
+      (y - this.#view.y) * this.#view.scale + height / 2,
+    ];
   }
 
   #rectangle(index) {
@@ -153,6 +230,26 @@ export class TileMap {
     const [left, top] = this.#screen(minX[index], minY[index]);
     const { scale } = this.#view;
     return [left, top, (maxX[index] - minX[index]) * scale, (maxY[index] - minY[index]) * scale];
+  }
+
+  #drawGround(context, width, height) {
+    if (this.#images.length === 0) return;
+    const seen = { levels: [], ready: 0, loading: 0, crowded: 0, tiles: 0, problems: new Map() };
+    const wanted = [];
+    for (const { pixels, dx = 0, dy = 0 } of this.#images) {
+      const view = { x: this.#view.x - dx, y: this.#view.y - dy, scale: this.#view.scale };
+      const part = pixels.draw(context, view, width, height, this.#ground.shade);
+      wanted.push(...part.wanted);
+      seen.levels.push(part.level);
+      for (const key of ["ready", "loading", "crowded"]) seen[key] += part[key];
+      seen.tiles = Math.max(seen.tiles, part.tiles);
+      for (const [text, count] of part.problems) seen.problems.set(text, (seen.problems.get(text) ?? 0) + count);
+    }
+    wanted.sort((a, b) => a.far - b.far);
+    this.#blocks.want(wanted, this.#view.scale === this.#scaleOfGround ? 0 : AFTER_ZOOM);
+    this.#scaleOfGround = this.#view.scale;
+    this.element.dataset.images = seen.loading ? "loading" : seen.problems.size ? "failed" : "ready";
+    this.#told.onImages(seen);
   }
 
   #drawBase(context, width, height) {
@@ -163,16 +260,19 @@ export class TileMap {
   }
 
   #drawBoxes(context, width, height) {
+    const pictured = this.#images.length > 0;
     const labelled = [];
     for (const [style, { fill, alpha = 0.28, hollow }] of this.#styles.entries()) {
-      const shade = colour(fill);
+      const shade = this.#base.shade(fill);
       for (let index = 0; index < this.#boxes.count; index += 1) {
         if (this.#styleOf[index] !== style) continue;
         const [left, top, wide, high] = this.#rectangle(index);
         if (left > width || top > height || left + wide < 0 || top + high < 0) continue;
+        if (wide > 90 && high > 24) labelled.push([index, left, top, wide]);
+        if (!this.#names.outlines) continue;
         context.fillStyle = shade;
         if (!hollow) {
-          context.globalAlpha = alpha;
+          context.globalAlpha = pictured ? alpha / 2 : alpha;
           context.fillRect(left, top, Math.max(1, wide), Math.max(1, high));
         }
         // four thin rectangles are drawn several times faster than a stroke
@@ -183,32 +283,43 @@ export class TileMap {
           context.fillRect(left, top, 1, high);
           context.fillRect(left + wide - 1, top, 1, high);
         }
-        if (wide > 90 && high > 24) labelled.push([index, left, top, wide]);
       }
     }
     context.globalAlpha = 1;
-    context.fillStyle = colour("--text");
+    if (this.#names.ids) this.#drawIds(context, labelled, pictured);
+  }
+
+  #drawIds(context, labelled, pictured) {
     context.font = "12px system-ui, sans-serif";
     context.textBaseline = "top";
     for (const [index, left, top, wide] of labelled) {
+      const id = this.#boxes.tileIds[index];
       context.save();
       context.beginPath();
       context.rect(left, top, wide - 4, 22);
       context.clip();
-      context.fillText(this.#boxes.tileIds[index], left + 6, top + 6);
+      if (pictured) {
+        context.fillStyle = this.#base.shade("--surface");
+        context.globalAlpha = 0.7;
+        context.fillRect(left + 2, top + 2, context.measureText(id).width + 8, 18);
+        context.globalAlpha = 1;
+      }
+      context.fillStyle = this.#base.shade("--text");
+      context.fillText(id, left + 6, top + 6);
       context.restore();
     }
   }
 
   #drawLines(context, width, height) {
     if (this.#lines.length === 0) return;
-    const { x, y, scale } = this.#view;
     const { minX, minY, maxX, maxY } = this.#boxes;
-    const left = minX.map((low, index) => ((low + maxX[index]) / 2 - x) * scale);
-    const top = minY.map((low, index) => ((low + maxY[index]) / 2 - y) * scale);
+    const [originX, originY] = this.#screen(0, 0);
+    const { scale } = this.#view;
+    const left = minX.map((low, index) => ((low + maxX[index]) / 2) * scale + originX);
+    const top = minY.map((low, index) => ((low + maxY[index]) / 2) * scale + originY);
     context.lineCap = "round";
-    for (const { colour: name, width: wide = 1.5, dash = [], pairs } of this.#lines) {
-      context.strokeStyle = colour(name);
+    for (const { colour, width: wide = 1.5, dash = [], pairs } of this.#lines) {
+      context.strokeStyle = this.#base.shade(colour);
       context.lineWidth = wide;
       context.setLineDash(dash);
       // a path of many thousand lines costs more than its parts
@@ -234,11 +345,11 @@ export class TileMap {
     const wide = length * this.#view.scale;
     const text = `${number(length)} px`;
     context.font = "12px system-ui, sans-serif";
-    context.fillStyle = colour("--surface");
+    context.fillStyle = this.#base.shade("--surface");
     context.globalAlpha = 0.85;
     context.fillRect(8, height - 34, Math.max(wide, context.measureText(text).width) + 16, 28);
     context.globalAlpha = 1;
-    context.fillStyle = colour("--text");
+    context.fillStyle = this.#base.shade("--text");
     context.textBaseline = "bottom";
     context.fillText(text, 16, height - 16);
     context.fillRect(16, height - 13, wide, 2);
@@ -246,20 +357,17 @@ export class TileMap {
 
   #drawTop(context) {
     if (!this.#boxes) return;
-    const outline = (index, name, wide) => {
-      context.strokeStyle = colour(name);
-      context.lineWidth = wide;
-      const [left, top, w, h] = this.#rectangle(index);
-      context.strokeRect(left, top, Math.max(2, w), Math.max(2, h));
-    };
     for (const [index, name, wide] of [
       [this.#pointed, "--text", 2],
       [this.#chosen, "--accent", 3],
     ]) {
       if (index < 0) continue;
-      outline(index, name, wide);
+      context.strokeStyle = this.#top.shade(name);
+      context.lineWidth = wide;
+      const [left, top, w, h] = this.#rectangle(index);
+      context.strokeRect(left, top, Math.max(2, w), Math.max(2, h));
       context.beginPath();
-      for (const partner of this.mark(index)) {
+      for (const partner of this.#told.mark(index)) {
         context.moveTo(...this.#screen(...this.#boxes.centre(index)));
         context.lineTo(...this.#screen(...this.#boxes.centre(partner)));
       }
@@ -275,71 +383,21 @@ export class TileMap {
       this.#pointed = index;
       this.#top.redraw();
     }
-    this.onPoint(index, x, y);
-  }
-
-  #listen() {
-    const { canvas } = this.#top;
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      this.#pointers.set(event.pointerId, [event.offsetX, event.offsetY]);
-      this.#moved = 0;
-    });
-    canvas.addEventListener("pointermove", (event) => this.#pointerMoved(event));
-    for (const ending of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(ending, (event) => {
-        const alone = this.#pointers.size === 1;
-        this.#pointers.delete(event.pointerId);
-        if (ending === "pointerup" && alone && this.#moved < 5 && this.#boxes) {
-          this.choose(this.#boxes.at(...this.#world(event.offsetX, event.offsetY)));
-        }
-      });
-    }
-    canvas.addEventListener("pointerleave", () => {
-      this.#pointed = -1;
-      this.#top.redraw();
-    });
-    canvas.addEventListener(
-      "wheel",
-      (event) => {
-        event.preventDefault();
-        // lines, pages and pixels, by the mouse
-        const amount = event.deltaY * (event.deltaMode === 0 ? 1 : 33);
-        this.zoom(Math.exp(-amount / 400), event.offsetX, event.offsetY);
-      },
-      { passive: false },
-    );
-    canvas.addEventListener("keydown", (event) => this.#key(event));
-  }
-
-  #pointerMoved(event) {
-    const before = this.#pointers.get(event.pointerId);
-    const now = [event.offsetX, event.offsetY];
-    if (!before) {
-      this.#point(...now);
-      return;
-    }
-    const [dx, dy] = [now[0] - before[0], now[1] - before[1]];
-    this.#moved += Math.abs(dx) + Math.abs(dy);
-    if (this.#pointers.size === 2) {
-      const [other] = [...this.#pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
-      const apart = (place) => Math.hypot(place[0] - other[0], place[1] - other[1]) || 1;
-      this.zoom(apart(now) / apart(before), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
-      this.pan(dx / 2, dy / 2);
-    } else this.pan(dx, dy);
-    this.#pointers.set(event.pointerId, now);
+    this.#told.onPoint(index, x, y);
   }
 
   #key(event) {
     if (!this.#boxes || event.ctrlKey || event.altKey || event.metaKey) return;
     const [dx, dy] =
       { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [];
-    if (dx !== undefined && event.shiftKey) this.pan(-60 * dx, -60 * dy);
+    const layer = { PageUp: -1, PageDown: 1 }[event.key];
+    if (dx !== undefined && event.shiftKey === (this.#told.arrows === "tiles")) this.pan(-60 * dx, -60 * dy);
     else if (dx !== undefined) this.#step(dx, dy);
     else if (event.key === "+" || event.key === "=") this.zoom(1.4);
     else if (event.key === "-") this.zoom(1 / 1.4);
     else if (event.key === "0") this.fit();
     else if (event.key === "Escape" && this.#chosen >= 0) this.choose(-1);
+    else if (layer !== undefined && this.#told.onLayer) this.#told.onLayer(layer);
     else return;
     event.preventDefault();
   }

@@ -45,9 +45,9 @@ export function query() {
   return given;
 }
 
-/** Make the address of a page from the keys that it may know. */
-export function pageAddress(page, chosen) {
-  const keys = new URLSearchParams();
+/** Make the address of a page from the keys that it may know, and some of its own. */
+export function pageAddress(page, chosen, own = {}) {
+  const keys = new URLSearchParams(own);
   for (const key of KEYS) {
     if (chosen[key] !== undefined && chosen[key] !== "") keys.set(key, chosen[key]);
   }
@@ -96,13 +96,16 @@ export function say(place, kind, title, ...more) {
   );
 }
 
+/** Give the words of a problem; one that is none of the server's is told to the console, too. */
+export function problemText(problem) {
+  if (problem instanceof ServerError) return `The server says (status ${problem.status}): ${problem.message}`;
+  if (!(problem instanceof NoAnswer)) console.error(problem);
+  return problem.message;
+}
+
 /** Say what went wrong and, where it is known, what to do. */
 export function sayError(place, what, problem, advice) {
-  if (problem.name === "AbortError") return;
-  if (!(problem instanceof ServerError || problem instanceof NoAnswer)) console.error(problem);
-  const told =
-    problem instanceof ServerError ? `The server says (status ${problem.status}): ${problem.message}` : problem.message;
-  say(place, "error", what, told, advice);
+  if (problem.name !== "AbortError") say(place, "error", what, problemText(problem), advice);
 }
 
 const numbers = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });

@@ -40,7 +40,7 @@ const FIELDS = {
 /**
  * Fill the form of a page with selects and wait until their lists are there.
  *
- * What the query does not say is taken from the properties `view.*` of the server, or chosen if there is
+ * The keys of `keep` stay in the query as they are when the form is sent. What the query does not say is taken from the properties `view.*` of the server, or chosen if there is
  * one possibility only. Without `onChange` the form is sent as a query to the page itself.
  *
  * @returns {Promise<{chosen: Object, empty: string|null}>} the values, and the first list without entries
@@ -89,13 +89,12 @@ export async function picker(form, keys, { onChange = null, keep = [] } = {}) {
       el("label", { for: `pick-${key}` }, el("span", {}, FIELDS[key].label), selects[key]),
     ),
   );
-  for (const key of keep) {
-    if (given[key] !== undefined) form.append(el("input", { type: "hidden", name: key, value: given[key] }));
-  }
   if (!onChange) form.append(el("button", { type: "submit", class: "primary" }, "Show"));
   form.addEventListener("submit", (event) => onChange && event.preventDefault());
-  // a field that was left empty says nothing
   form.addEventListener("formdata", ({ formData }) => {
+    const here = query();
+    for (const key of keep) if (here[key] !== undefined) formData.set(key, here[key]);
+    // a field that was left empty says nothing
     for (const [key, value] of [...formData]) if (value === "") formData.delete(key);
   });
   for (const key of keys) {
