@@ -128,16 +128,18 @@ def over_black(rgba: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
     Returns
     -------
-    (H, W, 3) uint8 array
-        ``round(alpha * value / 255)``.
+    (H, W, 4) uint8 array
+        ``round(alpha * value / 255)``, opaque.
     """
-    drawn = np.empty((*rgba.shape[:2], 3), np.uint8)
+    drawn = np.empty_like(rgba, order="C")
     for rows in _band_slices(rgba):
         product = rgba[rows, :, :3] * rgba[rows, :, 3:].astype(np.uint32)
         product *= 0x10101
         product += 0x800000
         product >>= 24
-        drawn[rows] = product
+        drawn[rows, :, :3] = product
+    # the encoder takes rows of four bytes as they are, and would copy rows of three
+    drawn[:, :, 3] = 255
     return drawn
 
 
@@ -150,11 +152,8 @@ def _jpeg(rgba: npt.NDArray[np.uint8], quality: float, gray: bool) -> bytes:
         from renderapi.rendering import to_gray
 
         mode, shown = "L", to_gray(rgba)
-    elif rgba[:, :, 3].min() == 255:
-        # the encoder reads three bytes of four
-        mode, shown = "RGBX", rgba
     else:
-        mode, shown = "RGB", over_black(rgba)
+        mode, shown = "RGBX", rgba if rgba[:, :, 3].min() == 255 else over_black(rgba)
     image = Image.frombuffer(mode, (width, height), np.ascontiguousarray(shown), "raw", mode, 0, 1)
     out = BytesIO()
     image.save(out, "JPEG", quality=max(round(quality * 100), 1))
