@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeAlias
@@ -37,6 +37,7 @@ class ByteCache:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, Array] = OrderedDict()
+        self._keys: Counter[int] = Counter()
         self._making: dict[Hashable, Future[Array]] = {}
         self._bytes = 0
         self._pid = os.getpid()
@@ -89,13 +90,19 @@ class ByteCache:
         return array
 
     def _keep(self, key: Hashable, array: Array) -> None:
-        cost = array.nbytes + _OVERHEAD
-        if cost > self.limit:
+        if array.nbytes + _OVERHEAD > self.limit:
             return
         self._kept[key] = array
-        self._bytes += cost
+        self._keys[id(array)] += 1
+        # one array may be kept under several keys, but is in memory once
+        self._bytes += _OVERHEAD + (array.nbytes if self._keys[id(array)] == 1 else 0)
         while self._bytes > self.limit:
-            self._bytes -= self._kept.popitem(last=False)[1].nbytes + _OVERHEAD
+            oldest = self._kept.popitem(last=False)[1]
+            self._keys[id(oldest)] -= 1
+            self._bytes -= _OVERHEAD
+            if not self._keys[id(oldest)]:
+                del self._keys[id(oldest)]
+                self._bytes -= oldest.nbytes
 
     def _leave_parent(self) -> None:
         # after a fork: a lock may be held, and an array be awaited, by a thread that is not here
@@ -107,6 +114,7 @@ class ByteCache:
         self._leave_parent()
         with self._lock:
             self._kept.clear()
+            self._keys.clear()
             self._making = {}
             self._bytes = 0
 

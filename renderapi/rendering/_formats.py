@@ -17,7 +17,8 @@ from __future__ import annotations
 import io
 import math
 import os
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
@@ -124,15 +125,6 @@ class _WholeFile(io.RawIOBase):
     def tell(self) -> int:
         return self._file.tell()
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        return self._file.readline(-1 if size is None else size)
-
 
 def _picture(file: BinaryIO, start: bytes, size: int, max_pixels: int) -> Array:
     # The decoders themselves, not PIL.Image.open(): that one takes images of more than 0.09 gigapixels for
@@ -143,7 +135,7 @@ def _picture(file: BinaryIO, start: bytes, size: int, max_pixels: int) -> Array:
     from PIL.PngImagePlugin import PngImageFile
     from PIL.PpmImagePlugin import PpmImageFile
 
-    decoders = {
+    decoders: dict[bytes, Callable[[Any], ImageFile]] = {
         b"\x89PNG\r\n\x1a\n": PngImageFile,
         b"\xff\xd8\xff": JpegImageFile,
         b"GIF8": GifImageFile,
@@ -234,8 +226,7 @@ def _page(tiff: TiffFile, slice_number: int | None) -> TiffPage:
     if not 1 <= number <= count:
         raise UnreadableImageError(_no_slice(number, len(tiff.pages)))
     tiff.pages.useframes = False
-    page: TiffPage = tiff.pages[number - 1]
-    return page
+    return cast("TiffPage", tiff.pages[number - 1])
 
 
 def _no_slice(number: int, count: int) -> str:
@@ -255,9 +246,9 @@ def _slice_of_block(tiff: TiffFile, file: BinaryIO, size: int, number: int, max_
     if number > count:
         raise UnreadableImageError(_no_slice(number, count))
     _check_page(page, size, max_pixels)
-    if page.compression != 1 or page.dtype is None:
+    if page.compression != 1:
         raise UnreadableImageError("its slices are compressed, but only the first one is described")
-    dtype = page.dtype.newbyteorder(tiff.byteorder)
+    dtype = np.dtype(page.dtype).newbyteorder(tiff.byteorder)
     length = math.prod(page.shape) * dtype.itemsize
     file.seek(page.dataoffsets[0] + (number - 1) * length)
     data = file.read(length)
@@ -333,7 +324,7 @@ def _tiff_by_pillow(file: BinaryIO, size: int, slice_number: int | None, max_pix
 
     file.seek(0)
     try:
-        with UnlimitedTiff(_WholeFile(file)) as image:
+        with UnlimitedTiff(cast("BinaryIO", _WholeFile(file))) as image:
             if slice_number is not None:
                 count = image.n_frames
                 if not 1 <= slice_number <= count:

@@ -135,8 +135,6 @@ class Remote:
             raise UnreadableImageError(self._too_large())
         file = io.BytesIO()
         for piece in response.iter_content(_PIECE):
-            if late.passed:
-                break
             if file.tell() + len(piece) > self.max_download:
                 raise UnreadableImageError(self._too_large())
             file.write(piece)

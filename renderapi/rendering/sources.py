@@ -32,6 +32,7 @@ __all__ = ["ImageReference", "ImageSourceError", "Sources", "default_sources"]
 _SLICE_LOADERS = {"H5_SLICE": _volumes.h5_slice, "N5_SLICE": _volumes.n5_slice}
 _FILE_LOADERS = ("IMAGEJ_DEFAULT", "IMAGEJ_TIFF_STACK")
 _MOST_HALVINGS = 32
+_BAND = 64  # rows that are converted at a time, so that little memory is taken
 
 _GIBIBYTE = 1 << 30
 
@@ -429,8 +430,9 @@ def _as_mask(image: Array) -> NDArray[np.uint8]:
     if image.dtype == np.uint16:
         low, high = int(image.min()), int(image.max())
         scale = 256.0 / (high - low + 1)
-        table = np.arange(high - low + 1) * scale + 0.5
-        np.take(np.minimum(table, 255).astype(np.uint8), image - np.uint16(low), out=result, mode="clip")
+        table = np.minimum(np.arange(high - low + 1) * scale + 0.5, 255).astype(np.uint8)
+        for start in range(0, len(image), _BAND):
+            result[start : start + _BAND] = table[image[start : start + _BAND] - np.uint16(low)]
         return result
     finite = np.isfinite(image)
     if not finite.any():
@@ -442,10 +444,10 @@ def _as_mask(image: Array) -> NDArray[np.uint8]:
         result[...] = 0
         return result
     scale = 255.0 / (high_value - low_value)
-    for start in range(0, len(image), 256):
-        band = image[start : start + 256].astype(np.float64)
+    for start in range(0, len(image), _BAND):
+        band = image[start : start + _BAND].astype(np.float64)
         band = np.nan_to_num((band - low_value) * scale + 0.5, nan=0.0)
-        result[start : start + 256] = np.clip(band, 0, 255).astype(np.uint8)
+        result[start : start + _BAND] = np.clip(band, 0, 255).astype(np.uint8)
     return result
 
 

@@ -67,6 +67,22 @@ def test_an_array_larger_than_the_cache_is_given_but_not_kept():
     assert cache.usage() == (1, COST)
 
 
+def test_an_array_under_two_keys_counts_once():
+    cache, shared = ByteCache(4 * COST), block()
+    cache.get("a", lambda: shared)
+    cache.get("b", lambda: shared)
+    assert cache.usage() == (2, 1000 + 2 * 512)
+    for key in "cdefg":
+        cache.get(key, block)
+        count, size = cache.usage()
+        assert size <= 4 * COST
+    assert (count, size) == (4, 4 * COST)
+    cache.clear()
+    assert cache.usage() == (0, 0)
+    cache.get("a", lambda: shared)
+    assert cache.usage() == (1, COST)
+
+
 def test_a_cache_of_no_bytes():
     cache, (make, calls) = ByteCache(0), counted()
     cache.get("a", make)

@@ -4,6 +4,7 @@ import os
 import pickle
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -177,14 +178,15 @@ def test_a_named_pipe_is_no_image_and_nobody_waits_for_it(folder, sources):
 
 
 def test_files_are_closed_at_once(folder, sources):
-    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir())) if descriptors.is_dir() else None
     (folder / "bad.png").write_bytes((folder / "gray.png").read_bytes()[:60])
     Image.fromarray(GRAY).save(folder / "gray.tif")
     for name in ("gray.png", "gray.tif"):
         sources.image(reference(folder / name))
     refused(sources.image, reference(folder / "bad.png"))
     if before is not None:
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(list(descriptors.iterdir())) == before
 
 
 # ---------------------------------------------------------------------------------- allowed folders
@@ -472,7 +474,7 @@ def reads(monkeypatch):
     decode = sources_module._formats.decode
 
     def counted(file, **options):
-        seen.append(os.path.basename(file.name))
+        seen.append(Path(file.name).name)
         return decode(file, **options)
 
     monkeypatch.setattr(sources_module._formats, "decode", counted)
