@@ -230,9 +230,7 @@ def _asked(pixels: int, scale: float) -> int:
 
     Up to scale 1 it has just so many.
     """
-    size = int(pixels / scale)
+    size = max(1, int(pixels / scale) - 1)
     while int(scale * size) < pixels:
         size += 1
-    while size > 1 and int(scale * (size - 1)) >= pixels:
-        size -= 1
     return size

@@ -344,10 +344,15 @@ def get_bb_image(
 
     Notes
     -----
-    An image in blocks is that of one request, pixel for pixel, where render decides by tile and not by
-    request: it may differ if some tiles of the box have masks and others not (one mask makes a whole request
-    transparent where there is no tile, and changes the seams), if tiles differ in bit depth or display range,
-    in noise, at the edges of blocks of a JPEG, and by the rounding of a scale that is no power of 2.
+    An image in blocks is that of one request, pixel for pixel, where render decides by tile. It may differ
+
+    - where some tiles of the box have masks and others not (one mask makes a whole request transparent where
+      there is no tile, and changes the seams), or tiles differ in bit depth or display range;
+    - in noise, and at the edges of the blocks of a JPEG;
+    - where the last bit of a coordinate decides, as it does between any two boxes: at the edges of tiles that
+      begin on whole pixels, by one gray level at half pixels, and in the mipmap level of a tile whose scale
+      is 1/2, 1/4, ... to the last bit.
+
     `maxTileSpecsToRender` counts the tiles of each block. After an error no further block is asked for; its
     text names the block.
     """

@@ -160,9 +160,7 @@ def test_formats_of_the_server_hold_the_same_pixels(served):
     np.testing.assert_array_equal(raw, png)
     np.testing.assert_array_equal(tif, png[..., :3])
     assert gray.shape == (80, 100)
-    deep = [
-        image.get_bb_image(*box, img_format=form, render=served) for form in ("raw16", "png16", "tiff16")
-    ]
+    deep = [image.get_bb_image(*box, img_format=form, render=served) for form in ("raw16", "png16", "tiff16")]
     assert all(pixels.dtype == np.uint16 and pixels.dtype.isnative for pixels in deep)
     for pixels in deep:
         np.testing.assert_array_equal(pixels, png[..., 0])
@@ -229,7 +227,9 @@ def test_an_error_names_the_block_and_ends_it(answers, render):
     asked, refused = answers
     refused[10, 0] = (500, {}, "broken")
     box = ("stk", 1, 0, 0, 10_000, 10)
-    with pytest.raises(ServerError, match=r"broken\nThat was block 2 of 1000 \(row 1 of 1, column 2") as caught:
+    with pytest.raises(
+        ServerError, match=r"broken\nThat was block 2 of 1000 \(row 1 of 1, column 2"
+    ) as caught:
         image.get_bb_image(*box, block=10, render=render)
     assert caught.value.status_code == 500
     assert len(asked) < 30

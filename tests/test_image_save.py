@@ -42,7 +42,9 @@ def server():
         source = GRAY if "16-image" in request.url else COLOUR
         file = io.BytesIO()
         step = int(1 / scale)
-        part = np.ascontiguousarray(source[row : row + int(height) : step, column : column + int(width) : step])
+        part = np.ascontiguousarray(
+            source[row : row + int(height) : step, column : column + int(width) : step]
+        )
         Image.fromarray(part).save(file, "PNG", compress_level=0)
         return 200, {}, file.getvalue()
 
@@ -51,7 +53,9 @@ def server():
             f"{STACK}/z/1.5/bounds",
             json={"minX": 10.0, "minY": 20.0, "maxX": 10.5 + WIDTH, "maxY": 20.0 + HEIGHT},
         )
-        mock.add_callback("GET", STACK, lambda request: (200, {}, json.dumps({"currentVersion": state["version"]})))
+        mock.add_callback(
+            "GET", STACK, lambda request: (200, {}, json.dumps({"currentVersion": state["version"]}))
+        )
         mock.add_callback("GET", re.compile(f"{STACK}/z/1.5/box/.*"), callback=answer)
         yield state
 
@@ -95,7 +99,7 @@ def test_a_layer_is_saved_whole(server, render, tmp_path, ending, options, expec
             assert page.is_tiled
             assert not file.is_bigtiff
             assert page.resolutionunit == 3
-            assert [10 ** 7 * d / n for n, d in (page.tags[282].value, page.tags[283].value)] == [4.0, 8.0]
+            assert [10**7 * d / n for n, d in (page.tags[282].value, page.tags[283].value)] == [4.0, 8.0]
     assert pixels.dtype == expected.dtype
     np.testing.assert_array_equal(pixels, expected)
     assert about == {"stack": "stk", "z": 1.5, "x": 10.0, "y": 20.0, "scale": 1.0}
@@ -104,7 +108,15 @@ def test_a_layer_is_saved_whole(server, render, tmp_path, ending, options, expec
 def test_a_box_of_a_layer_is_saved(server, render, tmp_path):
     server["version"] = {}
     path = image.save_section(
-        "stk", "1.5", tmp_path / "a.tif", x=15, y=30, width=60, height=40.9, img_format="tiff16", render=render
+        "stk",
+        "1.5",
+        tmp_path / "a.tif",
+        x=15,
+        y=30,
+        width=60,
+        height=40.9,
+        img_format="tiff16",
+        render=render,
     )
     with tifffile.TiffFile(path) as file:
         np.testing.assert_array_equal(file.asarray(), GRAY[10:50, 5:65])

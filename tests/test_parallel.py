@@ -1,5 +1,7 @@
 """Work on several threads."""
 
+import os
+import signal
 import threading
 import time
 
@@ -81,6 +83,16 @@ def test_an_interrupt_waits_for_nothing():
     time.sleep(0.02)
     assert len(begun) <= 2
     assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("renderapi-"))
+
+
+def test_ctrl_c_is_noticed_while_results_are_awaited():
+    release = threading.Event()
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(in_threads(lambda item: release.wait(10), range(5), 2))
+    assert time.monotonic() - start < 5
+    release.set()
 
 
 def test_the_session_of_a_thread():

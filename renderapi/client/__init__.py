@@ -1,8 +1,8 @@
 """Bulk work: importing tiles, and whatever else the Java command line clients do.
 
-Where client scripts are configured (``connect(client_scripts=...)``) these functions run them; the
-``import_*`` functions do the same work in Python where they are not. `client_calls` has one function for each
-Java client, `params` their groups of options.
+Where client scripts are configured (``connect(client_scripts=...)``) these functions run them; where they are
+not, all but `pointMatchClient` do the same work in Python, images included. ``engine=`` chooses. `client_calls`
+has one function for each Java client, `params` their groups of options.
 """
 
 from __future__ import annotations

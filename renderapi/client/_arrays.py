@@ -184,22 +184,23 @@ def render_renderparameters(*args: Any, **kwargs: Any) -> NDArray[Any]:
 def _rendered(
     materialize: Callable[..., None], suffix: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> NDArray[Any]:
-    call = signature(materialize).bind_partial(*args, **kwargs).arguments
-    given = {**call, **call.get("kwargs", {})}
+    given = signature(materialize).bind_partial(*args, **kwargs).arguments
+    given.update(given.pop("kwargs", {}))
     if given.get("out_fn") is None and not uses_java(**{name: given.get(name) for name in _CHOOSES}):
         from renderapi.client._numpy_render import ImageInMemory
 
         made = ImageInMemory(suffix.removeprefix("."))
-        materialize(*args, **{**kwargs, "out_fn": made, "engine": "python"})
+        materialize(**{**given, "out_fn": made, "engine": "python"})
         return made.pixels
 
     from PIL import Image, UnidentifiedImageError
 
-    kwargs["subprocess_mode"] = needs_result(kwargs.get("subprocess_mode"))
     with temporary_file(suffix) as path:
-        materialize(*args, **{"out_fn": path, **kwargs})
+        out = path if given.get("out_fn") is None else given["out_fn"]
+        mode = needs_result(given.get("subprocess_mode"))
+        materialize(**{**given, "out_fn": out, "subprocess_mode": mode})
         try:
-            with Image.open(kwargs.get("out_fn", path)) as image:
+            with Image.open(out) as image:
                 return np.array(image)
         except (UnidentifiedImageError, FileNotFoundError) as error:
             raise ClientScriptError("the Java client ended without an error but wrote no image") from error

@@ -281,7 +281,7 @@ def _over(rgba: NDArray[np.uint8], url: str) -> NDArray[np.uint8]:
     above, part = rgba[:height, :width], drawn[:height, :width]
     under = part.copy()
     under[..., 3] = 255 - above[..., 3]
-    part[..., :3] = over_black(above) + over_black(under)
+    part[..., :3] = over_black(above)[..., :3] + over_black(under)[..., :3]
     return drawn
 
 

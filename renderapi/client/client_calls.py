@@ -2,6 +2,7 @@
 
 Each function runs ``run_ws_client.sh MEMORY CLASS OPTIONS...`` of the client scripts that are configured
 (``connect(client_scripts=...)``, ``RENDER_CLIENT_SCRIPTS``). Options that were not given are left to Java.
+Those with the parameter ``engine`` do the same work in Python where no script is configured.
 All of them take, beside what is their own:
 
 host, port, owner, project, render

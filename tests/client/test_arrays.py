@@ -104,6 +104,10 @@ def test_an_image_file_of_ones_own_stays(script, connection, tmp_path, tile, ima
     script.write(copies_picture(tmp_path))
     render_tilespec(tile, out_fn=str(tmp_path / "mine.png"), **connection)
     assert (tmp_path / "mine.png").exists()
+    # also by its place, as the functions that write files take it
+    render_tilespec(tile, str(tmp_path / "other.png"), **connection)
+    assert (tmp_path / "other.png").exists()
+    np.testing.assert_array_equal(render_tilespec(tile, None, 5, **connection), image)
 
 
 @pytest.mark.parametrize("body", ["exit 0", 'echo text > "$(value --out "$@")"', 'rm "$(value --out "$@")"'])
