@@ -211,8 +211,8 @@ def _tiff(file: BinaryIO, size: int, slice_number: int | None, max_pixels: int) 
         _check_page(page, size, max_pixels)
         try:
             pixels = page.asarray(maxworkers=1)
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
+        except (ValueError, NotImplementedError) as error:
+            if isinstance(error, ValueError) and "imagecodecs" not in str(error):
                 raise
         else:
             return _of_page(page, pixels)

@@ -207,7 +207,8 @@ class Sources:
         reference : ImageReference
         halvings : int, optional
             How often it is made half as large: each time to the mean of 2x2 pixels, truncated to an integer;
-            an odd last row or column is dropped.
+            an odd last row or column is dropped, also if it is the only one: nothing is left of a tile that is
+            smaller than a pixel.
         sixteen_bit : bool, optional
             Whether an 8-bit gray image becomes a 16-bit one of 256 times the values, before it is halved.
 
@@ -269,11 +270,7 @@ class Sources:
     def _made(self, key: Hashable, read: Callable[[], Array], kind: str, halvings: int) -> Array:
         def make() -> Array:
             if halvings > 0:
-                larger = self._made(key, read, kind, halvings - 1)
-                if min(larger.shape[:2]) < 2:
-                    height, width = larger.shape[:2]
-                    raise UnreadableImageError(f"its {width} x {height} pixels cannot be halved")
-                return halved(larger)
+                return halved(self._made(key, read, kind, halvings - 1))
             if kind == "image":
                 return read()
             original = self._made(key, read, "image", 0)
@@ -356,9 +353,7 @@ class Sources:
         _formats.check_size(height, width, self._max_pixels)
         mask: Array = np.zeros((height, width), np.uint8)
         mask[top:bottom, left:right] = 255
-        for _ in range(level):
-            if min(mask.shape) < 2:
-                raise UnreadableImageError(f"its {width} x {height} pixels cannot be halved {level} times")
+        for _ in range(min(level, _MOST_HALVINGS)):
             mask = halved(mask)
         return mask
 
