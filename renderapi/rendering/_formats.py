@@ -32,6 +32,8 @@ TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Deflate packs up to 1032 bytes of 8 one-bit pixels into one
 _MOST_PIXELS_PER_BYTE = 8 * 1032
+# CCITT, LZW, JPEG, deflate and PackBits; zstd knows no bound
+_BOUNDED_COMPRESSIONS = (2, 3, 4, 5, 6, 7, 8, 32773, 32946)
 _INSTALL = 'pip install "render-python[render]"'
 
 
@@ -152,12 +154,17 @@ def _picture(file: BinaryIO, start: bytes, size: int, max_pixels: int) -> Array:
         return _loaded(image, size, max_pixels)
 
 
+def _check_packed(height: int, width: int, size: int) -> None:
+    """Refuse what no compression could have packed into so few bytes."""
+    if width * height > _MOST_PIXELS_PER_BYTE * size:
+        raise UnreadableImageError(
+            f"it is damaged or cut off ({width} x {height} pixels cannot be in {size} bytes)"
+        )
+
+
 def _loaded(image: ImageFile, size: int, max_pixels: int) -> Array:
     check_size(image.height, image.width, max_pixels)
-    if image.width * image.height > _MOST_PIXELS_PER_BYTE * size:
-        raise UnreadableImageError(
-            f"it is damaged or cut off ({image.width} x {image.height} pixels cannot be in {size} bytes)"
-        )
+    _check_packed(image.height, image.width, size)
     image.load()
     pixels = np.asarray(image)
     mode = image.mode
@@ -272,6 +279,8 @@ def _check_page(page: TiffPage, size: int, max_pixels: int) -> None:
     if max(offset + count for offset, count in zip(offsets, counts)) > size:
         raise UnreadableImageError("it is cut off")
     bits = page.imagelength * page.imagewidth * page.samplesperpixel * page.bitspersample
+    if page.compression in _BOUNDED_COMPRESSIONS:
+        _check_packed(page.imagelength, page.imagewidth, size)
     if page.compression == 1 and sum(counts) * 8 < bits:
         raise UnreadableImageError("it is damaged or cut off (there are fewer pixels than it says)")
 

@@ -388,6 +388,15 @@ def test_a_size_that_cannot_be_in_the_file_is_refused_before_memory_is_taken():
     assert "20000 x 20000 pixels cannot be in" in refusal(bytes(header), most=1 << 40)
 
 
+def test_a_tiff_whose_size_cannot_be_in_the_file():
+    data = bytearray(tiff(GRAY, compression="zlib", metadata=None))
+    with tifffile.TiffFile(io.BytesIO(bytes(data))) as opened:
+        tags = opened.pages[0].tags
+        for name in ("ImageWidth", "ImageLength", "RowsPerStrip"):
+            data[tags[name].valueoffset : tags[name].valueoffset + 2] = (60_000).to_bytes(2, "little")
+    assert "60000 x 60000 pixels cannot be in" in refusal(bytes(data), most=1 << 40)
+
+
 def test_memory_that_is_not_there(monkeypatch):
     def full(self):
         raise MemoryError

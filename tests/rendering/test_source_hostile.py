@@ -129,8 +129,9 @@ def files():
 
     volume = io.BytesIO()
     with h5py.File(volume, "w") as file:
-        file.create_dataset("a", data=SMOOTH, chunks=(8, 8))
+        file.create_dataset("a", data=SMOOTH, chunks=(8, 8), compression="gzip")
     return {
+        "h5": volume.getvalue(),
         "png": saved("PNG"),
         "jpeg": saved("JPEG"),
         "gif": saved("GIF"),
@@ -164,6 +165,7 @@ def test_garbled_files(name, data, tmp_path):
     path.write_bytes(content)
     with Sources(max_pixels=1 << 20) as sources:
         ask(sources, ImageReference(str(path)))
+        ask(sources, ImageReference(f"{path}?dataSet=a", "H5_SLICE"))
         ask(sources, ImageReference(str(path), "IMAGEJ_TIFF_STACK", data.draw(st.integers(0, 3))))
 
 
