@@ -75,8 +75,7 @@ function showTile(index) {
 
 /** Say what became of the blocks, but not sixty times in a second. */
 function tellBlocks(seen) {
-  const text = tellImages(seen);
-  images.textContent = text;
+  images.textContent = tellImages(seen, false);
   const kinds = JSON.stringify([[...seen.problems.keys()], seen.crowded > 0 && seen.tiles]);
   if (kinds === told) return;
   told = kinds;
@@ -171,7 +170,7 @@ async function load(wanted, { push = true } = {}) {
 /** Make a slider and a field for an end of the range of intensities. */
 function intensity(key, label, otherwise) {
   const changed = rested(() => set({ [key]: field.value === "" ? undefined : Number(field.value) }));
-  const field = el("input", { type: "number", step: "any", placeholder: "of the tile", "aria-label": `${label} intensity`, value: state[key] });
+  const field = el("input", { type: "number", step: "any", placeholder: "tile’s", "aria-label": `${label} intensity`, value: state[key] });
   const slider = el("input", { type: "range", min: 0, max: 255, step: 1, "aria-label": `${label} intensity, as a slider` });
   const follow = () => {
     const value = field.value === "" ? otherwise : Number(field.value);

@@ -4,15 +4,15 @@ import { readImage, stackPath } from "./api.js";
 import { el, plural, problemText } from "./page.js";
 import { Pixels } from "./pixels.js";
 
-/** Say what has become of the blocks in sight. */
-export function tellImages({ levels, ready, loading, crowded, tiles, problems }) {
+/** Say what has become of the blocks in sight; the words of the server are left out where they stand elsewhere. */
+export function tellImages({ levels, ready, loading, crowded, tiles, problems }, words = true) {
   if (levels.length === 0) return "";
   const told = [];
   const failed = [...problems.values()].reduce((sum, count) => sum + count, 0);
   const of = ready + loading + failed;
   if (loading) told.push(`Reading ${plural(of, "block")}, ${ready + failed} are here …`);
-  else if (of) told.push(`${plural(ready, "block")} at a scale of ${levels[0] === 0 ? "1" : `1 / ${2 ** levels[0]}`}.`);
-  if (failed) told.push(`${plural(failed, "block")} could not be drawn. ${[...problems.keys()].join(" ")}`);
+  else if (ready) told.push(`${plural(ready, "block")} at a scale of ${levels[0] === 0 ? "1" : `1 / ${2 ** levels[0]}`}.`);
+  if (failed) told.push(`${plural(failed, "block")} could not be drawn. ${words ? [...problems.keys()].join(" ") : ""}`);
   if (crowded) told.push(`${plural(crowded, "block")} with up to ${plural(tiles, "tile")} show boxes: come nearer to see pixels.`);
   return told.join(" ");
 }
