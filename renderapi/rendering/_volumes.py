@@ -13,13 +13,11 @@ that of an HDF5 data set.
 
 from __future__ import annotations
 
-import bz2
+import contextlib
 import itertools
-import lzma
 import math
 import os
 import re
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -27,11 +25,11 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from renderapi import _json
 from renderapi.rendering._cache import Array
 from renderapi.rendering._formats import UnreadableImageError, check_size
 
 _INSTALL = 'pip install "render-python[sources]"'
+_READ_SECONDS = 120
 _TYPES = ("uint8", "uint16", "float32")
 
 Opener = Callable[[str], BinaryIO]
@@ -156,104 +154,37 @@ def check_n5(path: str) -> None:
 
 
 def n5_slice(path: str, box: Box, opened: Opener, max_pixels: int, limited: bool) -> Array:
-    """Read a plane of an N5 volume (https://github.com/saalfeldlab/n5, file system specification).
+    """Read a plane of an N5 volume; a block that is not there is 0.
 
-    A block that is not there is 0. Compressions: raw, gzip, bzip2 and xz, and with imagecodecs also blosc
-    and zstd. Parameters as for `h5_slice`; `opened` sees to the limits.
+    Parameters as for `h5_slice`; every file that is read is looked at by `opened` before.
     """
-    with opened(attributes_path(path, box.dataset)) as file:
-        dimensions, block, kind, compression = _attributes(file.read(1 << 20))
-    x, y, width, height = box.within(dimensions, max_pixels)
-    _check_type(kind)
-    _check_chunk(block, max_pixels)
-    dtype = np.dtype(kind)
-    result: Array = np.zeros((height, width), dtype)
-    folder = Path(path, box.dataset)
-    columns = range(x // block[0], (x + width - 1) // block[0] + 1)
-    rows = range(y // block[1], (y + height - 1) // block[1] + 1)
-    plane, depth = divmod(box.z, block[2]) if len(block) == 3 else (None, 0)
-    for column, row in itertools.product(columns, rows):
-        place = (column, row) if plane is None else (column, row, plane)
-        try:
-            with opened(str(folder.joinpath(*map(str, place)))) as file:
-                pixels = _block(file, block, dtype, compression)
-        except FileNotFoundError:
-            continue
-        if depth >= len(pixels):
-            continue
-        left, top = column * block[0], row * block[1]
-        part = pixels[depth, max(0, y - top) : y + height - top, max(0, x - left) : x + width - left]
-        first_row, first_column = max(0, top - y), max(0, left - x)
-        target = result[first_row : first_row + part.shape[0], first_column : first_column + part.shape[1]]
-        target[...] = part[: target.shape[0], : target.shape[1]]
-    return result
-
-
-def _attributes(text: bytes) -> tuple[tuple[int, ...], tuple[int, ...], str, dict[str, Any]]:
     try:
-        document = _json.loads(text)
-        dimensions = tuple(int(n) for n in document["dimensions"])
-        block = tuple(int(n) for n in document["blockSize"])
-        kind = str(document["dataType"])
-        compression = document.get("compression", document.get("compressionType", "raw"))
-        compression = compression if isinstance(compression, dict) else {"type": str(compression)}
-        # compression is raw where nothing else is said
-        if len(dimensions) != len(block) or min(*dimensions, *block) < 1:
-            raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise UnreadableImageError("its attributes.json describes no data set") from None
-    return dimensions, block, kind, compression
-
-
-def _block(file: BinaryIO, size: tuple[int, ...], dtype: np.dtype[Any], compression: dict[str, Any]) -> Array:
-    """Read a block as (z, y, x) array, z being 1 for two dimensions."""
-    header = np.frombuffer(file.read(4), ">u2")
-    if len(header) != 2 or header[0] not in (0, 1) or header[1] != len(size):
-        raise UnreadableImageError("a block is damaged")
-    sides = np.frombuffer(file.read(4 * len(size)), ">u4").tolist()
-    if header[0] == 1:
-        file.read(4)  # the number of pixels, which is that of the box for all types that can be images
-    # blocks at the border may be smaller
-    if len(sides) != len(size) or any(side > most for side, most in zip(sides, size)):
-        raise UnreadableImageError("a block is damaged")
-    length = math.prod(sides) * dtype.itemsize
-    data = _decompressed(file, compression, length)
-    if len(data) < length:
-        raise UnreadableImageError("a block is cut off")
-    shape = (1, *sides[::-1]) if len(sides) == 2 else tuple(sides[::-1])
-    pixels: Array = np.frombuffer(data[:length], dtype.newbyteorder(">")).reshape(shape)
-    return pixels
-
-
-def _decompressed(file: BinaryIO, compression: dict[str, Any], length: int) -> bytes:
-    kind = compression.get("type", "raw")
-    try:
-        if kind == "raw":
-            return file.read(length)
-        packed = file.read(2 * length + (1 << 16))  # no compression makes it so much longer
-        if kind == "gzip":
-            # zlib's own format with useZlib; both are told by their beginning
-            return zlib.decompressobj(wbits=47).decompress(packed, length)
-        if kind == "bzip2":
-            return bz2.BZ2Decompressor().decompress(packed, length)
-        if kind == "xz":
-            return lzma.LZMADecompressor().decompress(packed, length)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise UnreadableImageError(f"a block is damaged ({error})") from None
-    return _decompressed_by_imagecodecs(str(kind), packed, length)
-
-
-def _decompressed_by_imagecodecs(kind: str, packed: bytes, length: int) -> bytes:
-    names = {"blosc": "blosc_decode", "zstd": "zstd_decode"}
-    if kind not in names:
-        raise UnreadableImageError(f"its blocks are compressed by {kind[:30]!r}, which cannot be read")
-    try:
-        import imagecodecs
+        import tensorstore
     except ImportError:
-        raise UnreadableImageError(
-            f"blocks compressed by {kind} are read with imagecodecs: {_INSTALL}"
-        ) from None
+        raise UnreadableImageError(f"N5 volumes are read with tensorstore: {_INSTALL}") from None
+    opened(attributes_path(path, box.dataset)).close()
+    folder = Path(path, box.dataset)
+    spec = {"driver": "n5", "kvstore": {"driver": "file", "path": f"{folder.as_posix()}/"}}
     try:
-        return bytes(getattr(imagecodecs, names[kind])(packed, out=length))
-    except Exception as error:  # each codec has an exception of its own
-        raise UnreadableImageError(f"a block is damaged ({error})") from None
+        volume: Any = tensorstore.open(spec, open=True, read=True).result(timeout=_READ_SECONDS)
+    except Exception as error:  # the library has a reason for every kind of garbage
+        raise UnreadableImageError(
+            f"its attributes.json describes no data set that can be read ({str(error)[:200]})"
+        ) from error
+    x, y, width, height = box.within(tuple(volume.shape), max_pixels)
+    _check_type(volume.dtype.name)
+    block = tuple(volume.chunk_layout.read_chunk.shape)
+    _check_chunk(block, max_pixels)
+    if limited:
+        columns = range(x // block[0], (x + width - 1) // block[0] + 1)
+        rows = range(y // block[1], (y + height - 1) // block[1] + 1)
+        planes = [box.z // block[2]] if len(block) == 3 else []
+        for place in itertools.product(columns, rows, *([plane] for plane in planes)):
+            with contextlib.suppress(FileNotFoundError):
+                opened(str(folder.joinpath(*map(str, place)))).close()
+    part = volume[x : x + width, y : y + height]
+    try:
+        pixels = (part if part.ndim == 2 else part[..., box.z]).read().result(timeout=_READ_SECONDS)
+    except Exception as error:
+        raise UnreadableImageError(f"a block is damaged ({str(error)[:200]})") from error
+    return np.ascontiguousarray(np.transpose(pixels))

@@ -199,7 +199,7 @@ class Sources:
 
     # ------------------------------------------------------------------------------ images
 
-    def image(self, reference: ImageReference, *, halvings: int = 0, sixteen_bit: bool = False) -> Array:
+    def image(self, reference: ImageReference, *, halvings: int = 0) -> Array:
         """Read an image.
 
         Parameters
@@ -209,8 +209,6 @@ class Sources:
             How often it is made half as large: each time to the mean of 2x2 pixels, truncated to an integer;
             an odd last row or column is dropped, also if it is the only one: nothing is left of a tile that is
             smaller than a pixel.
-        sixteen_bit : bool, optional
-            Whether an 8-bit gray image becomes a 16-bit one of 256 times the values, before it is halved.
 
         Returns
         -------
@@ -222,7 +220,7 @@ class Sources:
         ImageSourceError
             If it cannot be read: ``failed to retrieve {url: ...} from cache`` and why.
         """
-        return self._level(reference, "image16" if sixteen_bit else "image", halvings)
+        return self._level(reference, "image", halvings)
 
     def mask(self, reference: ImageReference, *, halvings: int = 0) -> NDArray[np.uint8]:
         """Read a mask: an image as 8-bit gray.
@@ -273,12 +271,7 @@ class Sources:
                 return halved(self._made(key, read, kind, halvings - 1))
             if kind == "image":
                 return read()
-            original = self._made(key, read, "image", 0)
-            if kind == "mask":
-                return _as_mask(original)
-            if original.dtype == np.uint8 and original.ndim == 2:
-                return np.left_shift(original, 8, dtype=np.uint16)
-            return original
+            return _as_mask(self._made(key, read, "image", 0))
 
         return self._cache.get((key, kind, halvings), make)
 

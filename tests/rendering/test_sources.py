@@ -303,27 +303,6 @@ def test_more_halvings_than_make_sense(halvings, folder, sources):
     assert message.endswith(f"it cannot be halved {halvings} times")
 
 
-def test_sixteen_bit_is_multiplied_before_it_is_halved(folder, sources):
-    there = reference(folder / "gray.png")
-    wide = GRAY.astype(np.uint16) * 256
-    for halvings in range(3):
-        image = sources.image(there, halvings=halvings, sixteen_bit=True)
-        assert image.dtype == np.uint16 and np.array_equal(image, wide)
-        wide = half(wide)
-
-
-@pytest.mark.parametrize("kind", ["16 bit", "colour", "float"])
-def test_sixteen_bit_leaves_other_images_as_they_are(kind, folder, sources):
-    pixels = {
-        "16 bit": GRAY.astype(np.uint16) * 7,
-        "colour": RNG.integers(0, 256, (10, 12, 3), dtype=np.uint8),
-        "float": GRAY.astype(np.float32) / 3,
-    }[kind]
-    Image.fromarray(pixels).save(folder / "other.tif")
-    image = sources.image(reference(folder / "other.tif"), sixteen_bit=True)
-    assert image.dtype == pixels.dtype and np.array_equal(image, pixels)
-
-
 def test_slices_of_a_stack(folder, sources):
     pages = [Image.fromarray(GRAY + n) for n in range(3)]
     pages[0].save(folder / "stack.tif", save_all=True, append_images=pages[1:])
