@@ -1327,6 +1327,38 @@ def test_blocks_of_many_tiles_are_left_to_the_reader(browser):
 
 
 @pytest.mark.slow
+def test_viewer_of_a_stack_that_is_loaded_asks_for_new_images(browser):
+    browser.open("viewer", **{**CHOSEN, "renderStack": "v11_align"})
+    wait_for_blocks(browser)
+    browser.js(
+        """const real = window.fetch;
+        window.modes = [];
+        window.fetch = (target, options) => {
+          modes.push(options.cache);
+          return real(target, options);
+        };"""
+    )
+    browser.button("Zoom in").click()
+    browser.button("Zoom in").click()
+    browser.button("Zoom in").click()
+    browser.wait(lambda: browser.js("return modes.length > 0"))
+    wait_for_blocks(browser)
+    assert set(browser.js("return modes")) == {"reload"}
+    assert browser.problems() == []
+
+
+@pytest.mark.slow
+def test_viewer_says_where_there_are_tiles(browser):
+    browser.open("viewer", **EM, z=77)
+    assert "The nearest layer is z 3." in browser.wait_text("#status", "There are no tiles at z 77.")
+    assert browser.text(".map > output") == ""
+    browser.button("Layer before").click()
+    browser.one(".map[data-z='3']")
+    wait_for_blocks(browser)
+    assert pixels_of(browser).std() > 20
+
+
+@pytest.mark.slow
 def test_limit_of_the_server_is_not_mistaken_for_an_image(driven, server):
     with serve_background(
         image_roots=[server.folder], properties={"webService.maxTileSpecsToRender": "1"}
@@ -1375,13 +1407,14 @@ def test_pages_with_boxes_do_without_images_that_cannot_be_read(browser):
 
 @pytest.mark.slow
 def test_explorer_shows_pixels_and_the_points_of_two_tiles(browser):
-    browser.open("point-match-explorer", **EM, pZ=1, qZ=2)
-    browser.one(".map[data-layers='1,2']")
-    wait_for_blocks(browser)
-    both = pixels_of(browser)
-    half = both.shape[0] // 2
-    # the layers are beside each other, and both have pixels
-    assert min(part.std() for part in (both[:half], both[half:])) > 20
+    for chosen, p in ((EM, 1), (CHOSEN, 2)):
+        browser.open("point-match-explorer", **chosen, pZ=p, qZ=p + 1)
+        browser.one(f".map[data-layers='{p},{p + 1}']")
+        wait_for_blocks(browser)
+        both = pixels_of(browser)
+        half = both.shape[0] // 2
+        # one layer is below the other, and both have pixels
+        assert min(part.mean() for part in (both[:half], both[half:])) > 40
     browser.open("point-match-explorer", **EM, pZ=1, qZ=1)
     browser.one(".map[data-layers='1,1']")
     canvas = browser.one("canvas.top")

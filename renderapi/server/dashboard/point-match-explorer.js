@@ -2,6 +2,7 @@
 
 import { collectionPath, inBatches, layerPath, read, ServerError, stackPath } from "./lib/api.js";
 import { Boxes } from "./lib/boxes.js";
+import { imageChoice } from "./lib/images.js";
 import {
   byStrength,
   describeTile,
@@ -18,7 +19,6 @@ import {
 } from "./lib/layer.js";
 import { TileMap } from "./lib/map.js";
 import { Matrix } from "./lib/matrix.js";
-import { imageChoice } from "./lib/images.js";
 import { byId, el, header, number, plural, query, say, sayError, showInAddress } from "./lib/page.js";
 import { missing, picker } from "./lib/picker.js";
 
@@ -32,6 +32,7 @@ let zs = [];
 let changing = false;
 let counting = new AbortController();
 let opening = new AbortController();
+let shownMap = null;
 
 /** Count, for every two layers, tile pairs and matches. */
 async function countPairs(layers, signal, tell) {
@@ -101,6 +102,7 @@ async function showMatrix() {
   const all = wantedLayers();
   const layers = all.slice(0, MOST_LAYERS);
   const place = byId("matrix");
+  shownMap?.close();
   byId("view").replaceChildren();
   const { minZ = zs[0], maxZ = zs.at(-1) } = query();
   if (layers.length === 0) {
@@ -176,6 +178,7 @@ async function openLayers(pZ, qZ, { push }) {
   opening = new AbortController();
   const { signal } = opening;
   const view = byId("view");
+  shownMap?.close();
   showInAddress({ pZ: String(pZ), qZ: String(qZ) }, { push });
   view.replaceChildren(el("p", { class: "quiet", role: "status" }, `Reading layers ${number(pZ)} and ${number(qZ)} …`));
   try {
@@ -274,6 +277,7 @@ function showPair(pZ, qZ, tiles, others, found) {
     ),
     images.told,
   );
+  shownMap = map;
   panel.append(noTile());
   map.show(boxes, styles, styleOf);
   const pictured = (z, [right, down], shown) => ({ chosen, z, boxes: new Boxes(shown), changing, dx: right, dy: down });

@@ -3,7 +3,7 @@
 import { read, stackPath } from "./lib/api.js";
 import { Boxes } from "./lib/boxes.js";
 import { channelChoice } from "./lib/channels.js";
-import { tellImages } from "./lib/images.js";
+import { showText, tellImages } from "./lib/images.js";
 import { describeTile, noTile, readTiles, tellPlace } from "./lib/layer.js";
 import { layerTools } from "./lib/layers.js";
 import { TileMap } from "./lib/map.js";
@@ -75,7 +75,7 @@ function showTile(index) {
 
 /** Say what became of the blocks, but not sixty times in a second. */
 function tellBlocks(seen) {
-  images.textContent = tellImages(seen, false);
+  showText(images, tellImages(seen, false));
   const kinds = JSON.stringify([[...seen.problems.keys()], seen.crowded > 0 && seen.tiles]);
   if (kinds === told) return;
   told = kinds;

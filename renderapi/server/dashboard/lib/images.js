@@ -10,11 +10,16 @@ export function tellImages({ levels, ready, loading, crowded, tiles, problems },
   const told = [];
   const failed = [...problems.values()].reduce((sum, count) => sum + count, 0);
   const of = ready + loading + failed;
-  if (loading) told.push(`Reading ${plural(of, "block")}, ${ready + failed} are here …`);
+  if (loading) told.push(`Reading ${plural(of, "block")} …`);
   else if (ready) told.push(`${plural(ready, "block")} at a scale of ${levels[0] === 0 ? "1" : `1 / ${2 ** levels[0]}`}.`);
   if (failed) told.push(`${plural(failed, "block")} could not be drawn. ${words ? [...problems.keys()].join(" ") : ""}`);
   if (crowded) told.push(`${plural(crowded, "block")} with up to ${plural(tiles, "tile")} show boxes: come nearer to see pixels.`);
   return told.join(" ");
+}
+
+/** Put a text into an element, which a screen reader repeats only if it is another one. */
+export function showText(place, text) {
+  if (place.textContent !== text) place.textContent = text;
 }
 
 /**
@@ -63,7 +68,7 @@ export function imageChoice(map) {
           show();
           told.textContent = `Images are not shown. ${[...seen.problems.keys()][0]}`;
         });
-      } else told.textContent = tellImages(seen);
+      } else showText(told, tellImages(seen));
     },
   };
 }

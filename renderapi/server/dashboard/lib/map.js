@@ -141,6 +141,12 @@ export class TileMap {
     this.redraw();
   }
 
+  /** Ask the server for nothing any more. */
+  close() {
+    this.#images = [];
+    this.#blocks.want([]);
+  }
+
   /** Say whether boxes have outlines, and their tile ids in them. */
   setNames(names) {
     this.#names = names;
@@ -333,6 +339,14 @@ export class TileMap {
           if (outside) continue;
           context.moveTo(x0, y0);
           context.lineTo(x1, y1);
+        }
+        if (this.#images.length > 0) {
+          // pixels are as light as some lines and as dark as others
+          context.strokeStyle = this.#base.shade("--surface");
+          context.lineWidth = wide + 2;
+          context.stroke();
+          context.strokeStyle = this.#base.shade(colour);
+          context.lineWidth = wide;
         }
         context.stroke();
       }

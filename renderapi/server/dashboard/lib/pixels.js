@@ -92,6 +92,15 @@ export class Pixels {
     const level = this.#level(view.scale * sharpness, around(0));
     const seen = { level, wanted: [], ready: 0, loading: 0, crowded: 0, tiles: 0, problems: new Map() };
     const inSight = this.#cells(level, around(0));
+    // blocks are black beside the tiles, where there may be another layer
+    const { minX, minY, maxX, maxY } = this.#boxes.bounds;
+    const step = 2 ** level;
+    const [left, top] = [screen(minX - step, view.x, width), screen(minY - step, view.y, height)];
+    const [right, bottom] = [screen(maxX + step, view.x, width), screen(maxY + step, view.y, height)];
+    context.save();
+    context.beginPath();
+    context.rect(left, top, right - left, bottom - top);
+    context.clip();
     for (const cell of inSight) {
       const tiles = this.#count(cell);
       if (tiles === 0) continue;
@@ -126,6 +135,7 @@ export class Pixels {
       context.restore();
       if (this.#grid) this.#drawGrid(context, cell, rectangle(cell), shade);
     }
+    context.restore();
     const centre = (cell) => [cell[1], cell[2]].map((place) => edge(place + 0.5, level));
     for (const cell of this.#cells(level, around(MARGIN / sharpness))) {
       const tiles = this.#count(cell);
