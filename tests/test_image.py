@@ -15,8 +15,7 @@ import requests
 import responses
 from PIL import Image
 
-from renderapi import _image_formats, image
-from renderapi._image_formats import Wanted
+from renderapi import image
 from renderapi.errors import (
     BadAnswerError,
     NotFoundError,
@@ -25,6 +24,8 @@ from renderapi.errors import (
     ServerUnreachableError,
     SpecError,
 )
+from renderapi.image import _formats
+from renderapi.image._formats import Wanted
 from renderapi.render import connect
 from renderapi.tilespec import TileSpec
 
@@ -204,7 +205,7 @@ SAME_GRAY = np.array([[18, 255], [0, 124]], np.uint8)
 def test_gray_gives_one_channel_of_anything(
     server, render, monkeypatch, function, arguments, path, pixels, gray
 ):
-    monkeypatch.setattr(_image_formats, "_GRAY_PIXELS", 6)
+    monkeypatch.setattr(_formats, "_GRAY_PIXELS", 6)
     answer(server, encoded(pixels))
     fetched = function(*arguments, gray=True, render=render)
     assert fetched.dtype == pixels.dtype
@@ -227,7 +228,7 @@ def test_png_of_16_bits_is_uint16_with_any_pillow(monkeypatch):
 
     old = OldPng()
     old.__dict__.update(Image.fromarray(DEEP.astype(np.int32)).__dict__)
-    monkeypatch.setattr(_image_formats, "_opened", lambda content: old)
+    monkeypatch.setattr(_formats, "_opened", lambda content: old)
     pixels = Wanted.like("png16", "a box").decoded(received(b""))
     assert pixels.dtype == np.uint16
     np.testing.assert_array_equal(pixels, DEEP)

@@ -13,8 +13,8 @@ from PIL import Image
 
 import renderapi
 from renderapi import image
-from renderapi._image_blocks import Grid
 from renderapi.errors import BadAnswerError, BadRequestError, RenderError, ServerError, ServerUnreachableError
+from renderapi.image._blocks import Grid
 from renderapi.render import connect
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel

@@ -10,8 +10,9 @@ import pytest
 import responses
 from PIL import Image
 
-from renderapi import _image_files, image
+from renderapi import image
 from renderapi.errors import BadRequestError, NotFoundError, ServerError
+from renderapi.image import _files
 from renderapi.render import connect
 
 tifffile = pytest.importorskip("tifffile")
@@ -132,21 +133,21 @@ def test_the_size_of_a_pixel_follows_the_scale(server, render, tmp_path):
 
 
 def test_it_becomes_a_BigTIFF_where_it_must(server, render, tmp_path, monkeypatch):
-    monkeypatch.setattr(_image_files, "_CLASSIC_TIFF", 100_000)
+    monkeypatch.setattr(_files, "_CLASSIC_TIFF", 100_000)
     with tifffile.TiffFile(image.save_section("stk", 1.5, tmp_path / "a.tif", render=render)) as file:
         assert file.is_bigtiff
 
 
 def test_few_rows_of_blocks_are_held(server, render, tmp_path, monkeypatch):
     held = []
-    write = _image_files._strips
+    write = _files._strips
 
     def watched(bands):
         for strip in write(bands):
             held.append((strip.shape, len(server["asked"])))
             yield strip
 
-    monkeypatch.setattr(_image_files, "_strips", watched)
+    monkeypatch.setattr(_files, "_strips", watched)
     image.save_section("stk", 1.5, tmp_path / "a.tif", block=100, threads=2, render=render)
     assert [shape for shape, _ in held] == [(512, WIDTH), (188, WIDTH)]
     assert held[0][1] <= 6 * 13 + 4
@@ -171,7 +172,7 @@ def test_after_an_error_what_was_there_stays_and_nothing_else(server, render, tm
 
 def test_a_bad_end_of_the_writing_leaves_nothing(tmp_path):
     (tmp_path / "a.zarr").mkdir()
-    with pytest.raises(KeyboardInterrupt), _image_files.replacing(tmp_path / "b.zarr") as temporary:
+    with pytest.raises(KeyboardInterrupt), _files.replacing(tmp_path / "b.zarr") as temporary:
         temporary.mkdir()
         (temporary / "chunk").write_bytes(b"x")
         raise KeyboardInterrupt

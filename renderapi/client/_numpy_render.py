@@ -19,12 +19,12 @@ from urllib.request import url2pathname
 import numpy as np
 
 from renderapi import _json, _transport
-from renderapi._image_files import replacing
 from renderapi._parallel import in_threads, progress_reporter, with_note
 from renderapi.client._engine import Connection
 from renderapi.client._script import ClientArgumentError
 from renderapi.errors import RenderError, RenderWarning, SpecError
 from renderapi.image import get_bb_renderparams
+from renderapi.image._files import replacing
 from renderapi.render import format_baseurl, stack_url
 from renderapi.utils import get_json, java_double, open_text
 

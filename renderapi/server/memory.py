@@ -19,7 +19,8 @@ class _Body(io.RawIOBase):
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = chunks
         self._parts: Iterator[bytes] = iter(chunks)
-        self._rest = b""
+        # a view, so that taking a little of a large answer does not copy what is left of it
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         return True
@@ -27,7 +28,7 @@ class _Body(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         while not self._rest:
             try:
-                self._rest = next(self._parts)
+                self._rest = memoryview(next(self._parts))
             except StopIteration:
                 return 0
         size = min(len(buffer), len(self._rest))
@@ -35,7 +36,7 @@ class _Body(io.RawIOBase):
         return size
 
     def readall(self) -> bytes:
-        rest, self._rest = self._rest, b""
+        rest, self._rest = self._rest, memoryview(b"")
         return b"".join([rest, *self._parts])
 
     def close(self) -> None:

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from renderapi._image_formats import IMAGE_FORMATS, Wanted
-from renderapi._image_requests import Boxes, box_of, fetched, flag, query_of, whole
-from renderapi._image_save import save_section
 from renderapi.errors import BadRequestError, RenderError, SpecError
+from renderapi.image._formats import IMAGE_FORMATS, Wanted
+from renderapi.image._requests import Boxes, box_of, fetched, flag, query_of, whole
+from renderapi.image._save import save_section
 from renderapi.render import (
     format_baseurl,
     format_preamble,

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from renderapi import _transport
-from renderapi._image_formats import Wanted
 from renderapi._parallel import thread_session
 from renderapi._urls import format_number, join_url
 from renderapi.errors import BadRequestError, NotFoundError
+from renderapi.image._formats import Wanted
 from renderapi.utils import jbool
 
 if TYPE_CHECKING:
     import requests
     from numpy.typing import NDArray
 
-    from renderapi._image_blocks import Grid
+    from renderapi.image._blocks import Grid
 
 Box = tuple[float, float, int, int]
 
@@ -112,7 +112,7 @@ class Boxes:
         SpecError
             If another number is none.
         """
-        from renderapi._image_blocks import Grid
+        from renderapi.image._blocks import Grid
 
         x, y, scale = (float(format_number(number)) for number in (*box[:2], self.scale))
         return Grid(x, y, box[2], box[3], scale, whole("block", block))

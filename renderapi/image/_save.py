@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renderapi import _image_files
-from renderapi._image_formats import Wanted
-from renderapi._image_requests import Boxes, box_of, flag, query_of
 from renderapi.errors import BadRequestError
+from renderapi.image import _files
+from renderapi.image._formats import Wanted
+from renderapi.image._requests import Boxes, box_of, flag, query_of
 from renderapi.render import format_number, renderaccess, stack_url
 from renderapi.utils import get_json
 
@@ -102,7 +102,7 @@ def save_section(
         If the package that writes the file is not installed.
     """
     target = Path(path)
-    _image_files.check_target(target)
+    _files.check_target(target)
     wanted = Wanted.like(img_format, "a box", gray)
     here = stack_url(host, port, owner, project, stack)
     layer = stack_url(host, port, owner, project, stack, "z", z)
@@ -128,7 +128,7 @@ def save_section(
     about = {"stack": stack, "z": float(format_number(z)), "x": grid.x, "y": grid.y, "scale": grid.scale}
     with closing(grid.rows(source.block, threads, progress)) as bands:
         colours = (band if band.ndim == 2 else band[..., :3] for band in bands)
-        _image_files.write(target, grid.shape, colours, pixel, about)
+        _files.write(target, grid.shape, colours, pixel, about)
     return target
 
 
