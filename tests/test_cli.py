@@ -1,5 +1,6 @@
 """The ``renderapi`` command, as a person starts it."""
 
+import io
 import os
 import re
 import signal
@@ -10,9 +11,10 @@ import time
 
 import pytest
 import requests
+from PIL import Image
 
 import renderapi
-from renderapi import cli, demo
+from renderapi import cli, demo, server
 from renderapi.errors import RenderError
 from renderapi.server.process import ServerProcess
 
@@ -51,7 +53,17 @@ class TestArguments:
         assert capsys.readouterr().out == f"render-python {renderapi.__version__}\n"
 
     @pytest.mark.parametrize(
-        "arguments", [[], ["nonsense"], ["serve"], ["demo", "--sections", "0"], ["demo", "--port", "70000"]]
+        "arguments",
+        [
+            [],
+            ["nonsense"],
+            ["serve"],
+            ["demo", "--sections", "0"],
+            ["demo", "--port", "70000"],
+            ["serve", "--data", "d", "--max-pixels", "0"],
+            ["serve", "--data", "d", "--property", "name"],
+            ["serve", "--data", "d", "--property", "=value"],
+        ],
     )
     def test_wrong_arguments_show_how_to_call_it(self, arguments, capsys):
         with pytest.raises(SystemExit) as caught:
@@ -165,6 +177,32 @@ class TestServe:
                 assert process.wait(30) in (0, 130)
                 assert "Traceback" not in process.stderr.read()
 
+    def test_its_options_are_those_of_the_server(self, monkeypatch):
+        given = []
+        monkeypatch.setattr(server, "serve", lambda *args, **options: given.append((args, options)))
+        assert cli.main(["serve", "--data", "d"]) == 0
+        words = "--image-root a --image-root b --image-http --max-pixels 5 --property x.y=1=2 --property z="
+        assert (
+            cli.main(["serve", "--data", "d", "--host", "h", "--port", "1", "--durable", *words.split()]) == 0
+        )
+        (_, default), (_, options) = given
+        assert "max_pixels" not in default
+        assert (default["image_roots"], default["image_http"], default["properties"]) == ([], False, {})
+        assert options == {
+            "host": "h",
+            "port": 1,
+            "durable": True,
+            "image_roots": ["a", "b"],
+            "image_http": True,
+            "max_pixels": 5,
+            "properties": {"x.y": "1=2", "z": ""},
+        }
+
+    def test_a_property_that_is_wrong_is_an_error_with_a_reason(self, tmp_path, capsys):
+        words = ["--port", "0", "--property", "webService.maxTileSpecsToRender=many"]
+        assert cli.main(["serve", "--data", str(tmp_path), *words]) == 1
+        assert "webService.maxTileSpecsToRender is 'many'" in capsys.readouterr().err
+
     def test_a_port_that_is_taken_is_an_error_with_a_reason(self, tmp_path):
         with ServerProcess(tmp_path / "one") as server:
             port = server.url.rsplit(":", 1)[1].partition("/")[0]
@@ -181,6 +219,21 @@ class TestServerProcess:
         server.shutdown()
         assert "stopped" in repr(server)
         assert not url_answers(server.url)
+
+    def test_it_opens_images_below_its_roots(self, tmp_path):
+        images = tmp_path / "images"
+        images.mkdir()
+        Image.new("L", (10, 10), 7).save(images / "a.png")
+        specs = {
+            "width": 10,
+            "height": 10,
+            "tileSpecs": [{"tileId": "t", "mipmapLevels": {"0": {"imageUrl": f"{images}/a.png"}}}],
+        }
+        with ServerProcess(tmp_path / "data", image_roots=[images]) as running:
+            answer = requests.put(f"{running.url}/v1/owner/o/png-image", json=specs, timeout=60)
+        assert answer.status_code == 200, answer.text
+        with Image.open(io.BytesIO(answer.content)) as image:
+            assert image.getpixel((5, 5)) == (7, 7, 7, 255)
 
     def test_it_stops_when_its_parent_is_gone(self, tmp_path):
         code = (

@@ -14,24 +14,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
 from waitress import wasyncore
 from waitress.server import create_server
-from waitress.task import ThreadedTaskDispatcher
 
 from renderapi.errors import RenderError
 from renderapi.server.app import MAX_BODY, Application, create_app
 from renderapi.server.memory import MemoryAdapter
 from renderapi.server.store import Store
+from renderapi.server.workers import Lanes
 
 if TYPE_CHECKING:
     from renderapi.render import Render
 
-# Each keeps the memory of the largest body that it has read. A browser asks for six images at a time, which
-# may all wait for a core; somebody must still be there for everything else.
-THREADS = 8
 # bodies and answers up to this size stay in memory on their way, larger ones go through a file
 _BUFFER = 16 << 20
 # a client that reads slowly never stops a worker
@@ -43,30 +40,6 @@ logger = logging.getLogger("renderapi.server")
 
 class ListenError(RenderError, OSError):
     """The server cannot listen at that address."""
-
-
-class _Workers(ThreadedTaskDispatcher):
-    """Worker threads that can be waited for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.workers: list[threading.Thread] = []
-
-    def start_new_thread(self, target: Any, thread_no: int) -> None:
-        worker = threading.Thread(
-            target=target, name=f"renderapi-server-{thread_no}", args=(thread_no,), daemon=True
-        )
-        self.workers.append(worker)
-        worker.start()
-
-    def join(self) -> None:
-        """Wait until every worker has finished the request that it is at, and is gone."""
-        self.set_thread_count(0)
-        for worker in self.workers:
-            worker.join()
-        waiting: Any = self.queue
-        while waiting:
-            waiting.popleft().cancel()
 
 
 class Listener:
@@ -94,7 +67,7 @@ class Listener:
     ) -> None:
         if host == "localhost":
             host = "127.0.0.1"
-        self._workers = _Workers()
+        self._workers = Lanes()
         self._map: dict[int, Any] = {}
         self._stopping = threading.Event()
         try:
@@ -102,7 +75,7 @@ class Listener:
             self._server: Any = create_server(
                 app,
                 map=self._map,
-                _dispatcher=self._workers,
+                _dispatcher=cast(Any, self._workers),
                 sockets=[self._socket],
                 ident="renderapi",
                 max_request_body_size=max_body,
@@ -118,7 +91,7 @@ class Listener:
             )
         except OSError as problem:
             raise ListenError(f"cannot listen at {host} port {port}: {problem}") from problem
-        self._workers.set_thread_count(THREADS)
+        self._workers.start()
         self.host, self.port = self._socket.getsockname()[:2]
         # an address that means all of this machine's is none to connect to
         shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104

@@ -1,13 +1,14 @@
 """A pytest plugin: a render-ws for tests, without a port and without anything to start.
 
 ``render_server`` is an embedded server that lasts as long as the tests. Override ``render_server_transport`` to
-have it listen at a socket, for programs that cannot be given a session. The plugin also makes markers of what the
+have it listen at a socket, for programs that cannot be given a session, and ``render_server_image_roots`` to have
+it draw images of yours. The plugin also makes markers of what the
 conformance tests say about themselves, so that some can be left out with ``-m``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,9 +45,17 @@ def render_server_transport() -> str:
 
 
 @pytest.fixture(scope="session")
-def render_server(render_server_transport: str) -> Iterator[BackgroundServer]:
+def render_server_image_roots() -> Iterable[str]:
+    """Name the folders whose images the embedded server may open: none."""
+    return ()
+
+
+@pytest.fixture(scope="session")
+def render_server(
+    render_server_transport: str, render_server_image_roots: Iterable[str]
+) -> Iterator[BackgroundServer]:
     """Run an embedded render-ws, empty at first, for all tests; its ``connect`` gives connections."""
     from renderapi.server import serve_background
 
-    with serve_background(transport=render_server_transport) as server:
+    with serve_background(transport=render_server_transport, image_roots=render_server_image_roots) as server:
         yield server

@@ -142,6 +142,13 @@ def test_suite_and_plugin_in_another_program(pytester):
             def test_that_is_its_own(self, api):
                 assert api.get("/owner/{owner}/projects") == []
 
+        @pytest.fixture(scope="session")
+        def render_server_image_roots(tmp_path_factory):
+            return [tmp_path_factory.getbasetemp()]
+
+        def test_images(render_server, tmp_path):
+            assert tmp_path.is_relative_to(render_server.app.server.drawing.roots[0])
+
         class TestNowhere(ServiceConformance):
             def test_nothing(self, api):
                 pass
@@ -150,5 +157,5 @@ def test_suite_and_plugin_in_another_program(pytester):
     # by its name, which works whether or not the installed plugin is taken
     plugin = ("-p", "no:renderapi", "-p", "renderapi.testing.plugin")
     result = pytester.runpytest_inprocess(*plugin, "-m", "not render_configurable")
-    result.assert_outcomes(passed=1, errors=1, deselected=4)
+    result.assert_outcomes(passed=2, errors=1, deselected=4)
     result.stdout.fnmatch_lines("*TestNowhere does not say where the server is*")
