@@ -1425,7 +1425,7 @@ def test_explorer_shows_pixels_and_the_points_of_two_tiles(browser):
     opener = browser.all(".panel .partners li button")[1]
     opener.send_keys(browser.keys.ENTER)
     told = browser.wait_text("dialog [role=status]", "24 points")
-    assert told == "24 points, weights 1 to 1."
+    assert told == "24 points of weight 1."
     assert browser.text("dialog h2").startswith(f"{name} and em1")
     drawn = browser.one("dialog canvas")
     with_lines = browser.ink(drawn)
@@ -1494,7 +1494,7 @@ def test_pictures_of_the_documentation(browser, tmp_path):
         )
         path = folder / f"{name}.png"
         with Image.open(io.BytesIO(browser.driver.get_screenshot_as_png())) as taken:
-            taken.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+            taken.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
         assert 5_000 < path.stat().st_size < 700_000
 
     browser.look(1280, 900)

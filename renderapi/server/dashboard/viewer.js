@@ -69,8 +69,8 @@ function showTile(index) {
     return;
   }
   tellPoint(index, ...boxes.centre(index));
-  const partners = { onPartner: map.choose, onPoints: map.choose };
-  panel.replaceChildren(...describeTile({ ...chosen, matchCollection: undefined }, boxes, index, [], { ...partners, pictured: true }));
+  // matches are shown elsewhere
+  panel.replaceChildren(...describeTile({ ...chosen, matchCollection: undefined }, boxes, index, [], { pictured: true }));
 }
 
 /** Say what became of the blocks, but not sixty times in a second. */
@@ -88,8 +88,8 @@ function tellBlocks(seen) {
       trouble,
       "info",
       `Blocks of more than ${plural(state[LIMIT], "tile")} show where the tiles are, not their pixels.`,
-      `The server would have to read up to ${plural(seen.tiles, "image")} for one of them. Come nearer, or have them drawn; ` +
-        "that can take long.",
+      `The server would have to read up to ${plural(seen.tiles, "image")} for one of them. ` +
+        "Come nearer, or have them drawn; that can take long.",
       all,
     );
   } else say(trouble);
@@ -98,7 +98,7 @@ function tellBlocks(seen) {
 /** Take what the address says; what it does not say is as at first. */
 function readState() {
   const given = query();
-  const amount = (key) => (given[key] === undefined || Number.isNaN(Number(given[key])) ? undefined : Number(given[key]));
+  const amount = (key) => (Number.isNaN(Number(given[key] ?? NaN)) ? undefined : Number(given[key]));
   state = {
     channels: given.channels ?? "",
     minIntensity: amount("minIntensity"),
@@ -115,9 +115,9 @@ function readState() {
 /** Change how the layer is shown, and say so in the address. */
 function set(changes) {
   Object.assign(state, changes);
-  const kept = Object.fromEntries(Object.keys(state).map((key) => [key, state[key] || state[key] === 0 ? String(state[key]) : ""]));
-  if (state[LIMIT] === MOST_TILES) kept[LIMIT] = "";
-  showInAddress(kept);
+  const text = (value) => (value === undefined || value === false ? "" : String(value));
+  const told = Object.fromEntries(Object.entries(state).map(([key, value]) => [key, text(value)]));
+  showInAddress({ ...told, [LIMIT]: state[LIMIT] === MOST_TILES ? "" : told[LIMIT] });
   showPixels();
 }
 
@@ -135,9 +135,13 @@ function showPixels() {
     map.showImages([]);
     return;
   }
-  const asked = Object.fromEntries(DRAWN.filter((key) => state[key] !== undefined && state[key] !== "").map((key) => [key, state[key]]));
-  const changing = stack.state === "LOADING";
-  const options = { query: asked, changing, mostTiles: state[LIMIT], grid: state.blocks };
+  const asked = DRAWN.map((key) => [key, state[key]]).filter(([, value]) => value !== undefined && value !== "");
+  const options = {
+    query: Object.fromEntries(asked),
+    changing: stack.state === "LOADING",
+    mostTiles: state[LIMIT],
+    grid: state.blocks,
+  };
   map.showImages([{ pixels: new Pixels(map.blocks, chosen, z, boxes, options) }]);
 }
 
@@ -159,8 +163,10 @@ async function load(wanted, { push = true } = {}) {
     panel.replaceChildren(noTile());
     map.show(boxes, [{ fill: "--cluster-1", hollow: true }], new Uint8Array(boxes.count), { keepView: true });
     showPixels();
-    if (boxes.count === 0) say(status, "info", `There are no tiles at z ${number(z)}.`, `The nearest layer is z ${number(zs[nearest(zs, z)])}.`);
-    else say(status);
+    if (boxes.count === 0) {
+      const near = `The nearest layer is z ${number(zs[nearest(zs, z)])}.`;
+      say(status, "info", `There are no tiles at z ${number(z)}.`, near);
+    } else say(status);
     map.element.dataset.z = String(z);
   } catch (problem) {
     sayError(status, `Layer ${number(z)} could not be read.`, problem);
@@ -170,8 +176,9 @@ async function load(wanted, { push = true } = {}) {
 /** Make a slider and a field for an end of the range of intensities. */
 function intensity(key, label, otherwise) {
   const changed = rested(() => set({ [key]: field.value === "" ? undefined : Number(field.value) }));
-  const field = el("input", { type: "number", step: "any", placeholder: "tile’s", "aria-label": `${label} intensity`, value: state[key] });
-  const slider = el("input", { type: "range", min: 0, max: 255, step: 1, "aria-label": `${label} intensity, as a slider` });
+  const name = `${label} intensity`;
+  const field = el("input", { type: "number", step: "any", placeholder: "tile’s", "aria-label": name, value: state[key] });
+  const slider = el("input", { type: "range", min: 0, max: 255, step: 1, "aria-label": `${name}, as a slider` });
   const follow = () => {
     const value = field.value === "" ? otherwise : Number(field.value);
     slider.max = value > 255 || state.maxIntensity > 255 ? 65535 : 255;
@@ -259,7 +266,12 @@ try {
       showTools(names);
       map.element.append(images);
       byId("view").replaceChildren(
-        el("div", { class: "split" }, el("div", {}, pointed, map.element, trouble), el("div", { class: "side" }, tools, panel)),
+        el(
+          "div",
+          { class: "split" },
+          el("div", {}, pointed, map.element, trouble),
+          el("div", { class: "side" }, tools, panel),
+        ),
       );
       addEventListener("popstate", () => {
         readState();

@@ -38,7 +38,8 @@ export class Boxes {
       for (let column = left; column <= right; column += 1) {
         const cell = row * this.columns + column;
         for (const i of this.members.subarray(this.starts[cell], this.starts[cell + 1])) {
-          if (this.minX[i] <= maxX && this.maxX[i] >= minX && this.minY[i] <= maxY && this.maxY[i] >= minY) found.push(i);
+          const across = this.minX[i] <= maxX && this.maxX[i] >= minX;
+          if (across && this.minY[i] <= maxY && this.maxY[i] >= minY) found.push(i);
         }
       }
     }

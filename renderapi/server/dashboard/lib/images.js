@@ -12,8 +12,10 @@ export function tellImages({ levels, ready, loading, crowded, tiles, problems },
   const of = ready + loading + failed;
   if (loading) told.push(`Reading ${plural(of, "block")} …`);
   else if (ready) told.push(`${plural(ready, "block")} at a scale of ${levels[0] === 0 ? "1" : `1 / ${2 ** levels[0]}`}.`);
-  if (failed) told.push(`${plural(failed, "block")} could not be drawn. ${words ? [...problems.keys()].join(" ") : ""}`);
-  if (crowded) told.push(`${plural(crowded, "block")} with up to ${plural(tiles, "tile")} show boxes: come nearer to see pixels.`);
+  if (failed) told.push(`${plural(failed, "block")} could not be drawn.`, ...(words ? problems.keys() : []));
+  if (crowded) {
+    told.push(`${plural(crowded, "block")} with up to ${plural(tiles, "tile")} show boxes: come nearer to see pixels.`);
+  }
   return told.join(" ");
 }
 
@@ -85,7 +87,8 @@ export function tileImage(chosen, tileId, extent) {
   const place = el("div", { class: "picture", role: "status" }, el("p", { class: "quiet" }, "Reading the image …"));
   readTileImage(chosen, tileId, extent, 320)
     .then(({ image }) => {
-      const canvas = el("canvas", { role: "img", "aria-label": `Image of tile ${tileId}`, width: image.width, height: image.height });
+      const { width, height } = image;
+      const canvas = el("canvas", { role: "img", "aria-label": `Image of tile ${tileId}`, width, height });
       canvas.getContext("2d").drawImage(image, 0, 0);
       image.close();
       place.replaceChildren(canvas);

@@ -86,7 +86,7 @@ export const noTile = () => el("p", { class: "quiet" }, "Choose a tile to see wh
  * `onPartner(other)` is called for one of these, `onPoints(other)` when the points that match are to be seen;
  * `pictured` adds the image of the tile.
  */
-export function describeTile(chosen, boxes, index, partners, { onPartner, onPoints, pictured = false }) {
+export function describeTile(chosen, boxes, index, partners, { onPartner, onPoints, pictured }) {
   const tileId = boxes.tileIds[index];
   const [wide, high] = [boxes.maxX[index] - boxes.minX[index], boxes.maxY[index] - boxes.minY[index]];
   const path = [...stackPath(chosen), "tile", tileId];
@@ -122,7 +122,12 @@ export function describeTile(chosen, boxes, index, partners, { onPartner, onPoin
           ` ${number(count)} `,
           el(
             "button",
-            { type: "button", class: "link", "aria-label": `Points of ${boxes.tileIds[other]}`, onclick: () => onPoints(other) },
+            {
+              type: "button",
+              class: "link",
+              "aria-label": `Points of ${boxes.tileIds[other]}`,
+              onclick: () => onPoints(other),
+            },
             "points",
           ),
         ),

@@ -12,7 +12,7 @@ const REST = 150;
  * @param {Element} place
  * @param {number[]} zs sorted
  * @param {(z) => void} open
- * @returns {Object} `z` is the layer that is open, `show(z)` tells which layer is open, `step(by)` opens one so far from it
+ * @returns {Object} `z` of the layer that is open, `show(z)` tells which one that is, `step(by)` opens one so far away
  */
 export function layerTools(place, zs, open) {
   let z = zs[0];
@@ -43,8 +43,8 @@ export function layerTools(place, zs, open) {
     clearTimeout(timer);
     timer = setTimeout(() => wanted !== z && open(wanted), REST);
   });
-  const many = zs.length > 1;
-  place.replaceChildren(before, el("label", { for: "z" }, el("span", {}, "z"), field), after, ...(many ? [slider] : []), told);
+  const label = el("label", { for: "z" }, el("span", {}, "z"), field);
+  place.replaceChildren(before, label, after, ...(zs.length > 1 ? [slider] : []), told);
   return {
     step,
     get z() {

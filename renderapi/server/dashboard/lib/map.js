@@ -136,8 +136,10 @@ export class TileMap {
   showImages(images) {
     this.#images = images;
     this.element.classList.toggle("pictured", images.length > 0);
-    // nobody looks at blocks of before any more
-    if (images.length === 0) this.#blocks.want([]);
+    if (images.length === 0) {
+      delete this.element.dataset.images;
+      this.#blocks.want([]);
+    }
     this.redraw();
   }
 
@@ -325,8 +327,6 @@ export class TileMap {
     const top = minY.map((low, index) => ((low + maxY[index]) / 2) * scale + originY);
     context.lineCap = "round";
     for (const { colour, width: wide = 1.5, dash = [], pairs } of this.#lines) {
-      context.strokeStyle = this.#base.shade(colour);
-      context.lineWidth = wide;
       context.setLineDash(dash);
       // a path of many thousand lines costs more than its parts
       for (let from = 0; from < pairs.length; from += 500) {
@@ -340,15 +340,7 @@ export class TileMap {
           context.moveTo(x0, y0);
           context.lineTo(x1, y1);
         }
-        if (this.#images.length > 0) {
-          // pixels are as light as some lines and as dark as others
-          context.strokeStyle = this.#base.shade("--surface");
-          context.lineWidth = wide + 2;
-          context.stroke();
-          context.strokeStyle = this.#base.shade(colour);
-          context.lineWidth = wide;
-        }
-        context.stroke();
+        this.#stroke(context, this.#base.shade, colour, wide);
       }
     }
     context.setLineDash([]);
@@ -376,17 +368,27 @@ export class TileMap {
       [this.#chosen, "--accent", 3],
     ]) {
       if (index < 0) continue;
-      context.strokeStyle = this.#top.shade(name);
-      context.lineWidth = wide;
       const [left, top, w, h] = this.#rectangle(index);
-      context.strokeRect(left, top, Math.max(2, w), Math.max(2, h));
       context.beginPath();
+      context.rect(left, top, Math.max(2, w), Math.max(2, h));
       for (const partner of this.#told.mark(index)) {
         context.moveTo(...this.#screen(...this.#boxes.centre(index)));
         context.lineTo(...this.#screen(...this.#boxes.centre(partner)));
       }
+      this.#stroke(context, this.#top.shade, name, wide);
+    }
+  }
+
+  /** Draw a path; over pixels, which are as light as some lines and as dark as others, with a border. */
+  #stroke(context, shade, colour, wide) {
+    if (this.#images.length > 0) {
+      context.strokeStyle = shade("--surface");
+      context.lineWidth = wide + 2;
       context.stroke();
     }
+    context.strokeStyle = shade(colour);
+    context.lineWidth = wide;
+    context.stroke();
   }
 
   #point(left, top) {

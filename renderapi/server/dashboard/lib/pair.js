@@ -7,6 +7,7 @@ import { surface } from "./surface.js";
 
 const MOST = 1024;
 const GAP = 12;
+const NARROW = 600;
 const COLOURS = 6;
 
 /** Read the matching points of two tiles, those of the first tile first. */
@@ -16,7 +17,8 @@ async function readPoints(chosen, one, other, signal) {
   const points = [];
   for (const { pId, matches } of await read(path, { signal })) {
     const [p, q] = pId === one.tileId ? [matches.p, matches.q] : [matches.q, matches.p];
-    p[0].forEach((x, index) => points.push({ p: [x, p[1][index]], q: [q[0][index], q[1][index]], w: matches.w[index] }));
+    const at = (sides, index) => [sides[0][index], sides[1][index]];
+    matches.w.forEach((w, index) => points.push({ p: at(p, index), q: at(q, index), w }));
   }
   return points;
 }
@@ -62,9 +64,7 @@ export async function openPair(chosen, one, other) {
   try {
     const [points, left, right] = await Promise.all([readPoints(chosen, one, other, signal), image(one), image(other)]);
     if (signal.aborted) return;
-    const weights = points.map(({ w }) => w);
-    const range = weights.length ? `, weights ${number(Math.min(...weights))} to ${number(Math.max(...weights))}` : "";
-    said.textContent = [`${plural(points.length, "point")}${range}.`, ...told].join(" ");
+    said.textContent = [`${plural(points.length, "point")}${tellWeights(points)}.`, ...told].join(" ");
     const drawn = drawPair([one, other], [left, right], points, lines);
     lines.addEventListener("change", drawn.redraw);
     place.replaceChildren(drawn.canvas);
@@ -73,21 +73,34 @@ export async function openPair(chosen, one, other) {
   }
 }
 
+function tellWeights(points) {
+  if (points.length === 0) return "";
+  const weights = points.map(({ w }) => w).sort((a, b) => a - b);
+  const [least, most] = [weights[0], weights.at(-1)];
+  return least === most ? ` of weight ${number(least)}` : `, weights ${number(least)} to ${number(most)}`;
+}
+
 function drawPair(tiles, pictures, points, lines) {
   const sizes = pictures.map(({ image, scale }, index) =>
     image ? [image.width, image.height] : tiles[index].extent.map((length) => length * scale),
   );
-  const [wide, high] = [sizes[0][0] + sizes[1][0], Math.max(sizes[0][1], sizes[1][1])];
+  // side by side, on a narrow screen one above the other
+  const along = innerWidth < NARROW ? 1 : 0;
+  const whole = [0, 1].map((axis) =>
+    axis === along ? sizes[0][axis] + sizes[1][axis] : Math.max(sizes[0][axis], sizes[1][axis], 1),
+  );
+  const gaps = [0, 1].map((axis) => (axis === along ? GAP : 0));
   const made = surface(
     (context, width) => {
-      const share = (width - GAP) / wide;
-      const lefts = [0, sizes[0][0] * share + GAP];
+      const share = (width - gaps[0]) / whole[0];
+      const corners = [[0, 0], [0, 1].map((axis) => (axis === along ? sizes[0][axis] * share + GAP : 0))];
       pictures.forEach(({ image }, side) => {
+        const place = [...corners[side], ...sizes[side].map((length) => length * share)];
         context.fillStyle = "#000";
-        context.fillRect(lefts[side], 0, sizes[side][0] * share, sizes[side][1] * share);
-        if (image) context.drawImage(image, lefts[side], 0, sizes[side][0] * share, sizes[side][1] * share);
+        context.fillRect(...place);
+        if (image) context.drawImage(image, ...place);
       });
-      const at = (side, [x, y]) => [lefts[side] + x * pictures[side].scale * share, y * pictures[side].scale * share];
+      const at = (side, point) => point.map((part, axis) => corners[side][axis] + part * pictures[side].scale * share);
       points.forEach(({ p, q }, index) => {
         context.strokeStyle = made.shade(`--cluster-${(index % COLOURS) + 1}`);
         context.lineWidth = 2;
@@ -107,8 +120,8 @@ function drawPair(tiles, pictures, points, lines) {
         context.globalAlpha = 1;
       });
     },
-    { role: "img", "aria-label": `The two tiles side by side with ${plural(points.length, "matching point")}` },
+    { role: "img", "aria-label": `The two tiles with ${plural(points.length, "matching point")}` },
   );
-  made.canvas.style.aspectRatio = `${wide + GAP} / ${Math.max(1, high)}`;
+  made.canvas.style.aspectRatio = `${whole[0] + gaps[0]} / ${whole[1] + gaps[1]}`;
   return made;
 }

@@ -40,8 +40,9 @@ const FIELDS = {
 /**
  * Fill the form of a page with selects and wait until their lists are there.
  *
- * The keys of `keep` stay in the query as they are when the form is sent. What the query does not say is taken from the properties `view.*` of the server, or chosen if there is
- * one possibility only. Without `onChange` the form is sent as a query to the page itself.
+ * What the query does not say is taken from the properties `view.*` of the server, or chosen if there is one
+ * possibility only. Without `onChange` the form is sent as a query to the page itself; the keys of `keep` stay in it
+ * as they are then.
  *
  * @returns {Promise<{chosen: Object, empty: string|null}>} the values, and the first list without entries
  */
