@@ -345,8 +345,8 @@ class Browser:
         self.keys = Keys
         self.url = ""
 
-    def look(self, width=1280, height=900, dark=False):
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    def look(self, width=1280, height=900, dark=False, sharpness=1):
+        size = {"width": width, "height": height, "deviceScaleFactor": sharpness, "mobile": width < 600}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
@@ -1017,8 +1017,10 @@ def upper_left(canvas, x, y, scale=1.0):
 
 
 @pytest.mark.slow
-def test_viewer_shows_the_pixels_that_the_renderer_gives(browser, server):
-    look_at(browser, z=2, x=800, y=700, scale=1)
+@pytest.mark.parametrize("sharpness", [1, 2])
+def test_viewer_shows_the_pixels_that_the_renderer_gives(browser, server, sharpness):
+    browser.look(1280, 900, sharpness=sharpness)
+    look_at(browser, z=2, x=800, y=700, scale=1 / sharpness)
     canvas = pixels_of(browser)
     height, width = canvas.shape[:2]
     assert width > 600

@@ -68,8 +68,10 @@ export class Pixels {
    */
   draw(context, view, width, height, shade) {
     const sharpness = context.getTransform().a;
+    // Rounded apart, so that a block has as many pixels wherever it is, and all blocks move by the same.
+    const whole = (length) => Math.round(length * sharpness);
     const screen = (value, middle, size) =>
-      Math.round(((value - middle) * view.scale + size / 2) * sharpness) / sharpness;
+      (whole(size / 2 - middle * view.scale) + whole(value * view.scale)) / sharpness;
     // what a block shows at a pixel is what lies at the middle of that pixel in the stack
     const edge = (place, level) => (place * BLOCK - 0.5) * 2 ** level + 0.5;
     const rectangle = ([level, column, row]) => {
