@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from renderapi._patterns import compiled
 from renderapi.rendering._errors import RenderParametersError
 from renderapi.rendering._parameters import Channel, Level, PathBuilder
 from renderapi.rendering.sources import ImageReference, Sources
@@ -86,10 +86,13 @@ def _derived(
         return reference._replace(url=f"{url}&level={level}")
     if pattern is not None:
         try:
-            found = re.fullmatch(pattern, url)
-        except re.error as error:
+            expression = compiled(pattern)
+            found = expression.fullmatch(url)
+        except ValueError as error:
             raise RenderParametersError(f"imageMipmapPatternString {pattern!r}: {error}") from None
-        if found is None or found.re.groups < 2:
+        except TimeoutError:
+            raise RenderParametersError(f"imageMipmapPatternString {pattern!r} takes too long") from None
+        if found is None or expression.groups < 2:
             return None
         return reference._replace(url=f"{found[1]}{level}{found[2]}")
     path = url.partition(":")[2] if ":" in url else url if url.startswith("/") else "/" + url

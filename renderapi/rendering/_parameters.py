@@ -250,16 +250,34 @@ def _channels(text: Any, tiles: Sequence[Tile]) -> tuple[tuple[str | None, float
         return ((name, 1.0),)
     if not isinstance(text, str):
         raise RenderParametersError(f"channels are {text!r:.100}; they must be a text")
+    return tuple(channel_weights(text).items())
+
+
+def channel_weights(text: str) -> dict[str, float]:
+    """Read names of channels and their weights.
+
+    Parameters
+    ----------
+    text : str
+        ``NAME`` or ``NAME__weight__NAME__weight``.
+
+    Raises
+    ------
+    RenderParametersError
+        If a weight is no number, or the sum of all is above 1.
+    """
     parts = text.split("__")
     if len(parts) == 1:
-        return ((text, 1.0),)
+        return {text: 1.0}
     weights: dict[str, float] = {}
     for name, number in zip(parts[::2], [*parts[1::2], ""] if len(parts) % 2 else parts[1::2]):
         try:
             weight = float(number)
+            if not math.isfinite(weight):
+                raise ValueError
         except ValueError:
             raise RenderParametersError(
-                f"the weight of channel {name} is {number!r}; it must be a number"
+                f'the weight of channel {name} is no number. For input string: "{number}"'
             ) from None
         if sum(weights.values()) + weight > 1.0:
             current = ", ".join(f"{known}={java_double(value)}" for known, value in weights.items())
@@ -268,7 +286,7 @@ def _channels(text: Any, tiles: Sequence[Tile]) -> tuple[tuple[str | None, float
                 f"less than or equal to 1.0.  Current weights are: {{{current}}}"
             )
         weights[name] = weight
-    return tuple(weights.items())
+    return weights
 
 
 # ------------------------------------------------------------------------------ values

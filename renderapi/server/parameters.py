@@ -19,8 +19,7 @@ from renderapi.server.layers import box_query, layer_bounds
 from renderapi.server.refusals import Refusal, StackKey, tile_missing
 from renderapi.server.resolving import labels_of, resolved_content, resolved_tile
 from renderapi.server.tile_rows import TileQuery, tile_document
-from renderapi.server.values import as_int, parse_double
-from renderapi.utils import java_double
+from renderapi.server.values import as_int
 
 # what every render-parameters and image endpoint takes
 RENDER_QUERY: dict[str, Query] = {
@@ -80,25 +79,11 @@ class RenderParameters:
         return {**self.values, "tileSpecs": tiles}
 
 
-def check_channels(channels: str) -> None:
-    """Refuse (400) a list of channels that is not a name or ``NAME__weight__NAME__weight``."""
-    parts = channels.split("__")
-    if len(parts) == 1:
-        return
-    weights: dict[str, float] = {}
-    for name, text in zip(parts[::2], [*parts[1::2], ""] if len(parts) % 2 else parts[1::2]):
-        try:
-            weight = parse_double(text)
-        except ValueError as problem:
-            raise Refusal(400, str(problem)) from None
-        if sum(weights.values()) + weight > 1.0:
-            current = ", ".join(f"{known}={java_double(value)}" for known, value in weights.items())
-            raise Refusal(
-                400,
-                f"Channel {name} weight {java_double(weight)} is too large.  The sum of all weights must be "
-                f"less than or equal to 1.0.  Current weights are: {{{current}}}",
-            )
-        weights[name] = weight
+def _check_channels(channels: str) -> None:
+    # loaded with the first request that needs it
+    from renderapi.rendering._parameters import channel_weights
+
+    channel_weights(channels)
 
 
 def render_parameters(
@@ -137,7 +122,7 @@ def render_parameters(
     if channels is None:
         channels = version.get("defaultChannel")
     elif channels:
-        check_channels(channels)
+        _check_channels(channels)
     x, y, width, height = box
     wanted = query.get("scale")
     document = {

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import sqlite3
 import time
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from renderapi import _json
+from renderapi._patterns import compiled
 from renderapi.server import metadata
 from renderapi.server.documents import Document, mipmap_path_builder
 from renderapi.server.endpoint import (
@@ -415,8 +415,8 @@ def tile_ids(
 ) -> Answer:
     """List the ids of tiles, sorted; a stack that does not exist has none."""
     try:
-        pattern = None if matchPattern is None else re.compile(matchPattern)
-    except re.error as problem:
+        pattern = None if matchPattern is None else compiled(matchPattern)
+    except ValueError as problem:
         raise Refusal(400, f"matchPattern '{matchPattern}' is no regular expression: {problem}") from None
     with server.store.read() as connection:
         row = metadata.contents(connection, stack)

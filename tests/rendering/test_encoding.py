@@ -116,7 +116,7 @@ def test_jpeg_quality():
     assert sizes == sorted(sizes)
     assert sizes[1] < sizes[2] < sizes[3]
     for quality in (-0.1, 1.1, float("nan"), float("inf")):
-        with pytest.raises(RenderParametersError, match="quality is .*; it must be from 0 to 1"):
+        with pytest.raises(RenderParametersError, match=r"quality is .*; it must be from 0 to 1"):
             encoding.encode(pixels, "jpeg", quality=quality)
 
 
