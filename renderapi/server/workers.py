@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from typing import Any
@@ -26,6 +27,10 @@ class Workers(ThreadedTaskDispatcher):
     count : int
         How many there are.
     """
+
+    # it warns of every request that has to wait, which is what images do
+    queue_logger = logging.getLogger("renderapi.server.queue")
+    queue_logger.setLevel(logging.ERROR)
 
     def __init__(self, name: str, count: int) -> None:
         super().__init__()
