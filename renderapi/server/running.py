@@ -272,6 +272,7 @@ def serve_background(
     store = Store(path, durable)
     try:
         app = create_app(store, image_roots=image_roots, max_body=max_body, **options)
+        _warn_of_no_folders(app)
         listener = None
         if transport == "socket":
             _warn_if_open(host)
@@ -289,6 +290,15 @@ def _warn_if_open(host: str) -> None:
             "delete the data: the server asks nobody for a password.",
             file=sys.stderr,
         )
+
+
+def _warn_of_no_folders(app: Application) -> None:
+    for root in app.server.drawing.roots:
+        if not root.is_dir():
+            print(
+                f"Warning: the image root {root} is no folder, so no image can be read from it.",
+                file=sys.stderr,
+            )
 
 
 def serve(
@@ -316,6 +326,7 @@ def serve(
     """
     with _quick_turns(), Store(data, durable) as store:
         app = create_app(store, image_roots=image_roots, max_body=max_body, **options)
+        _warn_of_no_folders(app)
         _warn_if_open(host)
         listener = Listener(app, host, port, max_body)
         print(f"render-ws at {listener.url}, data in {Path(data).resolve()}", flush=True)

@@ -197,6 +197,16 @@ def test_addresses_that_cannot_be_used(tmp_path, capsys):
         serve_background(transport="pigeon")
 
 
+def test_a_folder_of_images_that_is_none_is_told(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    with serve_background(image_roots=[tmp_path, tmp_path / "file", tmp_path / "typo"]):
+        told = capsys.readouterr().err.splitlines()
+    assert told == [
+        f"Warning: the image root {tmp_path / name} is no folder, so no image can be read from it."
+        for name in ("file", "typo")
+    ]
+
+
 def test_others_are_told_that_they_can_reach_it(capsys):
     with serve_background(host="0.0.0.0") as server:
         assert "every machine that reaches this one can read, change and delete" in capsys.readouterr().err
