@@ -1,5 +1,6 @@
 """Layers saved as files: tiled TIFF and Zarr."""
 
+import errno
 import io
 import json
 import re
@@ -177,6 +178,17 @@ def test_a_bad_end_of_the_writing_leaves_nothing(tmp_path):
         (temporary / "chunk").write_bytes(b"x")
         raise KeyboardInterrupt
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.zarr"]
+
+
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_files, "_write_tiff", full)
+    path = tmp_path / "a.tif"
+    with pytest.raises(OSError, match=re.escape(f"No space left on device: '{path}'")) as caught:
+        _files.write(path, (1, 1), iter([np.zeros((1, 1), np.uint8)]), None, {})
+    assert caught.value.errno == errno.ENOSPC
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,17 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # a full disk does not say what it was written to
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
 def check_target(path: Path) -> None:
     """Refuse what cannot be written, before anything is fetched.
 
@@ -118,7 +129,7 @@ def write(
         Where the image is from: kept as description of the TIFF or attributes of the array.
     """
     writer = _write_zarr if target.suffix.lower() == ZARR_ENDING else _write_tiff
-    with replacing(target) as temporary:
+    with replacing(target) as temporary, _naming(target):
         first = next(bands)
         strips = _strips(itertools.chain((first,), bands))
         writer(temporary, (*shape, *first.shape[2:]), first.dtype, strips, pixel, about)
