@@ -85,6 +85,20 @@ class ImageInMemory:
     pixels: NDArray[Any] = field(default_factory=lambda: np.empty((0, 0), np.uint8))
 
 
+def kind_named(name: str) -> str:
+    """Give the format of an image file, by its name.
+
+    Raises
+    ------
+    ClientArgumentError
+        If Python does not write it.
+    """
+    kind = name.lower()
+    if kind not in _FORMATS:
+        raise ClientArgumentError(f"format is {name!r}; it must be one of {', '.join(_FORMATS)}")
+    return kind
+
+
 def kind_of(out: str | os.PathLike[str] | ImageInMemory | None) -> str:
     """Give the format of an image file, by its ending.
 

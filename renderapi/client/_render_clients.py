@@ -135,7 +135,7 @@ def renderSectionClient(
     box = None if bounds is None else _whole_box(bounds)
     low, high = whole(minIntensity, "minIntensity"), whole(maxIntensity, "maxIntensity")
     if engine == "python":
-        from renderapi.client._numpy_render import Sections, kind_of
+        from renderapi.client._numpy_render import Sections, kind_named
 
         if renderTileLabels:
             raise ClientArgumentError("only Java knows renderTileLabels: leave it out, or give engine='java'")
@@ -150,7 +150,7 @@ def renderSectionClient(
             rootDirectory,
             box=box,
             stack_bounds=bool(useStackBounds),
-            kind=kind_of(f"z.{format or 'png'}"),
+            kind=kind_named(format or "png"),
             folders=None
             if customOutputFolder is None
             else tuple(filter(None, (customOutputFolder, customSubFolder))),

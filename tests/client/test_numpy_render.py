@@ -473,7 +473,7 @@ def test_an_error_names_the_section(connected, tmp_path):
     ("options", "message"),
     [
         ({"renderTileLabels": True}, "only Java knows renderTileLabels"),
-        ({"format": "gif"}, "must end in one of png"),
+        ({"format": "gif"}, "^format is 'gif'; it must be one of png, jpg, jpeg, tif, tiff$"),
         ({"doFilter": "perhaps"}, "neither true nor false"),
         ({"minIntensity": 0.5}, "whole number"),
         ({"bounds": {}}, "bounds needs"),
