@@ -25,7 +25,7 @@ SIZE = 2048
 OWNER, PROJECT, STACK, COLLECTION = "myowner", "myproject", "mystack", "mycollection"
 MONTAGE, MONTAGE_MATCHES, MONTAGE_SECTIONS = "montage", "montage_matches", 3
 #: decibels: noise of the camera, and interpolation
-LEAST_PSNR = 34.0
+LEAST_PSNR = 33.0
 MATCHES = {
     "pGroupId": "0",
     "qGroupId": "1",

@@ -5,39 +5,18 @@ import random
 
 import numpy as np
 
+from renderapi.demo import montage
+
 ROWS, COLUMNS, LAYERS = 3, 4, 3
 SIZE, STEP, BORDER = 512, 430, 40
 SHAPE = (ROWS * STEP + SIZE + 2 * BORDER, COLUMNS * STEP + SIZE + 2 * BORDER)
 
-# shortest and longest wavelength, in pixels, of two sets of cells, of bodies in them, of vesicles, of light and shade
-_KINDS = ((85, 330), (85, 330), (34, 110), (7, 15), (200, 1200))
-# how fast each of them changes from section to section
-_PACE = (0.3, 0.26, 0.5, 0.9, 0.1)
-
-
-def _smooth(chance, low, high):
-    """Make noise of wavelengths between two lengths, with a standard deviation of 1."""
-    frequency = np.hypot(np.fft.fftfreq(SHAPE[0])[:, None], np.fft.rfftfreq(SHAPE[1])[None])
-    band = np.exp(-((frequency * low) ** 2)) - np.exp(-((frequency * high) ** 2))
-    field = np.fft.irfft2(np.fft.rfft2(chance.standard_normal(SHAPE)) * band, SHAPE)
-    return field / field.std()
-
 
 def sections():
-    """Make sections that differ a little from one to the next: membranes, mitochondria, vesicles, noise."""
+    """Make sections that differ a little from one to the next, with the noise of a camera."""
     chance = np.random.default_rng(11)
-    fields = [[_smooth(chance, *kind) for _ in range(2)] for kind in _KINDS]
     for section in range(LAYERS):
-        one, other, bodies, fine, large = (
-            a * math.cos(pace * section) + b * math.sin(pace * section) for (a, b), pace in zip(fields, _PACE)
-        )
-        image = 178.0 + 9 * large + 8 * fine
-        image -= np.where(bodies > 1.3, 48 + 24 * np.sin(10 * bodies + 2 * fine), 0)
-        image -= 80 * np.exp(-(((bodies - 1.3) / 0.07) ** 2))
-        image -= 45 * ((fine > 1.8) & (other > 0.5) & (bodies < 1.2))
-        for cells in (one, other):
-            image -= 115 * np.exp(-((cells / 0.05) ** 2))
-        yield np.clip(image + 7 * chance.standard_normal(SHAPE), 2, 250)
+        yield np.clip(montage.tissue(section, *SHAPE) + 7 * chance.standard_normal(SHAPE), 2, 250)
 
 
 def _cut(section, linear, offset):
