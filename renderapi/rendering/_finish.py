@@ -165,20 +165,30 @@ def rgba(canvas: Canvas, parameters: Parameters) -> Bytes:
     """Give the final image of a canvas: display range, alpha, background; cut to the size of the answer."""
     height, width = parameters.size
     planes = canvas.pixels[:, :height, :width]
-    alpha = None if canvas.alpha is None else canvas.alpha[:height, :width]
-    if alpha is not None and parameters.binary_mask:
-        alpha = np.where(alpha == 255, np.uint8(255), np.uint8(0))
-    if alpha is None and not canvas.colour and planes.dtype != np.float32:
+    if canvas.alpha is None and not canvas.colour and planes.dtype != np.float32:
         wide = planes.dtype == np.uint16
         table = (range_table16 if wide else range_table8)(canvas.low, canvas.high)
         return _looked_up(np.stack([table] * 3 + [np.full_like(table, 255)], axis=-1), planes[0])
-    background = None if alpha is None else _background(parameters)
-    if not canvas.colour:
-        gray = _shown(planes[0], canvas.low, canvas.high)
-        if alpha is not None and background is None:
-            return _looked_up(_GRAY_WITH_ALPHA, alpha.astype(np.uint16) << 8 | gray)
-        planes = np.stack([gray] * 3)
-    return _composed(planes, alpha, background)
+    background = None if canvas.alpha is None else _background(parameters)
+    out = np.empty((height, width, 4), np.uint8)
+    # the steps between need several times the memory of what they work on
+    count = max(1, _BAND // width)
+    for row in range(0, height, count):
+        rows = slice(row, row + count)
+        alpha = None if canvas.alpha is None else canvas.alpha[:height, :width][rows]
+        if alpha is not None and parameters.binary_mask:
+            alpha = np.where(alpha == 255, np.uint8(255), np.uint8(0))
+        behind = None if background is None else background[:, rows]
+        out[rows] = _composed(_displayed(planes[:, rows], canvas), alpha, behind)
+    return out
+
+
+_BAND = 1 << 18
+
+
+def _displayed(planes: Image, canvas: Canvas) -> Bytes:
+    # 8-bit planes, one or three, in the display range
+    return planes if canvas.colour else _shown(planes[0], canvas.low, canvas.high)[None]
 
 
 def _gray_with_alpha() -> Bytes:
@@ -207,8 +217,11 @@ _ROWS = 32
 
 
 def _composed(planes: Bytes, alpha: Bytes | None, background: Bytes | None) -> Bytes:
+    if len(planes) == 1 and background is None and alpha is not None:
+        return _looked_up(_GRAY_WITH_ALPHA, alpha.astype(np.uint16) << 8 | planes[0])
     out = np.empty((*planes.shape[1:], 4), np.uint8)
-    for band, plane in enumerate(planes):
+    for band in range(3):
+        plane = planes[band % len(planes)]
         if alpha is None:
             out[..., band] = plane
         elif background is None:
