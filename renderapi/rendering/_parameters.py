@@ -276,9 +276,7 @@ def channel_weights(text: str) -> dict[str, float]:
             if not math.isfinite(weight):
                 raise ValueError
         except ValueError:
-            raise RenderParametersError(
-                f'the weight of channel {name} is no number. For input string: "{number}"'
-            ) from None
+            raise RenderParametersError(f'For input string: "{number}"') from None
         if sum(weights.values()) + weight > 1.0:
             current = ", ".join(f"{known}={java_double(value)}" for known, value in weights.items())
             raise RenderParametersError(
