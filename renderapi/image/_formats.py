@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from renderapi import _transport
+from renderapi import _pillow, _transport
 from renderapi._parallel import with_note
 from renderapi.errors import BadRequestError, NotFoundError
 
@@ -44,9 +44,6 @@ _PATHS = {
 }
 _RAW = ("raw-image", "raw16-image")
 
-#: No format of the server holds more, not even of a black image (deflate reaches 1032 bytes per byte). A
-#: garbled header is found by that before memory for it is taken.
-_MOST_PIXELS_PER_BYTE = 2000
 #: Rows of about this many pixels are made gray at once.
 _GRAY_PIXELS = 1 << 20
 
@@ -187,27 +184,10 @@ def _decoded(response: requests.Response) -> NDArray[Any]:
 
 
 def _opened(content: bytes) -> Image:
-    # The decoders themselves, not PIL.Image.open(): that one takes images of more than 0.09 gigapixels for
-    # an attack unless a limit is lifted for the whole program. The server was asked for just this size.
-    from PIL import ImageFile
-    from PIL.JpegImagePlugin import JpegImageFile
-    from PIL.PngImagePlugin import PngImageFile
-    from PIL.TiffImagePlugin import TiffImageFile
-
-    class UnlimitedTiff(TiffImageFile):
-        def load_prepare(self) -> None:
-            ImageFile.ImageFile.load_prepare(self)  # without the limit, which is asked for here too
-
-    file = io.BytesIO(content)
-    image: ImageFile.ImageFile
-    if content.startswith(b"\x89PNG"):
-        image = PngImageFile(file)
-    elif content.startswith(b"\xff\xd8"):
-        image = JpegImageFile(file)
-    elif content.startswith((b"II", b"MM")):
-        image = UnlimitedTiff(file)
-    else:
+    made = _pillow.decoder(content[:8])
+    if made is None:
         raise ValueError("neither PNG nor JPEG nor TIFF")
-    if image.width * image.height > _MOST_PIXELS_PER_BYTE * len(content):
+    image = made(io.BytesIO(content))
+    if not _pillow.can_hold(len(content), image.width, image.height):
         raise ValueError(f"{image.width} x {image.height} pixels cannot be in {len(content)} bytes")
     return image

@@ -17,11 +17,11 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
+from renderapi import _pillow
 from renderapi.rendering._cache import Array
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
-# Deflate packs up to 1032 bytes of 8 one-bit pixels into one
-_MOST_PIXELS_PER_BYTE = 8 * 1032
 # CCITT, LZW, JPEG, deflate and PackBits; zstd knows no bound
 _BOUNDED_COMPRESSIONS = (2, 3, 4, 5, 6, 7, 8, 32773, 32946)
 _INSTALL = 'pip install "render-python[render]"'
@@ -129,34 +127,16 @@ class _WholeFile(io.RawIOBase):
 
 
 def _picture(file: BinaryIO, start: bytes, size: int, max_pixels: int) -> Array:
-    # The decoders themselves, not PIL.Image.open(): that one takes images of more than 0.09 gigapixels for
-    # an attack unless a limit is lifted for the whole program.
-    from PIL.BmpImagePlugin import BmpImageFile
-    from PIL.GifImagePlugin import GifImageFile
-    from PIL.JpegImagePlugin import JpegImageFile
-    from PIL.PngImagePlugin import PngImageFile
-    from PIL.PpmImagePlugin import PpmImageFile
-
-    decoders: dict[bytes, Callable[[Any], ImageFile]] = {
-        b"\x89PNG\r\n\x1a\n": PngImageFile,
-        b"\xff\xd8\xff": JpegImageFile,
-        b"GIF8": GifImageFile,
-        b"BM": BmpImageFile,
-        b"P2": PpmImageFile,
-        b"P3": PpmImageFile,
-        b"P5": PpmImageFile,
-        b"P6": PpmImageFile,
-    }
-    known = [decoder for signature, decoder in decoders.items() if start.startswith(signature)]
-    if not known:
+    made = _pillow.decoder(start)
+    if made is None:
         raise UnreadableImageError("it is neither PNG nor JPEG nor TIFF nor GIF nor BMP nor PGM")
-    with known[0](_WholeFile(file)) as image:
+    with made(_WholeFile(file)) as image:
         return _loaded(image, size, max_pixels)
 
 
 def _check_packed(height: int, width: int, size: int) -> None:
     """Refuse what no compression could have packed into so few bytes."""
-    if width * height > _MOST_PIXELS_PER_BYTE * size:
+    if not _pillow.can_hold(size, width, height):
         raise UnreadableImageError(
             f"it is damaged or cut off ({width} x {height} pixels cannot be in {size} bytes)"
         )
@@ -324,16 +304,10 @@ def _gray(pixels: Array, bits: int, *, white_is_zero: bool) -> Array:
 
 
 def _tiff_by_pillow(file: BinaryIO, size: int, slice_number: int | None, max_pixels: int) -> Array:
-    from PIL import ImageFile
-    from PIL.TiffImagePlugin import TiffImageFile
-
-    class UnlimitedTiff(TiffImageFile):
-        def load_prepare(self) -> None:
-            ImageFile.ImageFile.load_prepare(self)  # without the limit, which is asked for here too
-
     file.seek(0)
     try:
-        with UnlimitedTiff(cast("BinaryIO", _WholeFile(file))) as image:
+        made: Any = _pillow.decoder(TIFF_SIGNATURES[0])
+        with made(_WholeFile(file)) as image:
             if slice_number is not None:
                 count = image.n_frames
                 if not 1 <= slice_number <= count:
