@@ -255,3 +255,15 @@ def test_numbers_that_are_none_are_refused_before_anything_is_sent(render, name,
     options = {"x": 0, "scale": 1.0, "block": 10, name: value}
     with responses.RequestsMock(), pytest.raises(ValueError):
         image.get_bb_image("stk", 1, y=0, width=20, height=20, render=render, **options)
+
+
+def test_an_image_larger_than_the_memory_says_what_to_do(monkeypatch):
+    def full(*args):
+        raise MemoryError("Unable to allocate")
+
+    grid = Grid(0, 0, 300, 300, 1.0, 100)
+    with pytest.raises(MemoryError, match=r"300 x 300 pixels .*save_section") as caught:
+        monkeypatch.setattr("renderapi.image._blocks.np.empty", full)
+        grid.assembled(lambda x, y, width, height: np.zeros((height, width), np.uint8), 1, None)
+    monkeypatch.undo()
+    assert "Unable to allocate" in str(caught.value)

@@ -184,7 +184,7 @@ class Grid:
         with closing(self.pieces(fetch, threads, progress)) as pieces:
             for block, pixels in pieces:
                 if image is None:
-                    image = np.empty((*self.shape, *pixels.shape[2:]), pixels.dtype)
+                    image = self._allocated(pixels)
                 image[block.place] = pixels
                 if pixels.shape[2:] == (_ALPHA + 1,):
                     alpha = pixels[..., _ALPHA]
@@ -198,6 +198,15 @@ class Grid:
             for block in empty:
                 image[(*block.place, _ALPHA)] = _OPAQUE
         return image
+
+    def _allocated(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        try:
+            return np.empty((*self.shape, *pixels.shape[2:]), pixels.dtype)
+        except MemoryError as error:
+            raise MemoryError(
+                f"there is no memory for an image of {self.shape[1]} x {self.shape[0]} pixels ({error}); "
+                "renderapi.image.save_section writes it into a file"
+            ) from None
 
     def rows(self, fetch: Fetch, threads: int, progress: Any) -> Generator[NDArray[Any], None, None]:
         """Fetch the image as bands over its whole width, from above; the parameters are those of `pieces`."""

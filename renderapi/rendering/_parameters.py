@@ -117,6 +117,8 @@ def read(render_parameters: Mapping[str, Any]) -> Parameters:
         If a value is not of its kind, or the image would have no pixels.
     """
     document = _mapping(render_parameters, "render parameters")
+    if "mipmapLevels" in document and "tileSpecs" not in document:
+        raise RenderParametersError("this is a tile spec: render parameters have a list of them as tileSpecs")
     scale = _number(document, "scale", 1.0)
     tiles = tuple(
         _tile(spec, index) for index, spec in enumerate(_sequence(document.get("tileSpecs"), "tileSpecs"))

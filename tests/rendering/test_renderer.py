@@ -167,6 +167,11 @@ def test_the_document_is_not_changed(folder):
     assert json.dumps(parameters) == before
 
 
+def test_a_tile_spec_is_not_taken_for_render_parameters(folder):
+    with pytest.raises(rendering.RenderParametersError, match="this is a tile spec"):
+        rendering.render(tile(folder))
+
+
 def test_size_is_cut_not_rounded(folder):
     assert rendering.render(box(tile(folder), width=33, height=21, scale=0.5)).shape == (10, 16, 4)
 
