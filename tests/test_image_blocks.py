@@ -219,6 +219,7 @@ def test_blocks_are_asked_for_with_all_options(answers, render):
 
 
 def test_a_bar_of_tqdm(answers, render, capsys):
+    pytest.importorskip("tqdm")
     image.get_bb_image("stk", 1, 3, 4, 50, 20, block=10, progress=True, render=render)
     assert "fetching blocks" in capsys.readouterr().err
 
