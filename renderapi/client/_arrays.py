@@ -45,7 +45,7 @@ _SPACE = 3
 @engineaccess
 @accepts(*RUN_OPTIONS)
 def materialize_tilespec_image(
-    tilespec: TileSpec,
+    tilespec: TileSpec | Mapping[str, Any],
     out_fn: str | None = None,
     height: int | None = None,
     width: int | None = None,
@@ -64,8 +64,8 @@ def materialize_tilespec_image(
 
     Parameters
     ----------
-    tilespec : TileSpec
-        The tile; its image must be readable where it is rendered, its transforms must not be references.
+    tilespec : TileSpec or dict
+        The tile, or its document; its image must be readable where it is rendered, its transforms must not be references.
     out_fn : str
         Image file to write; its ending is the format.
     height, width : int, optional
@@ -79,6 +79,10 @@ def materialize_tilespec_image(
     subprocess_mode, client_script, memGB, render
         As for `renderapi.client.renderClient`.
     """
+    from renderapi.tilespec import TileSpec
+
+    if isinstance(tilespec, Mapping):
+        tilespec = TileSpec(json=dict(tilespec))
     corner = getattr(tilespec, "minX", None), getattr(tilespec, "minY", None)
     if None in corner and None in (x, y):
         from renderapi.geometry import bounding_boxes

@@ -272,6 +272,7 @@ def test_a_tile_is_an_array_of_three_colours(tile, temporary_folder):
         {"x": 5.0, "y": -2.0, "width": 60, "height": 40, "meshCellSize": 32, "tileSpecs": [tile]}
     )
     np.testing.assert_array_equal(array, expected[..., :3])
+    np.testing.assert_array_equal(render_tilespec(tile.to_dict()), array)
     assert render_tilespec(tile, None, 10, 20, engine="python").shape == (10, 20, 3)
     array[0] = 0
     assert list(temporary_folder.iterdir()) == []
