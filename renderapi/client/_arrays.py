@@ -18,11 +18,10 @@ from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
 from renderapi.client._stack_clients import coordinateClient
 from renderapi.errors import ClientScriptError, RenderWarning
 from renderapi.render import Render, accepts
+from renderapi.tilespec import TileSpec
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-    from renderapi.tilespec import TileSpec
 
 __all__ = [
     "local_to_world_array",
@@ -65,7 +64,8 @@ def materialize_tilespec_image(
     Parameters
     ----------
     tilespec : TileSpec or dict
-        The tile, or its document; its image must be readable where it is rendered, its transforms must not be references.
+        The tile, or its document; its image must be readable where it is rendered, its transforms must not
+        be references.
     out_fn : str
         Image file to write; its ending is the format.
     height, width : int, optional
@@ -79,8 +79,6 @@ def materialize_tilespec_image(
     subprocess_mode, client_script, memGB, render
         As for `renderapi.client.renderClient`.
     """
-    from renderapi.tilespec import TileSpec
-
     if isinstance(tilespec, Mapping):
         tilespec = TileSpec(json=dict(tilespec))
     corner = getattr(tilespec, "minX", None), getattr(tilespec, "minY", None)
