@@ -140,10 +140,13 @@ def to_gray(rgba: Bytes) -> Bytes:
 # ------------------------------------------------------------------------------ composition of Java2D
 
 
-def _product_table() -> Bytes:
-    # a * b / 255 as Java2D rounds it
-    a = np.arange(256, dtype=np.uint64)
-    return ((np.outer(a, a) * 0x10101 + 0x800000) >> 24).astype(np.uint8)
+def product(a: Bytes, b: Bytes) -> Bytes:
+    """Multiply bytes that stand for 0 ... 1, and round, as Java2D does."""
+    products = a * b.astype(np.uint32)
+    products *= np.uint32(0x10101)
+    products += np.uint32(0x800000)
+    products >>= np.uint32(24)
+    return products.astype(np.uint8)
 
 
 def _quotient_table() -> Bytes:
@@ -154,7 +157,8 @@ def _quotient_table() -> Bytes:
     return np.where(v >= a, 255, divided).astype(np.uint8)
 
 
-_MULTIPLIED = _product_table()
+_BYTES = np.arange(256, dtype=np.uint8)
+_MULTIPLIED = product(_BYTES[:, None], _BYTES[None])
 _DIVIDED = _quotient_table()
 # [a, v]: the colour that is left of v with alpha a on a transparent image
 _UNCOMPOSED = np.take_along_axis(_DIVIDED, _MULTIPLIED, axis=1)

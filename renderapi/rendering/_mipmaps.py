@@ -36,10 +36,8 @@ def load(
     """
     stored, entry = _stored_level(channel, level, builder, sources)
     halvings = level - stored
-    image = sources.image(entry.image, halvings=halvings)
-    if channel.high > 255 and image.dtype == np.uint8 and image.ndim == 2:
-        # a channel with a wide display range is a 16-bit one, whatever its images are
-        image = image.astype(np.uint16) << 8
+    # a channel with a wide display range is a 16-bit one, whatever its images are
+    image = sources.image(entry.image, halvings=halvings, wide=channel.high > 255)
     if exclude_mask or entry.mask is None:
         return Mipmap(image, None)
     mask = sources.mask(entry.mask, halvings=halvings)

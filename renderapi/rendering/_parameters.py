@@ -82,7 +82,8 @@ class Parameters:
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the image: truncated."""
-        return int(self.scale * self.height), int(self.scale * self.width)
+        width, height = image_size(self.scale, self.width, self.height)
+        return height, width
 
     @property
     def canvas_size(self) -> tuple[int, int]:
@@ -119,20 +120,20 @@ def read(render_parameters: Mapping[str, Any]) -> Parameters:
     document = _mapping(render_parameters, "render parameters")
     if "mipmapLevels" in document and "tileSpecs" not in document:
         raise RenderParametersError("this is a tile spec: render parameters have a list of them as tileSpecs")
-    scale = _number(document, "scale", 1.0)
+    scale = number_of(document, "scale", 1.0)
     tiles = tuple(
         _tile(spec, index) for index, spec in enumerate(_sequence(document.get("tileSpecs"), "tileSpecs"))
     )
     # the service looks at the cells at the scale of the image
-    least_cell = _number(document, "minMeshCellSize", 0.0)
+    least_cell = number_of(document, "minMeshCellSize", 0.0)
     parameters = Parameters(
-        x=_number(document, "x", 0.0),
-        y=_number(document, "y", 0.0),
+        x=number_of(document, "x", 0.0),
+        y=number_of(document, "y", 0.0),
         width=_integer(document, "width", 256),
         height=_integer(document, "height", 256),
         scale=scale,
         cell=max(
-            _number(document, "meshCellSize", 64.0), least_cell / scale if least_cell and scale else 0.0
+            number_of(document, "meshCellSize", 64.0), least_cell / scale if least_cell and scale else 0.0
         ),
         low=_optional_number(document, "minIntensity"),
         high=_optional_number(document, "maxIntensity"),
@@ -145,16 +146,33 @@ def read(render_parameters: Mapping[str, Any]) -> Parameters:
         builder=_builder(document.get("mipmapPathBuilder")),
         tiles=tiles,
     )
-    height, width = parameters.size
-    if width <= 0 or height <= 0:
-        raise RenderParametersError(f"Width ({width}) and height ({height}) must be > 0")
-    if width * height > _MOST_PIXELS:
-        raise RenderParametersError(
-            f"an image of {width} x {height} pixels is too large; ask for parts of it"
-        )
+    image_size(parameters.scale, parameters.width, parameters.height)
     if not parameters.cell > 0:
         raise RenderParametersError(f"meshCellSize is {parameters.cell}; it must be above 0")
     return parameters
+
+
+def image_size(scale: float, width: int, height: int) -> tuple[int, int]:
+    """Give width and height of the image of a box: scaled, and truncated.
+
+    Raises
+    ------
+    RenderParametersError
+        If there would be no pixel in one direction, or more than any machine can hold.
+    """
+    try:
+        columns, rows = int(scale * width), int(scale * height)
+    except OverflowError:
+        raise RenderParametersError(
+            f"a box of {width} x {height} pixels cannot have a scale of {scale}"
+        ) from None
+    if columns <= 0 or rows <= 0:
+        raise RenderParametersError(f"Width ({columns}) and height ({rows}) must be > 0")
+    if columns * rows > _MOST_PIXELS:
+        raise RenderParametersError(
+            f"an image of {columns} x {rows} pixels is too large; ask for parts of it"
+        )
+    return columns, rows
 
 
 # ------------------------------------------------------------------------------ tiles
@@ -166,32 +184,22 @@ def _tile(spec: Any, index: int) -> Tile:
     document = _mapping(spec, f"tileSpecs[{index}]")
     tile_id = document.get("tileId")
     try:
-        return Tile(
-            document,
-            tile_id,
-            _optional_integer(document, "width"),
-            _optional_integer(document, "height"),
-            tuple(_tile_channels(document, tile_id)),
-        )
+        width, height = (_optional_integer(document, name) for name in ("width", "height"))
+        channels = tuple(_tile_channels(document))
     except RenderParametersError as error:
-        raise (
-            RenderParametersError(f"tile {tile_id}: {error}") if _is_about_a_value(error) else error
-        ) from None
+        raise RenderParametersError(f"tile {tile_id}: {error}") from None
+    if not all(channel.levels for channel in channels):
+        raise RenderParametersError(f"tile '{tile_id}' does not contain any mipmapLevel elements")
+    return Tile(document, tile_id, width, height, channels)
 
 
-def _is_about_a_value(error: RenderParametersError) -> bool:
-    return not str(error).startswith("tile ")
-
-
-def _tile_channels(document: Mapping[str, Any], tile_id: Any) -> Iterator[Channel]:
+def _tile_channels(document: Mapping[str, Any]) -> Iterator[Channel]:
     specs = _sequence(document.get("channels"), "channels")
     if not specs:
         specs = [{key: value for key, value in document.items() if key != "name"}]
     for spec in specs:
         channel = _mapping(spec, "channels")
         levels = _levels(channel.get("mipmapLevels"))
-        if not levels:
-            raise RenderParametersError(f"tile '{tile_id}' does not contain any mipmapLevel elements")
         low, high = _optional_number(channel, "minIntensity"), _optional_number(channel, "maxIntensity")
         name = channel.get("name")
         if name is not None and not isinstance(name, str):
@@ -319,7 +327,8 @@ def _optional_number(document: Mapping[str, Any], name: str) -> float | None:
     return number
 
 
-def _number(document: Mapping[str, Any], name: str, default: float) -> float:
+def number_of(document: Mapping[str, Any], name: str, default: float) -> float:
+    """Give a number of a document; one that is not finite is refused."""
     number = _optional_number(document, name)
     return default if number is None else number
 

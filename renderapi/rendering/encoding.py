@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from renderapi.rendering._errors import RenderParametersError
+from renderapi.rendering._finish import product
 
 JPEG_QUALITY = 0.85
 #: Kinds of images of 16 bits; `encode` wants (H, W) uint16 for them, and (H, W, 4) uint8 for all others.
@@ -130,11 +131,7 @@ def over_black(rgba: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """
     drawn = np.empty_like(rgba, order="C")
     for rows in _band_slices(rgba):
-        product = rgba[rows, :, :3] * rgba[rows, :, 3:].astype(np.uint32)
-        product *= 0x10101
-        product += 0x800000
-        product >>= 24
-        drawn[rows, :, :3] = product
+        drawn[rows, :, :3] = product(rgba[rows, :, :3], rgba[rows, :, 3:])
     # the encoder takes rows of four bytes as they are, and would copy rows of three
     drawn[:, :, 3] = 255
     return drawn

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from renderapi.rendering import _parameters
 from renderapi.rendering._errors import RenderParametersError
+from renderapi.rendering._parameters import number_of
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
@@ -44,17 +45,8 @@ def image_size(render_parameters: Mapping[str, Any]) -> tuple[int, int]:
     RenderParametersError
         If there would be no pixel in one direction, or a value is no finite number.
     """
-    scale, width, height = (
-        _number(render_parameters, name, default)
-        for name, default in (("scale", 1.0), ("width", 256), ("height", 256))
-    )
-    size = scale * int(width), scale * int(height)
-    if not all(map(math.isfinite, size)):
-        raise RenderParametersError(f"an image of {width} x {height} pixels cannot have a scale of {scale}")
-    columns, rows = map(int, size)
-    if columns <= 0 or rows <= 0:
-        raise RenderParametersError(f"Width ({columns}) and height ({rows}) must be > 0")
-    return columns, rows
+    width, height = (int(number_of(render_parameters, name, 256)) for name in ("width", "height"))
+    return _parameters.image_size(number_of(render_parameters, "scale", 1.0), width, height)
 
 
 def draw_outlines(render_parameters: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
@@ -102,12 +94,19 @@ def draw_outlines(render_parameters: Mapping[str, Any]) -> npt.NDArray[np.uint8]
 
 def _corners(parameters: Mapping[str, Any], tiles: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
     """Give first and last column and row of boxes: mapped as the renderer maps tiles, and rounded."""
-    boxes = np.array([[_number(tile, key) for key in BOX] for tile in tiles], np.float64).reshape(-1, 4)
-    scale = _number(parameters, "scale", 1.0)
-    x, y = (_number(parameters, name, 0.0) for name in "xy")
+    boxes = np.array([_box(tile) for tile in tiles], np.float64).reshape(-1, 4)
+    scale = number_of(parameters, "scale", 1.0)
+    x, y = (number_of(parameters, name, 0.0) for name in "xy")
     with np.errstate(over="ignore"):
         mapped = scale * boxes + [-(x * scale), -(y * scale)] * 2
         return np.floor(np.nan_to_num(mapped, nan=np.inf) + 0.5)
+
+
+def _box(tile: Mapping[str, Any]) -> list[float]:
+    missing = [key for key in BOX if tile.get(key) is None]
+    if missing:
+        raise RenderParametersError(f"tile {tile.get('tileId')} has no {', '.join(missing)}")
+    return [number_of(tile, key, 0.0) for key in BOX]
 
 
 def _write_id(draw: ImageDraw.ImageDraw, text: str, corners: npt.NDArray[np.float64], height: int) -> None:
@@ -129,16 +128,3 @@ def _write_id(draw: ImageDraw.ImageDraw, text: str, corners: npt.NDArray[np.floa
         if y + height >= 0:
             draw.text((int(x), int(y)), line, fill=COLOUR)
         y += height + _LINE_GAP
-
-
-def _number(document: Mapping[str, Any], name: str, default: float | None = None) -> float:
-    value = document.get(name)
-    if value is None:
-        value = default
-    try:
-        number = math.nan if value is None else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise RenderParametersError(f"{name} is {value!r:.100}; it must be a finite number")
-    return number

@@ -199,7 +199,7 @@ class Sources:
 
     # ------------------------------------------------------------------------------ images
 
-    def image(self, reference: ImageReference, *, halvings: int = 0) -> Array:
+    def image(self, reference: ImageReference, *, halvings: int = 0, wide: bool = False) -> Array:
         """Read an image.
 
         Parameters
@@ -209,6 +209,8 @@ class Sources:
             How often it is made half as large: each time to the mean of 2x2 pixels, truncated to an integer;
             an odd last row or column is dropped, also if it is the only one: nothing is left of a tile that is
             smaller than a pixel.
+        wide : bool, optional
+            Whether an 8-bit gray image becomes a 16-bit one of 256 times the values, after it was halved.
 
         Returns
         -------
@@ -220,7 +222,7 @@ class Sources:
         ImageSourceError
             If it cannot be read: ``failed to retrieve {url: ...} from cache`` and why.
         """
-        return self._level(reference, "image", halvings)
+        return self._level(reference, "wide" if wide else "image", halvings)
 
     def mask(self, reference: ImageReference, *, halvings: int = 0) -> NDArray[np.uint8]:
         """Read a mask: an image as 8-bit gray.
@@ -267,6 +269,10 @@ class Sources:
 
     def _made(self, key: Hashable, read: Callable[[], Array], kind: str, halvings: int) -> Array:
         def make() -> Array:
+            if kind == "wide":
+                image = self._made(key, read, "image", halvings)
+                narrow = image.dtype == np.uint8 and image.ndim == 2
+                return np.left_shift(image, 8, dtype=np.uint16) if narrow else image
             if halvings > 0:
                 return halved(self._made(key, read, kind, halvings - 1))
             if kind == "image":

@@ -303,6 +303,28 @@ def test_more_halvings_than_make_sense(halvings, folder, sources):
     assert message.endswith(f"it cannot be halved {halvings} times")
 
 
+def test_a_wide_image_is_multiplied_after_it_was_halved_and_kept(folder, sources):
+    there = reference(folder / "gray.png")
+    narrow = GRAY
+    for halvings in range(3):
+        image = sources.image(there, halvings=halvings, wide=True)
+        assert image.dtype == np.uint16 and np.array_equal(image, narrow.astype(np.uint16) * 256)
+        assert sources.image(there, halvings=halvings, wide=True) is image
+        narrow = half(narrow)
+
+
+@pytest.mark.parametrize("kind", ["16 bit", "colour", "float"])
+def test_other_images_are_as_wide_as_they_are(kind, folder, sources):
+    pixels = {
+        "16 bit": GRAY.astype(np.uint16) * 7,
+        "colour": RNG.integers(0, 256, (10, 12, 3), dtype=np.uint8),
+        "float": GRAY.astype(np.float32) / 3,
+    }[kind]
+    Image.fromarray(pixels).save(folder / "other.tif")
+    image = sources.image(reference(folder / "other.tif"), wide=True)
+    assert image.dtype == pixels.dtype and np.array_equal(image, pixels)
+
+
 def test_slices_of_a_stack(folder, sources):
     pages = [Image.fromarray(GRAY + n) for n in range(3)]
     pages[0].save(folder / "stack.tif", save_all=True, append_images=pages[1:])
