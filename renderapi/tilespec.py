@@ -214,17 +214,20 @@ class TileSpec:
         if name in _BUILT:
             document = self._source()
             if document is not None:
-                value = self.__dict__[name] = self._build(name, document)
-                return value
+                # of what several threads build at once all get the same, or a change would be lost
+                return self.__dict__.setdefault(name, self._build(name, document))
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _source(self) -> dict[str, Any] | None:
         values = self.__dict__
         document: dict[str, Any] | None = values.get("_doc")
-        if document is None and "_raw" in values:
-            raw = values["_raw"]
-            document = values["_doc"] = _json.loads(raw if isinstance(raw, bytes) else raw[0])
-            del values["_raw"]
+        if document is None:
+            # several threads may come here at once: the first document counts, and _raw goes last
+            raw = values.get("_raw")
+            if raw is None:
+                return values.get("_doc")
+            document = values.setdefault("_doc", _json.loads(raw if isinstance(raw, bytes) else raw[0]))
+            values.pop("_raw", None)
         return document
 
     def _build(self, name: str, document: dict[str, Any]) -> Any:
@@ -249,13 +252,12 @@ class TileSpec:
     def _document(self) -> dict[str, Any] | None:
         """Give the document of a tile that was read and not changed since, which must not be changed."""
         values = self.__dict__
-        if not ("_doc" in values or "_raw" in values) or not values.keys().isdisjoint(_BUILT):
-            return None
         document = self._source()
-        if document is not None:
-            for name in ("width", "height", "tileId", "meshCellSize"):
-                if name in values and values[name] != document.get(name):
-                    return None
+        if document is None or not values.keys().isdisjoint(_BUILT):
+            return None
+        for name in ("width", "height", "tileId", "meshCellSize"):
+            if name in values and values[name] != document.get(name):
+                return None
         return document
 
     def _untouched_json(self) -> bytes | None:

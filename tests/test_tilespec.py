@@ -3,6 +3,9 @@
 import copy
 import json
 import pickle
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -538,3 +541,26 @@ class TestEndpoints:
         responses.get(f"{BASE}/z/1/tile-specs", body=body)
         with pytest.raises(BadAnswerError, match="tile specs"):
             get_tile_specs_from_z("stk", 1, render=render)
+
+
+def test_a_tile_touched_by_several_threads_at_once_is_one_tile(request):
+    interval = sys.getswitchinterval()
+    request.addfinalizer(lambda: sys.setswitchinterval(interval))
+    sys.setswitchinterval(1e-6)
+    content = json.dumps([document(tileId=f"t{i}") for i in range(400)]).encode()
+    names = ("tforms", "layout", "z", "ip", "bbox", "labels")
+    tiles = read_tilespecs(content)
+    start = threading.Barrier(6)
+
+    def touch(first):
+        start.wait(30)
+        touched = []
+        for tile in tiles:
+            values = [getattr(tile, names[(first + k) % len(names)]) for k in range(len(names))]
+            assert tile.to_dict()["tileId"] == tile.tileId
+            touched.append(sorted(id(v) for v in values if isinstance(v, (list, Layout, ImagePyramid))))
+        return touched
+
+    with ThreadPoolExecutor(6) as pool:
+        results = list(pool.map(touch, range(6)))
+    assert all(result == results[0] for result in results)  # the same objects for every thread
