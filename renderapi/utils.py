@@ -16,12 +16,23 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+import requests
 
 from renderapi import _json, _transport
 from renderapi.errors import ConversionError, RenderError, RenderWarning, SpecError
 
+# a name for programs: this package writes and reads by renderapi._json
+_judged_again = "requests_json" in globals()
+try:
+    import ujson as requests_json
+except ImportError:
+    import json as requests_json  # type: ignore[no-redef]
+if _judged_again:
+    # A program that reloads this module wants its choice to count. Importing alone must not change what
+    # every other user of requests in the process decodes with.
+    requests.models.complexjson = requests_json  # type: ignore[attr-defined]
+
 if TYPE_CHECKING:
-    import requests
     from numpy.typing import ArrayLike, NDArray
 
 
@@ -51,6 +62,7 @@ __all__ = [
     "renderdump",
     "renderdump_temp",
     "renderdumps",
+    "requests_json",
     "rest_delete",
     "stripLogger",
 ]

@@ -7,15 +7,23 @@ release. More names, more parameters (behind the old ones) and more members are 
 import importlib
 import inspect
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.linalg
+
+import renderapi
 
 INVENTORY = json.loads((Path(__file__).parent / "data" / "api" / "renderapi-2.4.2.json").read_text())
 MODULES = INVENTORY["modules"]
+#: What a program finds in each module, imported names too: programs take them from there.
+REACHABLE = json.loads((Path(__file__).parent / "data" / "api" / "reachable-2.4.2.json").read_text())
 
-#: Names that got into the old modules by accident, from Python 2 or by an import.
-ACCIDENTS = {"raw_input", "getfullargspec", "requests_json"}
+#: Names that got into the old modules by accident, from Python 2.
+ACCIDENTS = {"raw_input", "getfullargspec"}
 #: Bases from the standard library that said nothing to the users of a class.
 FOREIGN_BASES = {
     "Collection", "Container", "Filterer", "Handler", "Iterable", "Mapping", "MutableMapping", "Sized"
@@ -121,7 +129,47 @@ def test_every_public_name_is_there_and_usable_as_before(module_name):
     assert (missing, found) == ([], [])
 
 
+@pytest.mark.parametrize("module_name", REACHABLE)
+def test_every_name_is_reachable_where_it_was(module_name):
+    module = importlib.import_module(module_name)
+    assert [name for name in REACHABLE[module_name] if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize(
+    ("module_name", "function"), [("polynomial_models", "svd"), ("affine_models", "svd")]
+)
+def test_linear_algebra_is_scipys_where_scipy_imports(module_name, function, monkeypatch):
+    module = getattr(renderapi.transform, module_name)
+    assert getattr(module, function) is getattr(scipy.linalg, function)
+    assert module.LinAlgError is scipy.linalg.LinAlgError
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.setitem(sys.modules, "scipy.linalg", None)
+    assert getattr(module, function) is getattr(np.linalg, function)
+    with pytest.raises(AttributeError, match=f"{module_name}' has no attribute 'svg'"):
+        module.svg
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_requests_json_is_ujson_where_it_imports_and_is_judged_again_on_reload(there):
+    ujson = "types.ModuleType('ujson')" if there else "None"
+    code = f"""
+import importlib, json, sys, types
+import requests.models
+sys.modules["ujson"] = None
+before = requests.models.complexjson
+import renderapi.utils
+assert renderapi.utils.requests_json is json
+assert requests.models.complexjson is before
+sys.modules["ujson"] = {ujson}
+importlib.reload(renderapi.utils)
+assert renderapi.utils.requests_json is (sys.modules["ujson"] or json)
+assert renderapi.utils.requests.models.complexjson is renderapi.utils.requests_json
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_inventory_is_that_of_the_release():
+    assert sum(map(len, REACHABLE.values())) == 347
     assert len(MODULES) > 25
     assert sum(len(module["names"]) for module in MODULES.values()) == 383
 

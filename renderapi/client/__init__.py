@@ -46,6 +46,7 @@ from renderapi.client.params import (
     MatchDerivationParameters,
     SiftPointMatchOptions,
 )
+from renderapi.client.utils import renderclientaccess
 from renderapi.errors import ClientScriptError
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ __all__ = [
     "renderSectionClient",
     "render_renderparameters",
     "render_tilespec",
+    "renderclientaccess",
     "rendererClient",
     "run_subprocess_mode",
     "tilePairClient",

@@ -28,6 +28,8 @@ from renderapi.client.importing import (
     import_tilespecs_parallel,
     logger,
 )
+from renderapi.client.utils import renderclientaccess
+from renderapi.render import renderaccess
 from renderapi.resolvedtiles import put_tilespecs
 from renderapi.stack import make_stack_params, set_stack_state
 from renderapi.utils import NullHandler, renderdump_temp
@@ -58,6 +60,8 @@ __all__ = [
     "renderClient",
     "render_renderparameters",
     "render_tilespec",
+    "renderaccess",
+    "renderclientaccess",
     "renderdump_temp",
     "rendererClient",
     "set_stack_state",

@@ -32,6 +32,7 @@ from renderapi.client._stack_clients import (
     transformSectionClient,
 )
 from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
+from renderapi.client.utils import renderclientaccess
 from renderapi.errors import ClientScriptError
 from renderapi.render import Render, RenderClient, format_baseurl, format_preamble
 from renderapi.stack import make_stack_params, set_stack_state
@@ -61,6 +62,7 @@ __all__ = [
     "pointMatchClient",
     "renderClient",
     "renderSectionClient",
+    "renderclientaccess",
     "rendererClient",
     "run_subprocess_mode",
     "set_stack_state",

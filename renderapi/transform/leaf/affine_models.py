@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.linalg import LinAlgError
 
 from renderapi.errors import ConversionError, EstimationError, SpecError
 from renderapi.transform import _fit
@@ -38,6 +39,7 @@ from renderapi.transform.leaf.common import (
     as_points,
     blocks,
     calc_first_order_properties,
+    current_svd,
     point_pairs,
     write_extras,
 )
@@ -54,7 +56,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
-__all__ = ["AffineModel", "RigidModel", "SimilarityModel", "TranslationModel"]
+__all__ = ["AffineModel", "LinAlgError", "RigidModel", "SimilarityModel", "TranslationModel"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "svd":
+        return current_svd()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 _fill_matrix: Callable[..., None] = struct.Struct("9d").pack_into
 

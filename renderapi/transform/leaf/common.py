@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 class NotInvertibleError(EstimationError, np.linalg.LinAlgError):
     """A transform that maps different points to one has no inverse."""
+
+
+def current_svd() -> Callable[..., Any]:
+    """Give the svd of scipy.linalg where that can be imported, else numpy's: programs take it from here."""
+    try:
+        from scipy.linalg import svd
+    except ImportError:
+        return np.linalg.svd
+    return svd
 
 
 def calc_first_order_properties(

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.linalg import svd
+from numpy.linalg import LinAlgError
 
 from renderapi.errors import ConversionError, EstimationError, RenderError, SpecError
 from renderapi.transform import _numbers
@@ -16,6 +16,7 @@ from renderapi.transform.leaf.common import (
     as_points,
     blocks,
     calc_first_order_properties,
+    current_svd,
     point_pairs,
     polynomial_order,
     term_count,
@@ -38,11 +39,18 @@ logger.addHandler(NullHandler())
 
 __all__ = [
     "LensCorrection",
+    "LinAlgError",
     "NonLinearCoordinateTransform",
     "NonLinearTransform",
     "Polynomial2DTransform",
     "RenderError",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "svd":
+        return current_svd()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def apply_polynomial(cx: Any, cy: Any, order: int, x: Array, y: Array) -> tuple[Array, Array]:
@@ -287,7 +295,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         if w is not None:
             root = np.sqrt(w)[:, None]
             design, target = root * design, root * target
-        u, singular, vh = svd(design, full_matrices=False)
+        u, singular, vh = np.linalg.svd(design, full_matrices=False)
         rank = int((singular > singular[0] * np.finfo(float).eps * len(p)).sum())
         if rank < terms:
             raise EstimationError(
