@@ -67,7 +67,10 @@ def _parser() -> argparse.ArgumentParser:
         description="Run a render server for laptops, notebooks, tests and small data.",
     )
     serve.add_argument(
-        "--data", metavar="DIR", required=True, help="folder of the data; made if it is not there"
+        "--data",
+        metavar="DIR",
+        default="render-data",
+        help="folder of the data, made if it is not there (default: render-data in the current folder)",
     )
     serve.add_argument("--port", type=_port, default=8080, help="port (default 8080; 0: any that is free)")
     serve.add_argument(

@@ -57,7 +57,6 @@ class TestArguments:
         [
             [],
             ["nonsense"],
-            ["serve"],
             ["demo", "--sections", "0"],
             ["demo", "--port", "70000"],
             ["serve", "--data", "d", "--max-pixels", "0"],
@@ -197,6 +196,15 @@ class TestServe:
             "max_pixels": 5,
             "properties": {"x.y": "1=2", "z": ""},
         }
+
+    def test_without_a_folder_it_keeps_its_data_in_the_current_one_and_says_so(self, tmp_path):
+        with start(tmp_path, "serve", "--port", "0") as process:
+            try:
+                assert process.stdout.readline().endswith(f", data in {tmp_path.resolve() / 'render-data'}\n")
+            finally:
+                process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+        assert [path.name for path in tmp_path.iterdir()] == ["render-data"]
 
     def test_a_property_that_is_wrong_is_an_error_with_a_reason(self, tmp_path, capsys):
         words = ["--port", "0", "--property", "webService.maxTileSpecsToRender=many"]

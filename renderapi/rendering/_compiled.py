@@ -15,11 +15,10 @@ import numba
 import numpy as np
 
 from renderapi.rendering import _numpy
+from renderapi.rendering._warp import Triangles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from renderapi.rendering._warp import Triangles
 
     Image = NDArray[Any]
 
@@ -43,7 +42,7 @@ def paint(canvas: Image, source: Image, triangles: Triangles, nearest: bool) -> 
     if canvas.dtype.kind == "f":
         _numpy.paint(canvas, source, triangles, nearest)
         return
-    for plane, pixels in zip(canvas, source):
+    for plane, pixels in zip(canvas, _frozen(source)):
         _paint(plane, pixels, *triangles, nearest)
 
 
@@ -60,7 +59,7 @@ def paint_with_mask(
     if canvas.dtype.kind == "f":
         _numpy.paint_with_mask(canvas, alpha, source, mask, triangles, nearest, over)
         return
-    _blend(canvas, alpha, source, *_mask_of(source, mask), *triangles, nearest, over)
+    _blend(canvas, alpha, _frozen(source), *_mask_of(source, mask), *triangles, nearest, over)
 
 
 def paint_with_binary_mask(
@@ -70,7 +69,19 @@ def paint_with_binary_mask(
     if canvas.dtype.kind == "f":
         _numpy.paint_with_binary_mask(canvas, alpha, source, mask, triangles, nearest)
         return
-    _paint_masked(canvas, alpha, source, *_mask_of(source, mask), *triangles, nearest)
+    _paint_masked(canvas, alpha, _frozen(source), *_mask_of(source, mask), *triangles, nearest)
+
+
+def prepare() -> None:
+    """Paint one pixel of every kind, which compiles what images will need."""
+    triangles = Triangles(np.zeros((1, 6)), np.zeros((1, 6)))
+    for kind in (np.uint8, np.uint16):
+        for planes in (1, 3):
+            source = np.zeros((planes, 1, 1), kind)
+            canvas, alpha = np.zeros_like(source), np.zeros((1, 1), np.uint8)
+            paint(canvas, source, triangles, False)
+            paint_with_mask(canvas, alpha, source, None, triangles, False, False)
+            paint_with_binary_mask(canvas, alpha, source, None, triangles, False)
 
 
 _NO_MASK = np.zeros((1, 1), np.uint8)
@@ -78,7 +89,14 @@ _NO_MASK.flags.writeable = False
 
 
 def _mask_of(source: Image, mask: Image | None) -> tuple[Image, bool]:
-    return (_NO_MASK, False) if mask is None else (mask, True)
+    return (_NO_MASK, False) if mask is None else (_frozen(mask), True)
+
+
+def _frozen(pixels: Image) -> Image:
+    # numba compiles apart for arrays that may be written; images of the cache may not
+    view = pixels.view()
+    view.flags.writeable = False
+    return view
 
 
 # ------------------------------------------------------------------------------ rows of triangles

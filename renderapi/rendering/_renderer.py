@@ -149,6 +149,21 @@ def painter(engine: str | None) -> ModuleType:
     return _numpy
 
 
+def prepare() -> None:
+    """Compile the painter, or load what was compiled, so that the first image need not wait for that.
+
+    Compiling takes some seconds, the first time on a machine; afterwards loading takes most of a second, once
+    a process. Without numba there is nothing to prepare.
+
+    Examples
+    --------
+    >>> prepare()
+    """
+    brush = painter(None)
+    if brush.__name__.endswith("._compiled"):
+        brush.prepare()
+
+
 # ------------------------------------------------------------------------------ painting
 
 

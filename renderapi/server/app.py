@@ -38,7 +38,9 @@ from renderapi.server.values import parse_double, parse_integer
 
 logger = logging.getLogger("renderapi.server")
 
-BASE = "/render-ws/v1"
+ROOT = "/render-ws"
+VERSION = "/v1"
+BASE = ROOT + VERSION
 MAX_BODY = 1 << 30
 PAGES = Path(__file__).parent / "dashboard"
 
@@ -140,10 +142,9 @@ def _routes() -> tuple[Map, dict[str, Callable[..., Response]]]:
             rules.append(_Rule(BASE + _flask_rule(endpoint), endpoint=name, methods=methods))
             views[name] = _view(endpoint)
     pages: dict[str, Callable[..., Response]] = {
-        "/render-ws/view": lambda: redirect("/render-ws/view/index.html"),  # type: ignore[dict-item,return-value]
-        "/render-ws/view/": lambda: redirect("/render-ws/view/index.html"),  # type: ignore[dict-item,return-value]
-        "/render-ws/view/<path:name>": _page,
-        "/render-ws/swagger.json": lambda: Response(_description(), content_type=JSON),
+        **dict.fromkeys(("/", ROOT, f"{ROOT}/", f"{ROOT}/view", f"{ROOT}/view/"), _to_dashboard),
+        f"{ROOT}/view/<path:name>": _page,
+        f"{ROOT}/swagger.json": lambda: Response(_description(), content_type=JSON),
     }
     for path, view in pages.items():
         rules.append(_Rule(path, endpoint=path, methods=["GET", "OPTIONS"]))
@@ -154,7 +155,7 @@ def _routes() -> tuple[Map, dict[str, Callable[..., Response]]]:
 
 @cache
 def _description() -> bytes:
-    return swagger(BASE, SERVICES)
+    return swagger(ROOT, VERSION, SERVICES)
 
 
 #: What the pages may load: nothing from elsewhere, and nobody may put them in a frame.
@@ -168,6 +169,10 @@ _PAGE_TYPES = {
     ".css": "text/css",
     ".svg": "image/svg+xml",
 }
+
+
+def _to_dashboard() -> Response:
+    return redirect(f"{request.script_root}{ROOT}/view/index.html")  # type: ignore[return-value]
 
 
 def _page(name: str) -> Response:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,8 @@ from renderapi.server.refusals import Refusal, not_built
 
 if TYPE_CHECKING:
     from renderapi.rendering import Sources
+
+logger = logging.getLogger("renderapi.server")
 
 MAX_PIXELS = 1 << 28
 CACHE_BYTES = 512 << 20
@@ -63,6 +67,26 @@ class Drawing:
         self._free = threading.BoundedSemaphore(cores())
         self._lock = threading.Lock()
         self._sources: Sources | None = None
+        self._engine: str | None = None
+
+    def prepare(self) -> None:
+        """Get the compiled painter ready in the background; until it is, numpy paints the same pixels.
+
+        Compiling takes seconds, once a machine; loading what was compiled most of a second.
+        """
+        if find_spec("numba") is not None:
+            self._engine = "numpy"
+            threading.Thread(target=self._load_painter, name="renderapi-painter", daemon=True).start()
+
+    def _load_painter(self) -> None:
+        from renderapi.rendering import prepare
+
+        try:
+            prepare()
+        except Exception:
+            logger.exception("the compiled painter cannot be used, numpy paints in its place")
+        else:
+            self._engine = None
 
     @property
     def sources(self) -> Sources:
@@ -149,7 +173,7 @@ class Drawing:
         from renderapi.rendering import encoding, render, render16
 
         draw = render16 if kind in encoding.SIXTEEN_BIT else render
-        return draw(parameters, sources=self.sources)
+        return draw(parameters, sources=self.sources, engine=self._engine)
 
     @staticmethod
     def _outlines(parameters: Document, kind: str) -> np.ndarray[Any, Any]:

@@ -20,13 +20,16 @@ _FILES = ("image/jpeg", "image/png", "image/tiff", "application/octet-stream")
 _QUERY_FORMATS = {"number": "double", "integer": "int32"}
 
 
-def swagger(base: str, services: Iterable[Service]) -> bytes:
+def swagger(base: str, version: str, services: Iterable[Service]) -> bytes:
     """Describe the endpoints of services.
 
     Parameters
     ----------
     base : str
-        Path that all endpoints begin with.
+        Path of the application.
+    version : str
+        Path that all endpoints begin with, below `base`. It is part of every path, as it is in the description
+        of a Java render-ws, which programs such as Neuroglancer read.
     services : iterable of Service
         What is served.
 
@@ -43,7 +46,7 @@ def swagger(base: str, services: Iterable[Service]) -> bytes:
             path = endpoint.path
             for name, kind in endpoint.variables:
                 path = path.replace(f"{{{name}:{kind}}}", f"{{{name}}}")
-            paths.setdefault(path, {})[endpoint.method.lower()] = _operation(service, endpoint)
+            paths.setdefault(version + path, {})[endpoint.method.lower()] = _operation(service, endpoint)
     return _json.dumps(
         {
             "swagger": "2.0",

@@ -329,9 +329,15 @@ def serve(
         _warn_of_no_folders(app)
         _warn_if_open(host)
         listener = Listener(app, host, port, max_body)
-        print(f"render-ws at {listener.url}, data in {Path(data).resolve()}", flush=True)
+        # who reads the address may stop the server at once
         with _stopped_by_sigterm(listener):
             try:
+                print(
+                    f"render-ws at {listener.url}, data in {Path(data).resolve()}\n"
+                    f"dashboard at {listener.url}/view/index.html",
+                    flush=True,
+                )
+                app.server.drawing.prepare()
                 listener.run()
             except KeyboardInterrupt:
                 logger.info("interrupted")

@@ -140,6 +140,27 @@ def test_engines():
         rendering.render(empty, engine="java")
 
 
+@pytest.mark.skipif(len(ENGINES) == 1, reason="needs the compiled painter")
+def test_what_was_prepared_is_all_that_images_need(folder):
+    from renderapi.rendering import _compiled
+
+    rendering.prepare()
+    for image in ("gray.png", "colour.png", "wide.png"):
+        for options in ({}, {"binaryMask": True}, {"excludeMask": True}, {"scale": 0.5}):
+            parameters = box(tile(folder, image=image, mask="mask.png"), **options)
+            for draw in (rendering.render, rendering.render8, rendering.render16):
+                draw(parameters, engine="numba")
+    for kernel in (_compiled._paint, _compiled._paint_masked, _compiled._blend):
+        assert len(kernel.signatures) == 2, kernel.signatures  # of 8 and of 16 bits
+
+
+def test_without_numba_there_is_nothing_to_prepare(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "numba", None)
+    monkeypatch.delitem(__import__("sys").modules, "renderapi.rendering._compiled", raising=False)
+    monkeypatch.delattr(rendering, "_compiled", raising=False)
+    rendering.prepare()
+
+
 def test_without_numba_numpy_paints(folder, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "numba", None)
     monkeypatch.delitem(__import__("sys").modules, "renderapi.rendering._compiled", raising=False)

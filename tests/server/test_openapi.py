@@ -60,11 +60,11 @@ def documented():
     """Give method, path with unnamed variables, and query parameters of every endpoint of render-ws."""
     for line in Path(__file__).with_name("endpoints.txt").read_text().splitlines():
         service, method, path, *query = line.split(" ")
-        yield service, method, unnamed(path), {name.rstrip("*") for name in query}
+        yield service, method, "/v1" + unnamed(path), {name.rstrip("*") for name in query}
 
 
 def test_every_documented_path_is_described(described):
-    assert (described["swagger"], described["basePath"]) == ("2.0", "/render-ws/v1")
+    assert (described["swagger"], described["basePath"]) == ("2.0", "/render-ws")
     found = {(method, unnamed(path)) for method, path, _ in operations(described)}
     assert found == {(method, path) for _, method, path, _ in documented()}
 

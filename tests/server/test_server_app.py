@@ -291,18 +291,27 @@ def test_pages(api, monkeypatch, tmp_path):
     answer.close()
     for path in ("none.html", "../secret.html", "%2e%2e/secret.html", "..%2fsecret.html", "/etc/passwd"):
         assert api.client.get(f"/render-ws/view/{path}").status_code == 404
-    assert api.client.get("/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/render-ws", "/render-ws/", "/render-ws/view", "/render-ws/view/"])
+def test_short_addresses_lead_to_the_dashboard(api, path):
+    answer = api.client.get(path)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/render-ws/view/index.html")
+    with api.client.get(path, follow_redirects=True) as page:
+        assert page.mimetype == "text/html"
 
 
 def test_the_description_says_what_is_served(api):
     answer = api.client.get("/render-ws/swagger.json")
     assert answer.headers["Content-Type"] == "application/json"
     description = answer.json
-    assert (description["swagger"], description["basePath"]) == ("2.0", "/render-ws/v1")
+    assert (description["swagger"], description["basePath"]) == ("2.0", "/render-ws")
     operations = {(m.upper(), path) for path, methods in description["paths"].items() for m in methods}
-    expected = {(method, re.sub(r":\w+}", "}", endpoint.path)) for _, method, _, _, endpoint in declared()}
+    expected = {
+        (method, "/v1" + re.sub(r":\w+}", "}", endpoint.path)) for _, method, _, _, endpoint in declared()
+    }
     assert operations == expected
-    ids = description["paths"]["/owner/{owner}/project/{project}/stack/{stack}/tileIds"]["get"]
+    ids = description["paths"]["/v1/owner/{owner}/project/{project}/stack/{stack}/tileIds"]["get"]
     assert ids["summary"] == "List the ids of tiles, sorted; a stack that does not exist has none."
     assert {(p["name"], p["in"], p["type"]) for p in ids["parameters"]} == {
         ("owner", "path", "string"),
@@ -312,9 +321,9 @@ def test_the_description_says_what_is_served(api):
         ("maxZ", "query", "number"),
         ("matchPattern", "query", "string"),
     }
-    tiles = description["paths"]["/owner/{owner}/project/{project}/stack/{stack}/resolvedTiles"]["put"]
+    tiles = description["paths"]["/v1/owner/{owner}/project/{project}/stack/{stack}/resolvedTiles"]["put"]
     assert tiles["consumes"] == ["application/json"] and tiles["parameters"][-1]["in"] == "body"
-    clone = description["paths"]["/owner/{owner}/project/{project}/stack/{stack}/cloneTo/{toStack}"]["put"]
+    clone = description["paths"]["/v1/owner/{owner}/project/{project}/stack/{stack}/cloneTo/{toStack}"]["put"]
     assert next(p for p in clone["parameters"] if p["name"] == "z")["type"] == "array"
     for methods in description["paths"].values():
         assert all(operation["summary"] for operation in methods.values())

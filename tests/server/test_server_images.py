@@ -631,3 +631,57 @@ def test_everything_works_without_numba(serving, folder, monkeypatch):
     before = image(serving, path)
     monkeypatch.setitem(__import__("sys").modules, "renderapi.rendering._compiled", None)
     assert image(serving, path) == before
+
+
+# ------------------------------------------------------------------------------ the first image
+
+
+@pytest.fixture
+def engines(monkeypatch):
+    """Give the engines that images were asked of."""
+    asked = []
+
+    def noted(parameters, *, sources, engine):
+        asked.append(engine)
+        return render(parameters, sources=sources)
+
+    monkeypatch.setattr(renderapi.rendering, "render", noted)
+    monkeypatch.setattr(drawing, "find_spec", lambda name: name)
+    return asked
+
+
+def wait_for_painter():
+    for thread in threading.enumerate():
+        if thread.name == "renderapi-painter":
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+def test_while_the_painter_is_compiled_numpy_paints(serving, engines, monkeypatch):
+    compiled = threading.Event()
+    monkeypatch.setattr(renderapi.rendering, "prepare", lambda: compiled.wait(30))
+    serving.app.server.drawing.prepare()
+    assert serving("GET", f"{BOX}/png-image").status_code == 200
+    compiled.set()
+    wait_for_painter()
+    assert serving("GET", f"{BOX}/png-image").status_code == 200
+    assert engines == ["numpy", None]
+
+
+def test_a_painter_that_cannot_be_compiled_is_told_of_and_done_without(serving, engines, monkeypatch, caplog):
+    def broken():
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(renderapi.rendering, "prepare", broken)
+    serving.app.server.drawing.prepare()
+    wait_for_painter()
+    assert serving("GET", f"{BOX}/png-image").status_code == 200
+    assert engines == ["numpy"]
+    assert "the compiled painter cannot be used" in caplog.text and "no compiler" in caplog.text
+
+
+def test_without_numba_there_is_nothing_to_wait_for(serving, engines, monkeypatch):
+    monkeypatch.setattr(drawing, "find_spec", lambda name: None)
+    serving.app.server.drawing.prepare()
+    assert serving("GET", f"{BOX}/png-image").status_code == 200
+    assert engines == [None]

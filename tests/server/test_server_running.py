@@ -257,6 +257,7 @@ def test_serving_until_interrupted(tmp_path, number):
     with process:
         line = process.stdout.readline()
         url = re.fullmatch(r"render-ws at (\S+), data in (.*)\n", line)[1]
+        assert process.stdout.readline() == f"dashboard at {url}/view/index.html\n"
         assert (
             requests.post(url + "/v1/owner/o/project/p/stack/s", json={}, timeout=TIMEOUT).status_code == 201
         )
@@ -294,7 +295,8 @@ def test_serving_in_this_process(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Listener, "run", run)
     serve(tmp_path, port=0)
     assert re.fullmatch(
-        r"render-ws at http://127\.0\.0\.1:\d+/render-ws, data in .*\n", capsys.readouterr().out
+        r"render-ws at (http://127\.0\.0\.1:\d+/render-ws), data in .*\ndashboard at \1/view/index.html\n",
+        capsys.readouterr().out,
     )
     assert signal.getsignal(signal.SIGTERM) is before
     assert sys.getswitchinterval() == interval
