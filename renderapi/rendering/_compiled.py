@@ -3,6 +3,10 @@
 A triangle is painted row by row. Where its row begins and ends is guessed, then corrected with the exact
 test of the reference: its rounded arithmetic still is monotonous along a row, so the pixels between two
 that pass the test pass it too.
+
+Nothing here is read or written outside of its array: `renderapi.rendering._numpy.paintable` has looked at the
+shapes, `_limits` keeps to the canvas, `_inside` and `_nearest` to an image that has pixels, and the ends of a
+row speak for what lies between them (rounded sums are monotonous). The tests run it with bounds checked.
 """
 
 from __future__ import annotations
@@ -39,6 +43,8 @@ def _compiled(function: Function) -> Function:
 
 def paint(canvas: Image, source: Image, triangles: Triangles, nearest: bool) -> None:
     """Paint a source over the canvas."""
+    if not _numpy.paintable(canvas, canvas[0], source, None):
+        return
     if canvas.dtype.kind == "f":
         _numpy.paint(canvas, source, triangles, nearest)
         return
@@ -56,6 +62,8 @@ def paint_with_mask(
     over: bool,
 ) -> None:
     """Blend a source into the canvas by its mask."""
+    if not _numpy.paintable(canvas, alpha, source, mask):
+        return
     if canvas.dtype.kind == "f":
         _numpy.paint_with_mask(canvas, alpha, source, mask, triangles, nearest, over)
         return
@@ -66,6 +74,8 @@ def paint_with_binary_mask(
     canvas: Image, alpha: Image, source: Image, mask: Image | None, triangles: Triangles, nearest: bool
 ) -> None:
     """Paint a source over the canvas where its mask is not 0."""
+    if not _numpy.paintable(canvas, alpha, source, mask):
+        return
     if canvas.dtype.kind == "f":
         _numpy.paint_with_binary_mask(canvas, alpha, source, mask, triangles, nearest)
         return

@@ -34,6 +34,21 @@ class _Hits(NamedTuple):
     y: NDArray[np.float64]
 
 
+def paintable(canvas: Image, alpha: Image, source: Image, mask: Image | None) -> bool:
+    """Tell whether there is anything to paint, of arrays that fit each other.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit: the compiled painter would read what is not theirs.
+    """
+    if len(canvas) != len(source) or canvas.shape[1:] != alpha.shape:
+        raise ValueError(f"a source of shape {source.shape} cannot be painted on a canvas of {canvas.shape}")
+    if mask is not None and mask.shape != source.shape[1:]:
+        raise ValueError(f"a mask of shape {mask.shape} does not fit a source of {source.shape}")
+    return source.size > 0 and canvas.size > 0
+
+
 @_QUIET
 def paint(canvas: Image, source: Image, triangles: Triangles, nearest: bool) -> None:
     """Paint a source over the canvas.
@@ -49,6 +64,8 @@ def paint(canvas: Image, source: Image, triangles: Triangles, nearest: bool) -> 
     nearest : bool
         Take the nearest pixel instead of interpolating.
     """
+    if not paintable(canvas, canvas[0], source, None):
+        return
     flat = canvas.reshape(len(canvas), -1)
     for hits in _hits(triangles, canvas.shape[1:]):
         for values, plane in zip(flat, source):
@@ -84,6 +101,8 @@ def paint_with_mask(
         Blend with black pixels of the canvas too. Otherwise they count as not yet painted, and the value
         is multiplied by the mask.
     """
+    if not paintable(canvas, alpha, source, mask):
+        return
     values, alphas = canvas.reshape(len(canvas), -1), alpha.reshape(-1)
     top = np.iinfo(canvas.dtype).max if canvas.dtype.kind == "u" else None
     # the original rounds the opacity of gray images only
@@ -110,6 +129,8 @@ def paint_with_binary_mask(
     canvas: Image, alpha: Image, source: Image, mask: Image | None, triangles: Triangles, nearest: bool
 ) -> None:
     """Paint a source over the canvas where its mask is not 0; as for `paint_with_mask`."""
+    if not paintable(canvas, alpha, source, mask):
+        return
     flat, alphas = canvas.reshape(len(canvas), -1), alpha.reshape(-1)
     for hits in _hits(triangles, alpha.shape):
         shown = np.flatnonzero(_opacity(source[0], mask, hits, nearest))

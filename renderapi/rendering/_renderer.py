@@ -232,6 +232,11 @@ class _Job:
                 channel, level, self.parameters.builder, self.parameters.exclude_mask, self.sources
             )
             shape = mipmap.image.shape[:2]
+            if 0 in shape:
+                # halved until nothing is left: the original passes over it, and its range does not count
+                if triangles is None:
+                    return
+                continue
             if triangles is None:
                 triangles = warp.triangles(width, level, shape, self.parameters.canvas_size)
                 first_shape = shape
