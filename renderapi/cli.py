@@ -79,6 +79,22 @@ def _parser() -> argparse.ArgumentParser:
         help="address to listen on (default 127.0.0.1: this machine only; the server has no access control)",
     )
     serve.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name under which clients may come, beside --host and those of this machine alone; may be given "
+        "several times (*: any)",
+    )
+    serve.add_argument(
+        "--cors-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="origin, such as https://viewer.example.org, whose pages may read and change the data in a "
+        "browser; may be given several times (*: all may read; pages of this machine always may)",
+    )
+    serve.add_argument(
         "--durable", action="store_true", help="survive a power failure, not only a crash (slower writes)"
     )
     serve.add_argument(
@@ -156,6 +172,8 @@ def _serve(options: argparse.Namespace) -> int:
         image_roots=options.image_root,
         image_http=options.image_http,
         properties=dict(options.property),
+        allow_hosts=options.allow_host,
+        cors_origins=options.cors_origin,
         **given,
     )
     return 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, unquote
 
-from flask import Flask, Response, current_app, redirect, request, send_from_directory
+from flask import Flask, Response, current_app, g, redirect, request, send_from_directory
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, Map, Rule, ValidationError
 
@@ -35,6 +35,7 @@ from renderapi.server.openapi import swagger
 from renderapi.server.refusals import CollectionKey, Refusal, StackKey
 from renderapi.server.store import Store, StoreError
 from renderapi.server.values import parse_double, parse_integer
+from renderapi.server.visitors import Visitors
 
 logger = logging.getLogger("renderapi.server")
 
@@ -60,6 +61,7 @@ SERVICES: tuple[Service, ...] = (
 _MAX_AGE = 3600
 _TEXT_UTF8 = f"{TEXT};charset=UTF-8"
 _FLASK_TYPES = {"": "text", "double": "double", "int": "int32", "state": "state"}
+_READING = "GET,OPTIONS,HEAD"
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET,POST,PUT,OPTIONS,HEAD",
     "Access-Control-Allow-Headers": "X-Requested-With,Content-Type,Accept,Origin",
@@ -186,9 +188,10 @@ def _page(name: str) -> Response:
 class Application(Flask):
     """A render-ws as a WSGI application, made by `create_app`."""
 
-    def __init__(self, server: Context, max_body: int) -> None:
+    def __init__(self, server: Context, max_body: int, visitors: Visitors) -> None:
         super().__init__("renderapi.server", static_folder=None)
         self.server = server
+        self.visitors = visitors
         self.config["MAX_CONTENT_LENGTH"] = max_body
         self.url_map, views = _routes()
         self.view_functions.update(views)
@@ -198,6 +201,7 @@ class Application(Flask):
         self.register_error_handler(SpecError, lambda problem: _refused(Refusal(400, str(problem))))
         self.register_error_handler(UnicodeEncodeError, lambda problem: _refused(Refusal(400, str(problem))))
         self.register_error_handler(Exception, _failed)
+        self.before_request(_check_visitor)
         self.after_request(_cross_origin)
 
     def close(self) -> None:
@@ -215,6 +219,8 @@ def create_app(
     max_body: int = MAX_BODY,
     properties: Mapping[str, str] | None = None,
     filter_lists: Mapping[str, list[dict[str, Any]]] | None = None,
+    allow_hosts: Iterable[str] = (),
+    cors_origins: Iterable[str] = (),
 ) -> Application:
     """Build the application of a render-ws over a store.
 
@@ -237,6 +243,14 @@ def create_app(
         ``webService.maxTileSpecsToRender`` images of more tiles show their boxes instead of their pixels.
     filter_lists : mapping, optional
         Named filter lists.
+    allow_hosts : iterable of str
+        Names and addresses under which clients may come, beside those of this machine alone (``localhost``,
+        127.0.0.1, ...); a request for another name is refused with 403, because a page could let its own
+        name lead here. ``"*"`` is any name, ``"0.0.0.0"`` any address.
+    cors_origins : iterable of str
+        Origins (``https://viewer.example.org``) whose pages may use this server in a browser. Those of this
+        machine may read in any case, and ``"*"`` lets all others read; only an origin that is named may
+        change anything.
 
     Returns
     -------
@@ -246,12 +260,13 @@ def create_app(
     Raises
     ------
     ValueError
-        If ``webService.maxTileSpecsToRender`` is no number.
+        If ``webService.maxTileSpecsToRender`` is no number, or a host or an origin is none.
     """
+    visitors = Visitors.of(allow_hosts, cors_origins)
     drawing = Drawing(image_roots, image_http, max_pixels, image_cache)
     server = Context(store, drawing, dict(properties or {}), dict(filter_lists or {}))
     images.check_properties(server)
-    return Application(server, max_body)
+    return Application(server, max_body, visitors)
 
 
 def _flask_rule(endpoint: Endpoint) -> str:
@@ -360,13 +375,23 @@ def _failed(problem: Exception) -> Response:
     return Response(told, status=500, content_type=_TEXT_UTF8)
 
 
+def _check_visitor() -> None:
+    visitors = cast(Application, current_app).visitors
+    g.origin = visitors.check(request.method, dict(request.headers))
+
+
 def _cross_origin(response: Response) -> Response:
-    origin = request.headers.get("Origin")
     response.headers["Vary"] = "Origin"
     # a browser must not take a message for a page, whatever a client has put into it
     response.headers["X-Content-Type-Options"] = "nosniff"
+    # that of a page which may not come was never noted
+    origin = g.get("origin")
     if origin is not None:
         response.headers["Access-Control-Allow-Origin"] = origin
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             response.headers.update(_PREFLIGHT)
+            if not cast(Application, current_app).visitors.may_change(origin):
+                response.headers["Access-Control-Allow-Methods"] = _READING
+            if "Access-Control-Request-Private-Network" in request.headers:
+                response.headers["Access-Control-Allow-Private-Network"] = "true"
     return response

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import select
 import signal
@@ -24,6 +23,7 @@ from renderapi.errors import RenderError
 from renderapi.server.app import MAX_BODY, Application, create_app
 from renderapi.server.memory import MemoryAdapter
 from renderapi.server.store import Store
+from renderapi.server.visitors import is_loopback
 from renderapi.server.workers import Lanes
 
 if TYPE_CHECKING:
@@ -136,16 +136,6 @@ def _bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether an address can only be reached from this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class BackgroundServer:
     """A render-ws that runs beside a program; use it in a ``with`` statement, or call `shutdown`.
 
@@ -231,6 +221,7 @@ def serve_background(
     durable: bool = False,
     image_roots: Iterable[str | Path] = (),
     max_body: int = MAX_BODY,
+    allow_hosts: Iterable[str] = (),
     **options: Any,
 ) -> BackgroundServer:
     """Start a render-ws in the background of this program.
@@ -252,8 +243,10 @@ def serve_background(
         Folders whose files may be opened when a tile spec names them.
     max_body : int
         Largest body of a request, in bytes.
+    allow_hosts : iterable of str
+        Names under which clients may come, beside ``host`` and those of this machine alone; see `create_app`.
     **options
-        Further options of `create_app`.
+        Further options of `create_app`, such as ``cors_origins``.
 
     Returns
     -------
@@ -271,7 +264,9 @@ def serve_background(
         raise ValueError(f"transport is {transport!r}, not 'socket' or 'memory'")
     store = Store(path, durable)
     try:
-        app = create_app(store, image_roots=image_roots, max_body=max_body, **options)
+        app = create_app(
+            store, image_roots=image_roots, max_body=max_body, allow_hosts=(*allow_hosts, host), **options
+        )
         _warn_of_no_folders(app)
         listener = None
         if transport == "socket":
@@ -309,6 +304,7 @@ def serve(
     durable: bool = False,
     image_roots: Iterable[str | Path] = (),
     max_body: int = MAX_BODY,
+    allow_hosts: Iterable[str] = (),
     **options: Any,
 ) -> None:
     """Run a render-ws until it is interrupted (Ctrl-C or SIGTERM).
@@ -321,11 +317,13 @@ def serve(
         Address to listen at; the default can only be reached from this machine.
     port : int
         Port to listen at, 0 for a free one.
-    durable, image_roots, max_body, **options
+    durable, image_roots, max_body, allow_hosts, **options
         As for `serve_background`.
     """
     with _quick_turns(), Store(data, durable) as store:
-        app = create_app(store, image_roots=image_roots, max_body=max_body, **options)
+        app = create_app(
+            store, image_roots=image_roots, max_body=max_body, allow_hosts=(*allow_hosts, host), **options
+        )
         _warn_of_no_folders(app)
         _warn_if_open(host)
         listener = Listener(app, host, port, max_body)

@@ -163,7 +163,12 @@ def test_where_something_was_created(api):
     assert answer.headers["Location"] == f"http://localhost/render-ws/v1/owner/o/project/p/stack/s/{path}"
 
 
-def test_other_origins(api):
+def test_other_origins():
+    with Store() as store:
+        of_other_origins(Api(store, cors_origins=["http://else.where"]))
+
+
+def of_other_origins(api):
     answer = api("GET", "/owners", headers={"Origin": "http://else.where"})
     assert answer.headers["Access-Control-Allow-Origin"] == "http://else.where"
     assert answer.headers["Vary"] == "Origin"
