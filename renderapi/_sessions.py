@@ -14,20 +14,21 @@ import inspect
 import logging
 import math
 import os
-import re
 import threading
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
+from urllib.parse import urljoin
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import InvalidHeader, MaxRetryError, ReadTimeoutError
+from urllib3.exceptions import InvalidHeader, MaxRetryError, ProtocolError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
 from renderapi import errors
+from renderapi._deadline import BoundedAdapter, Deadline, current, until
+from renderapi._urls import is_loopback, once, redacted
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,11 @@ DEFAULT_TIMEOUT: tuple[float, float] = (10.0, 600.0)
 DEFAULT_RETRIES = 5
 _DEFAULT_CONNECT_RETRIES = 3
 DEFAULT_POOL = 16
+#: Bytes a second that an answer must come with on the average, once the time for small answers is over.
+_SLOWEST = 16 * 1024
+#: An answer that unpacks to more bytes than this, and to more than this many times its own, is refused.
+_LARGEST_UNPACKED, _LARGEST_RATIO = 64 * 2**20, 100
+_PIECE = 64 * 1024
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _RETRIED_METHODS = READING_METHODS | {"PUT", "DELETE"}
 _RETRIED_STATUSES = frozenset({502, 503, 504})
@@ -55,9 +61,12 @@ class RetryPolicy(Retry):
 
     Connection failures and the statuses 502, 503 and 504 of GET, PUT and DELETE are repeated after a
     growing, jittered pause, or the one that the server asks for with ``Retry-After``, but no longer than
-    ``backoff_max``. PUT and DELETE of render-ws replace and remove by id, so that a repetition has
-    no further effect; making a new version of a stack is not of that kind, and is a POST.
+    ``backoff_max``, nor than is left of the call. Most PUT and DELETE of render-ws replace and remove by id,
+    so that a repetition has no further effect; `renderapi._urls.once` knows the others.
     """
+
+    #: Unlike a policy of the caller's, which counts as it is.
+    knows_endpoints = True
 
     @classmethod
     def of(cls, retries: int | None) -> RetryPolicy:
@@ -96,8 +105,16 @@ class RetryPolicy(Retry):
             gave_up = _GaveUpError(last.pool, last.url or "", last.reason)
             gave_up.attempts = len(self.history) + 1
             raise gave_up from last.reason
+        deadline, response = current(), kwargs.get("response")
+        if deadline is not None and policy._pause(response) >= deadline.remaining():
+            # with an answer: it is given back as it is
+            raise _GaveUpError(kwargs.get("_pool"), url or "", error)  # type: ignore[arg-type]
         logger.info("repeating %s %s: %s", method, redacted(url or ""), error or "server busy")
         return policy
+
+    def _pause(self, response: BaseHTTPResponse | None) -> float:
+        asked = None if response is None else self.get_retry_after(response)
+        return self.get_backoff_time() if asked is None else asked
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """Give the pause that the server asks for, if it makes sense."""
@@ -126,6 +143,11 @@ class Settings:
         Sent with every request.
     pool : int, optional
         Connections kept open per host and thread; default `DEFAULT_POOL`.
+    total : float, optional
+        Seconds for a whole call: repetitions, pauses between them, and the answer to its last byte. Default:
+        a minute and twice the read timeout, and longer for an answer that comes with 16 kB a second or more.
+    direct : bool, optional
+        Go to the server without the proxy that the environment names; default for loopback addresses.
     """
 
     timeout: Timeout = None
@@ -134,6 +156,8 @@ class Settings:
     auth: Any = field(default=None, repr=False)
     headers: Mapping[str, str | bytes] | None = field(default=None, repr=False)
     pool: int | None = None
+    total: float | None = None
+    direct: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would fail later, or hang for ever."""
@@ -144,6 +168,8 @@ class Settings:
             )
         if not (self.retries is None or isinstance(self.retries, Retry) or _is_count(self.retries)):
             raise errors.ConnectionSettingsError(f"retries is {self.retries!r}; it must be a count >= 0")
+        if not (self.total is None or _is_duration(self.total)):
+            raise errors.ConnectionSettingsError(f"total is {self.total!r}; it must be seconds > 0")
         if not (self.pool is None or (_is_count(self.pool) and self.pool > 0)):
             raise errors.ConnectionSettingsError(f"pool is {self.pool!r}; it must be a count > 0")
         for name, value in (self.headers or {}).items():
@@ -159,6 +185,23 @@ class Settings:
         given = self.timeout if isinstance(self.timeout, tuple) else (self.timeout, self.timeout)
         connect, read = (given + (None, None))[:2]
         return connect or DEFAULT_TIMEOUT[0], read or DEFAULT_TIMEOUT[1]
+
+    def deadline(self, timeout: Any = None) -> Deadline:
+        """Give the bound of a call that begins now, with the timeout of the call if it has one."""
+        if self.total is not None:
+            return Deadline(self.total)
+        read = timeout[1] if isinstance(timeout, tuple) else timeout
+        if not isinstance(read, (int, float)):
+            read = self.effective_timeout()[1]
+        return Deadline(60 + 2 * read, _SLOWEST)
+
+    def goes_direct(self, url: Any) -> bool:
+        """Tell whether a proxy of the environment is left aside."""
+        return is_loopback(url) if self.direct is None else self.direct
+
+    def has_authorization(self) -> bool:
+        """Tell whether `headers` has credentials, which then count."""
+        return any(name.lower() == "authorization" for name in self.headers or ())
 
     def retry_policy(self) -> Retry:
         """Give the policy for the adapters."""
@@ -195,6 +238,75 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and value >= 0
 
 
+_NO_PROXY = {"http": None, "https": None, "all": None}
+#: Headers that say nothing about who asks.
+_PLAIN_HEADERS = frozenset(
+    {
+        "user-agent",
+        "accept",
+        "accept-encoding",
+        "connection",
+        "host",
+        "content-type",
+        "content-length",
+        "range",
+    }
+)
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Authenticate with what is in the headers already."""
+    return request
+
+
+def _names_authorization(*headers: Any) -> bool:
+    return any(str(name).lower() == "authorization" for given in headers for name in given or ())
+
+
+def _leaves(response: requests.Response, target: Any) -> bool:
+    """Tell whether a redirect goes to another server."""
+    session: Any = requests.Session()
+    return bool(session.should_strip_auth(response.request.url or "", target))
+
+
+def _drop_given(headers: Any, given: Any) -> None:
+    """Remove what was given for one server; credentials for the new one come from elsewhere."""
+    mine = {name.lower() for name in given or ()}
+    for name in list(headers):
+        if name.lower() in mine or name.lower() not in _PLAIN_HEADERS | {"authorization"}:
+            del headers[name]
+
+
+def _with_hook(given: Any, of_session: Any, hook: Any) -> dict[str, Any]:
+    hooks = dict(given or {})
+    before = hooks.get("response") or (of_session or {}).get("response") or []
+    return {**hooks, "response": [*(before if isinstance(before, (list, tuple)) else [before]), hook]}
+
+
+def _read_whole(response: requests.Response) -> None:
+    """Read the body of an answer, which must not unpack to much more than came."""
+    if response.raw is None:
+        return
+    pieces = []
+    size = 0
+    for piece in response.iter_content(_PIECE):
+        size += len(piece)
+        if size > _LARGEST_UNPACKED and size > _LARGEST_RATIO * _bytes_on_the_way(response):
+            response.close()
+            raise requests.exceptions.ContentDecodingError(
+                f"its packed body unpacks to more than {_LARGEST_RATIO} times as many bytes",
+                response=response,
+            )
+        pieces.append(piece)
+    response._content = b"".join(pieces)
+    response._content_consumed = True  # type: ignore[attr-defined]
+
+
+def _bytes_on_the_way(response: requests.Response) -> float:
+    count = getattr(response.raw, "_fp_bytes_read", 0)
+    return count if "Content-Encoding" in response.headers and count else math.inf
+
+
 class RenderSession(requests.Session):
     """A `requests.Session` with the timeouts, retries and credentials of some `Settings`."""
 
@@ -208,7 +320,9 @@ class RenderSession(requests.Session):
         for prefix in ("http://", "https://"):
             self.mount(
                 prefix,
-                HTTPAdapter(pool_connections=4, pool_maxsize=pool, max_retries=self.settings.retry_policy()),
+                BoundedAdapter(
+                    pool_connections=4, pool_maxsize=pool, max_retries=self.settings.retry_policy()
+                ),
             )
         if self.settings.auth is not None:
             self.auth = self.settings.credentials()
@@ -224,12 +338,74 @@ class RenderSession(requests.Session):
             self.close()
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self.settings.effective_timeout()
-        return super().send(request, **kwargs)
+        if kwargs.get("stream"):
+            return super().send(request, **kwargs)
+        kwargs["stream"] = True
+        deadline = self.settings.deadline(kwargs["timeout"])
+        with until(deadline):
+            try:
+                return self._whole_answer(request, kwargs)
+            except (requests.Timeout, requests.ConnectionError) as error:
+                if deadline.remaining() > 0:
+                    raise
+                late = f"the call was not complete after {deadline.seconds:g} s, see total= of connect"
+                raise requests.ReadTimeout(late, request=request) from error
+
+    def _whole_answer(self, request: requests.PreparedRequest, kwargs: dict[str, Any]) -> requests.Response:
+        """Send a request until its answer came to the last byte, where it may be repeated."""
+        policy = getattr(self.get_adapter(request.url or ""), "max_retries", None) or Retry(0)
+        again = once(request.method, request.url) is None
+        attempts = 1
+        while True:
+            response = super().send(request, **kwargs)
+            try:
+                _read_whole(response)
+                return response
+            except requests.exceptions.ChunkedEncodingError as error:
+                error.attempts = attempts  # type: ignore[attr-defined]
+                if not again:
+                    raise
+                try:
+                    policy = policy.increment(request.method, request.url, error=ProtocolError(str(error)))
+                except MaxRetryError:
+                    raise error from None
+                policy.sleep()
+                attempts += 1
+            finally:
+                if not response._content_consumed and response.raw is not None:  # type: ignore[attr-defined]
+                    response.close()
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Prepare a request; credentials of a ``.netrc`` never replace an Authorization that was given."""
+        if not (request.auth or self.auth) and _names_authorization(self.headers, request.headers):
+            request.auth = _as_it_is
+        return super().prepare_request(request)
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Hand on nothing that was given for one host to another that it redirects to."""
+        given = prepared_request.headers.get("Authorization")
+        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
+        if _leaves(response, prepared_request.url):
+            _drop_given(prepared_request.headers, self.settings.headers)
+        elif given is not None:
+            prepared_request.headers["Authorization"] = given
+
+    def rebuild_proxies(self, prepared_request: requests.PreparedRequest, proxies: Any) -> Any:
+        """Give the proxies for the target of a redirect."""
+        if self.settings.goes_direct(prepared_request.url):
+            return dict(self.proxies)
+        return super().rebuild_proxies(prepared_request, proxies)  # type: ignore[no-untyped-call]
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """Fill in what the environment says; ``REQUESTS_CA_BUNDLE`` yields to a `verify` of this session."""
+        """Fill in what the environment says.
+
+        ``REQUESTS_CA_BUNDLE`` yields to a `verify` of this session, ``HTTP_PROXY`` to an address of this
+        machine.
+        """
         if verify is None and self.verify is not True:
             verify = self.verify
+        if self.settings.goes_direct(url):
+            proxies = {**_NO_PROXY, **self.proxies, **(proxies or {})}
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
     def __setstate__(self, state: Any) -> None:
@@ -275,9 +451,20 @@ class SessionView(requests.Session):
             kwargs["auth"] = settings.credentials()
         if settings.headers:
             kwargs["headers"] = {**settings.headers, **(kwargs.get("headers") or {})}
+            if settings.has_authorization() and not (kwargs.get("auth") or self.session.auth):
+                kwargs["auth"] = _as_it_is
+            kwargs["hooks"] = _with_hook(kwargs.get("hooks"), self.session.hooks, self._keep_headers_here)
+        if settings.goes_direct(url) and not kwargs.get("proxies"):
+            kwargs["proxies"] = {**_NO_PROXY, **self.session.proxies}
         if settings.verify is not None and kwargs.get("verify") is None:
             kwargs["verify"] = settings.verify
         return self.session.request(method, url, **kwargs)
+
+    def _keep_headers_here(self, response: requests.Response, **kwargs: Any) -> None:
+        target = self.session.get_redirect_target(response)
+        # requests copies this request for the one to the target
+        if target is not None and _leaves(response, urljoin(response.url, target)):
+            _drop_given(response.request.headers, self.settings.headers)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Prepare a request as the caller's session does."""
@@ -347,8 +534,3 @@ _default_pool = SessionPool(Settings())
 def default_session() -> RenderSession:
     """Give the session of the running thread for calls that name no connection."""
     return _default_pool.get()
-
-
-def redacted(url: str) -> str:
-    """Give a URL without the user and password that it may hold."""
-    return re.sub(r"^([a-zA-Z][\w+.-]*://)?[^/?#]*@", r"\1***@", url)

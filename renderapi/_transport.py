@@ -34,8 +34,8 @@ from renderapi._sessions import (
     Settings,
     Timeout,
     default_session,
-    redacted,
 )
+from renderapi._urls import is_loopback, once, redacted
 
 __all__ = [
     "SETTING_NAMES",
@@ -44,6 +44,7 @@ __all__ = [
     "SessionView",
     "Settings",
     "Timeout",
+    "confirmed",
     "decode_json",
     "default_session",
     "not_as_asked",
@@ -114,12 +115,14 @@ def send(
         options.setdefault("allow_redirects", False)
     if not isinstance(session, (RenderSession, SessionView)):
         options.setdefault("timeout", DEFAULT_TIMEOUT)
+        if is_loopback(url) and not getattr(session, "proxies", None):
+            options.setdefault("proxies", {"http": None, "https": None, "all": None})
     try:
         response = session.request(method, url, params=params, headers=headers, **options)
     except (requests.RequestException, HTTPError, ValueError) as error:
         # what repeats a password is left out of the traceback
         shown_cause = error if str(error) == _without_password(str(error)) else None
-        raise _unanswered(error, method, url) from shown_cause
+        raise _unanswered(error, method, url, _proxy_of(error, session, url)) from shown_cause
     if response.status_code < 300:
         return response
     raise _refused(response, method, url)
@@ -127,6 +130,19 @@ def send(
 
 def _names_content_type(headers: dict[str, str], options: dict[str, Any]) -> bool:
     return "files" in options or any(name.lower() == "content-type" for name in headers)
+
+
+def confirmed(response: requests.Response) -> requests.Response:
+    """Give the answer to a request that changes something, which a render server leaves empty.
+
+    Raises
+    ------
+    BadAnswerError
+        If it is not: somebody else answered, a log-in page for instance.
+    """
+    if response.content.strip():
+        raise not_as_asked(response, "the empty answer of a render server: nothing may have been done")
+    return response
 
 
 def decode_json(response: requests.Response) -> Any:
@@ -161,13 +177,22 @@ def not_as_asked(response: requests.Response, wanted: str, why: str = "") -> err
     )
 
 
-def _unanswered(error: Exception, method: str, url: str) -> Exception:
+def _proxy_of(error: Exception, session: requests.Session, url: str) -> str:
+    """Name the proxy that a failed request went through."""
+    if not isinstance(error, requests.exceptions.ProxyError):
+        return ""
+    given = {**requests.utils.get_environ_proxies(url), **(session.proxies or {})}
+    proxy = requests.utils.select_proxy(url, given)
+    return _shown(proxy) if proxy else "of the session"
+
+
+def _unanswered(error: Exception, method: str, url: str, proxy: str = "") -> Exception:
     """Make the error for a request that got no answer, or none that can be read."""
     response = getattr(error, "response", None)
     if isinstance(error, requests.HTTPError) and response is not None:
         return _refused(response, method, url)  # a session of the caller's that raises by itself
     cause = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
-    attempts = getattr(cause, "attempts", None)
+    attempts = getattr(error, "attempts", None) or getattr(cause, "attempts", None)
     if isinstance(cause, MaxRetryError):
         cause = cause.reason or cause
     kind, message = _kind_of_failure(error, cause)
@@ -176,8 +201,17 @@ def _unanswered(error: Exception, method: str, url: str) -> Exception:
     reason = _without_password(reason)[:300] + (f"; {attempts} attempts" if (attempts or 1) > 1 else "")
     shown = _shown(url)
     host = shown.partition("://")[2].partition("/")[0].rpartition("@")[2]
+    text = message.format(host=host)
+    if proxy:
+        text = (
+            f"no connection to {host} through the proxy {proxy}. Is it the one to use? HTTP_PROXY and "
+            "HTTPS_PROXY name it, NO_PROXY the hosts to reach without it."
+        )
+    look = once(method, url)
+    if look and "is unknown" in text:
+        text += f" It was not repeated, because a second time it would do something else: {look}."
     return kind(
-        f"{method} {shown}: {message.format(host=host)} ({reason})",
+        f"{method} {shown}: {text} ({reason})",
         method=method,
         url=shown,
         attempts=attempts,
@@ -193,7 +227,7 @@ def _kind_of_failure(error: Exception, cause: Exception) -> tuple[Callable[..., 
         )
     if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
         return errors.ServerTimeoutError, (
-            "connected, but no answer in time. Ask for less at a time, or give more time with "
+            "connected, but no whole answer in time. Ask for less at a time, or give more time with "
             "connect(timeout=(10, seconds)). Whether the server did the work is unknown."
         )
     if isinstance(error, requests.exceptions.SSLError) or isinstance(cause, SSLError):
@@ -201,10 +235,15 @@ def _kind_of_failure(error: Exception, cause: Exception) -> tuple[Callable[..., 
             "no trusted connection to {host}. For a certificate of your own give its file with "
             "connect(verify='ca.pem')."
         )
-    if isinstance(
-        error, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
-    ):
-        return errors.BadAnswerError, "the answer broke off or is garbled"
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return (
+            errors.BadAnswerError,
+            "the answer is garbled on the way. Whether the server did the work is unknown.",
+        )
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return errors.ServerUnreachableError, (
+            "the answer of {host} broke off. Whether the server did the work is unknown."
+        )
     if isinstance(error, requests.TooManyRedirects):
         return errors.BadAnswerError, "redirected in circles. Is a log-in page in front of the server?"
     if isinstance(cause, ResponseError):
@@ -284,6 +323,9 @@ def _refused(response: requests.Response, method: str, url: str) -> errors.Rende
     if len(shown) > 500:
         shown = shown[:500] + " ..."
     message = f"{method} {_shown(url)} answered {status}: {shown or response.reason or 'no text'}"
+    if status in (502, 503, 504) and method not in READING_METHODS:
+        look = once(method, url)
+        hint = "Whether the server did the work is unknown" + (f": {look}." if look else ".")
     if details.get("attempts", 1) > 1:
         message += f" (after {details['attempts']} attempts)"
     return kind(f"{message}\n{hint}" if hint else message, **details)

@@ -6,12 +6,55 @@ import math
 import operator
 import re
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from renderapi._environment import ENVIRONMENT
-from renderapi._sessions import redacted
 from renderapi.errors import ConnectionSettingsError, SpecError
+
+#: What must not be asked for twice, by the end of its path: a second time it fails, or does more than was
+#: asked for. And how to find out what became of it, when the answer is lost.
+_ONCE = (
+    ("PUT", re.compile(r"/stack/[^/]+/stackId/*$"), "get_stacks_by_owner_project lists the stacks by name"),
+    (
+        "PUT",
+        re.compile(r"/cloneTo/[^/]+/*$"),
+        "get_full_stack_metadata and get_z_values_for_stack show the copy",
+    ),
+    ("PUT", re.compile(r"/collectionId/*$"), "get_matchcollections lists the collections by name"),
+    (
+        "DELETE",
+        re.compile(r"/matchCollection/[^/]+/*$"),
+        "get_matchcollections lists the collections by name",
+    ),
+    ("POST", re.compile(r"/stack/[^/]+/*$"), "get_full_stack_metadata shows the stack and its version"),
+    ("POST", re.compile(""), ""),
+)
+
+
+def once(method: str | None, url: str | None) -> str | None:
+    """Tell whether a request must not be repeated: how to look for its outcome if so, else None."""
+    path = (url or "").partition("?")[0]
+    for unique, pattern, look in _ONCE:
+        if unique == (method or "").upper() and pattern.search(path):
+            return look
+    return None
+
+
+def redacted(url: str) -> str:
+    """Give a URL without the user and password that it may hold."""
+    return re.sub(r"^([a-zA-Z][\w+.-]*://)?[^/?#]*@", r"\1***@", url)
+
+
+def is_loopback(url: str | bytes) -> bool:
+    """Tell whether a URL is one of this very machine, which no proxy reaches."""
+    text = url.decode("latin-1") if isinstance(url, bytes) else url
+    try:
+        host = urlsplit(text if "://" in text else f"http://{text}").hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def format_baseurl(host: str, port: int | str | None) -> str:

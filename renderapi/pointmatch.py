@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from renderapi._transport import confirmed
 from renderapi._urls import server_url
 from renderapi.errors import RenderWarning, SpecError
 from renderapi.render import format_baseurl, owner_url, renderaccess
@@ -275,7 +276,7 @@ def delete_collection(
     RenderError
         If the server refuses.
     """
-    return rest_delete(session, owner_url(host, port, owner, "matchCollection", matchCollection))
+    return confirmed(rest_delete(session, owner_url(host, port, owner, "matchCollection", matchCollection)))
 
 
 # ------------------------------------------------------------------------------ groups
@@ -789,8 +790,10 @@ def import_matches(
             RenderWarning,
             stacklevel=3,
         )
-    return put_json(
-        session, owner_url(host, port, owner, "matchCollection", matchCollection, "matches"), documents
+    return confirmed(
+        put_json(
+            session, owner_url(host, port, owner, "matchCollection", matchCollection, "matches"), documents
+        )
     )
 
 
@@ -891,7 +894,9 @@ def delete_point_matches_between_groups(
     RenderError
         If the server refuses.
     """
-    return rest_delete(session, _between_groups(host, port, owner, matchCollection, pGroupId, qGroupId))
+    return confirmed(
+        rest_delete(session, _between_groups(host, port, owner, matchCollection, pGroupId, qGroupId))
+    )
 
 
 @renderaccess
@@ -932,4 +937,4 @@ def delete_point_matches_between_tiles(
         If the server refuses.
     """
     url = _between_tiles(host, port, owner, matchCollection, (pgroup, pid), (qgroup, qid))
-    return rest_delete(session, url)
+    return confirmed(rest_delete(session, url))

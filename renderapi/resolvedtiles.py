@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from renderapi import _json, _transport
+from renderapi._transport import confirmed
 from renderapi.errors import RenderError, SpecError
 from renderapi.render import Render, format_preamble, renderaccess, stack_url
 from renderapi.tilespec import TileSpec, from_raw_parts, read_answer
@@ -360,4 +361,4 @@ def put_tilespecs(
         document = resolved_tiles.to_dict()
     check_tiles(document["tileIdToSpecMap"].values(), document["transformIdToSpecMap"])
     url = stack_url(host, port, owner, project, stack, "resolvedTiles")
-    return put_json(session, url, document, params={"deriveData": jbool(deriveData)})
+    return confirmed(put_json(session, url, document, params={"deriveData": jbool(deriveData)}))

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from renderapi import _json, _transport
+from renderapi._transport import confirmed
 from renderapi._urls import server_url
 from renderapi.errors import BadRequestError, NotFoundError, RenderError
 from renderapi.render import (
@@ -285,7 +286,7 @@ def create_stack(
             **dict(zip(("stackResolutionX", "stackResolutionY", "stackResolutionZ"), resolutions)),
         }
     )
-    return post_json(session, stack_url(host, port, owner, project, stack), version)
+    return confirmed(post_json(session, stack_url(host, port, owner, project, stack), version))
 
 
 @renderaccess
@@ -328,7 +329,7 @@ def set_stack_metadata(
     """
     version = dict(sv) if isinstance(sv, Mapping) else sv.to_dict()
     version.update({key: kwargs[key] for key in _VERSION_KEYS if kwargs.get(key) is not None})
-    return post_json(session, stack_url(host, port, owner, project, stack), version)
+    return confirmed(post_json(session, stack_url(host, port, owner, project, stack), version))
 
 
 @renderaccess
@@ -379,7 +380,7 @@ def set_stack_state(
 
 
 def _put_state(session: requests.Session | None, url: str, state: str) -> requests.Response:
-    return put_json(session, join_url(url, "state", state), None)
+    return confirmed(put_json(session, join_url(url, "state", state), None))
 
 
 @renderaccess
@@ -438,7 +439,7 @@ def clone_stack(
     if toProject is not None:
         params.append(("toProject", toProject))
     url = stack_url(host, port, owner, project, inputstack, "cloneTo", outputstack)
-    response = put_json(session, url, _version_document(kwargs), params=params)
+    response = confirmed(put_json(session, url, _version_document(kwargs), params=params))
     if close_stack:
         target_project = project if toProject is None else toProject
         _put_state(session, stack_url(host, port, owner, target_project, outputstack), "COMPLETE")
@@ -492,7 +493,7 @@ def rename_stack(
         "project": project if to_project is None else to_project,
         "stack": to_stack,
     }
-    return put_json(session, stack_url(host, port, owner, project, stack, "stackId"), target)
+    return confirmed(put_json(session, stack_url(host, port, owner, project, stack, "stackId"), target))
 
 
 @renderaccess
@@ -527,7 +528,7 @@ def delete_stack(
     RenderError
         If the server refuses.
     """
-    return rest_delete(session, stack_url(host, port, owner, project, stack))
+    return confirmed(rest_delete(session, stack_url(host, port, owner, project, stack)))
 
 
 @renderaccess
@@ -565,7 +566,7 @@ def delete_section(
     RenderError
         If the server refuses.
     """
-    return rest_delete(session, stack_url(host, port, owner, project, stack, "z", z))
+    return confirmed(rest_delete(session, stack_url(host, port, owner, project, stack, "z", z)))
 
 
 @renderaccess
@@ -603,7 +604,7 @@ def delete_tile(
     RenderError
         If the server refuses.
     """
-    return rest_delete(session, stack_url(host, port, owner, project, stack, "tile", tileId))
+    return confirmed(rest_delete(session, stack_url(host, port, owner, project, stack, "tile", tileId)))
 
 
 # ------------------------------------------------------------------------------ what a stack is

@@ -316,7 +316,7 @@ def test_a_view_fills_the_settings_into_each_request():
         "timeout": (3, 3), "auth": (b"u", b"p"), "verify": False, "headers": {"X-A": "a", "X-B": "mine"},
     }  # fmt: skip
     assert {name: session.seen[0][name] for name in filled_in} == filled_in
-    assert session.seen[0].keys() - filled_in <= {"allow_redirects", "params"}
+    assert session.seen[0].keys() - filled_in <= {"allow_redirects", "params", "hooks", "proxies"}
     view.request("GET", URL, {"q": 1}, None, {"X-B": "mine"}, None, None, ("x", "y"), 9)
     used = session.seen[3]
     assert (used["params"], used["timeout"], used["auth"]) == ({"q": 1}, 9, ("x", "y"))

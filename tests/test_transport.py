@@ -1,5 +1,6 @@
 """Requests and their answers: every status, and every way in which a server can go wrong."""
 
+import gzip
 import json
 import pickle
 import time
@@ -14,8 +15,8 @@ import urllib3
 from loopback import Loopback, answer, closed_port, reset
 
 from renderapi import _transport, errors
-from renderapi._sessions import RenderSession, RetryPolicy, Settings
-from renderapi._transport import decode_json, not_as_asked, redacted, send
+from renderapi._sessions import RenderSession, RetryPolicy, SessionView, Settings
+from renderapi._transport import confirmed, decode_json, not_as_asked, redacted, send
 
 URL = "http://localhost:8080/render-ws/v1/owner/o"
 PATIENT = (5, 5)
@@ -408,7 +409,7 @@ def test_H7_a_host_that_does_not_accept_times_out(session):
         (requests.exceptions.ProxyError("Cannot connect to proxy"), errors.ServerUnreachableError),
         (requests.exceptions.ReadTimeout("slow"), errors.ServerTimeoutError),
         (requests.exceptions.Timeout("slow"), errors.ServerTimeoutError),
-        (requests.exceptions.ChunkedEncodingError("cut"), errors.BadAnswerError),
+        (requests.exceptions.ChunkedEncodingError("cut"), errors.ServerUnreachableError),
         (requests.exceptions.RequestException("odd"), errors.ServerUnreachableError),
         (urllib3.exceptions.SSLError("self-signed"), errors.ServerCertificateError),
         (urllib3.exceptions.ConnectTimeoutError("slow"), errors.ServerConnectTimeoutError),
@@ -503,16 +504,140 @@ def test_a_retry_policy_of_the_callers_own():
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n[1, 2",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[1, 2\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n[1]",
+    ],
+    ids=["short body", "cut chunks", "bad chunk"],
+)
+def test_a_body_that_breaks_off_is_a_broken_connection_and_repeated(session, step):
+    with Loopback(step) as server:
+        with pytest.raises(errors.ServerUnreachableError, match="broke off") as caught:
+            send(session, "GET", server.url)
+        assert len(server.received) == caught.value.attempts == 3
+    with Loopback(step, answer(body=b"[1]")) as server:
+        assert decode_json(send(session, "GET", server.url)) == [1]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/owner/o/project/p/stack/s"),
+        ("PUT", "/owner/o/project/p/stack/s/stackId"),
+        ("PUT", "/owner/o/project/p/stack/s/cloneTo/t?skipTransforms=false"),
+        ("PUT", "/owner/o/matchCollection/c/collectionId"),
+        ("DELETE", "/owner/o/matchCollection/c"),
+    ],
+)
+@pytest.mark.parametrize(
+    "step", [reset, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n[1, 2"], ids=["before", "in"]
+)
+def test_what_must_not_be_done_twice_is_not_repeated_and_its_outcome_unknown(session, method, path, step):
+    with Loopback(step) as server:
+        with pytest.raises(errors.ServerUnreachableError, match=r"is unknown.*get_"):
+            send(session, method, server.url + path, document={})
+        assert len(server.received) == 1
+    with Loopback(answer(504), answer()) as server:
+        with pytest.raises(errors.ServerError, match="is unknown: get_"):
+            send(session, method, server.url + path, document={})
+        assert len(server.received) == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
         answer(body=b"\x1f\x8bgarbage", Content_Encoding="gzip"),
         answer(body=b"garbage", Content_Encoding="deflate"),
     ],
-    ids=["short body", "cut chunks", "bad chunk", "bad gzip", "bad deflate"],
+    ids=["bad gzip", "bad deflate"],
 )
-def test_a_body_that_breaks_off_or_is_garbled(session, step):
+def test_a_body_that_is_garbled(session, step):
     with Loopback(step) as server:
-        with pytest.raises(errors.BadAnswerError, match="broke off or is garbled"):
+        with pytest.raises(errors.BadAnswerError, match="garbled"):
             send(session, "GET", server.url)
         assert len(server.received) == 1
+
+
+def test_an_answer_that_unpacks_without_end_is_refused(session):
+    bomb = gzip.compress(bytes(100 * 2**20))
+    with (
+        Loopback(answer(body=bomb, Content_Encoding="gzip")) as server,
+        pytest.raises(errors.BadAnswerError, match="times as many bytes"),
+    ):
+        send(session, "GET", server.url)
+
+
+@pytest.mark.parametrize("where", ["headers", "body"])
+def test_an_answer_that_trickles_in_ends_with_the_total(where):
+    def trickle(connection):
+        text = b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n" + (b"\r\n" if where == "body" else b"X: ")
+        connection.sendall(text)
+        for _ in range(4000):
+            connection.sendall(b" ")
+            time.sleep(0.02)
+
+    with RenderSession(Settings(total=0.3)) as bounded, Loopback(trickle) as server:
+        with pytest.raises(errors.ServerTimeoutError, match=r"not complete after 0\.3 s"):
+            send(bounded, "GET", server.url)
+        assert len(server.received) == 1
+
+
+def test_a_pause_that_the_server_wants_is_capped_by_the_total():
+    with RenderSession(Settings(total=5)) as bounded, Loopback(answer(503, Retry_After="3600")) as server:
+        with pytest.raises(errors.ServerError, match="answered 503"):
+            send(bounded, "GET", server.url)
+        assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["our session", "caller's session"])
+def test_nothing_that_was_given_for_one_host_goes_to_another(own):
+    settings = Settings(headers={"X-Token": "secret", "Authorization": "Bearer secret", "Cookie": "a=secret"})
+    ours = RenderSession(settings)
+    with Loopback(answer(body=b"[]")) as other:
+        here = Loopback(answer(302, Location=other.url.replace("127.0.0.1", "localhost") + "/x"))
+        with here, SessionView(requests.Session(), settings) if own else ours as given:
+            send(given, "GET", here.url)
+            assert "secret" not in str(other.received[0].headers)
+            assert here.received[0].headers["X-Token"] == "secret"
+        with Loopback(answer(302, Location="/again"), answer(body=b"[]")) as here:
+            send(SessionView(requests.Session(), settings) if own else ours, "GET", here.url)
+            assert here.received[1].headers["X-Token"] == "secret"
+            assert here.received[1].headers["Authorization"] == "Bearer secret"
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["our session", "caller's session"])
+def test_a_netrc_never_replaces_an_authorization_that_was_given(own, tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password pass\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    settings = Settings(headers={"authorization": "Bearer mine"})
+    with Loopback(answer()) as server:
+        send(SessionView(requests.Session(), settings) if own else RenderSession(settings), "GET", server.url)
+        received = {name.lower(): value for name, value in server.received[0].headers.items()}
+    assert received["authorization"] == "Bearer mine"
+
+
+def test_loopback_goes_past_a_proxy_and_an_unreachable_proxy_is_named(session, monkeypatch):
+    proxy = f"http://user:word@127.0.0.1:{closed_port()}"
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with Loopback(answer(body=b"[]")) as server:
+        for given in (
+            session,
+            SessionView(requests.Session(), Settings(timeout=3)),
+            requests.Session(),
+            None,
+        ):
+            send(given, "GET", server.url)
+    with pytest.raises(errors.ServerUnreachableError, match=r"through the proxy http://[*]{3}@127") as caught:
+        send(session, "GET", "http://render.example.org/x")
+    assert "word" not in str(caught.value)
+    assert "NO_PROXY" in str(caught.value)
+
+
+def test_what_is_no_empty_answer_confirms_nothing(session):
+    page = b"<html><title>Log in</title></html>"
+    with Loopback(answer(body=page)) as server, pytest.raises(errors.BadAnswerError, match="log-in page"):
+        confirmed(send(session, "PUT", server.url, document={}))
+    with Loopback(answer(201)) as server:
+        assert confirmed(send(session, "PUT", server.url, document={})).status_code == 201
 
 
 @pytest.mark.parametrize("status", [503, 500])

@@ -408,7 +408,7 @@ def _send_from_executor(
 def _send(connection: Connection, stack: str, derive: str, batch: Batch) -> Exception | None:
     """Send one batch, and give what went wrong; at module level, because processes unpickle it."""
     try:
-        _transport.send(
+        answer = _transport.send(
             connection.thread_session(),
             "PUT",
             stack_url(
@@ -417,6 +417,7 @@ def _send(connection: Connection, stack: str, derive: str, batch: Batch) -> Exce
             params={"deriveData": "true" if derive == "server" else "false"},
             document=batch.content,
         )
+        _transport.confirmed(answer)
     except Exception as error:
         return error
     return None

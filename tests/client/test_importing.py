@@ -311,7 +311,8 @@ class TestFailures:
     def test_failed_batches_are_reported_and_the_others_are_stored(self, mocked):
         responses.put(f"{BASE}/state/LOADING", status=201)
         for status in (201, 500, 201, 400, 201):
-            responses.put(f"{BASE}/resolvedTiles", status=status, body=f"trouble {status}")
+            body = "" if status == 201 else f"trouble {status}"
+            responses.put(f"{BASE}/resolvedTiles", status=status, body=body)
         with pytest.raises(ImportFailedError) as caught:
             renderapi.client.import_tilespecs_parallel(
                 "stk", [tile(i) for i in range(10)], poolsize=1, max_tilespecs_per_group=2, render=mocked
