@@ -42,3 +42,28 @@ def test_a_pattern_that_never_ends_is_stopped(monkeypatch):
         with pytest.raises(TimeoutError):
             search(VICTIM)
     assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a{999999999}",
+        "(?:a{1000}){1000}",
+        "(?x) a { 999999999 }",
+        "[{]a{,20000}",
+        "a{" + "9" * 900 + "}",
+        "(" * 51 + ")" * 51,
+        "a" * 1001,
+    ],
+)
+@pytest.mark.parametrize("library", ["regex", "re"])
+def test_a_pattern_that_would_be_too_large_is_not_compiled(text, library, monkeypatch):
+    if library == "re":
+        monkeypatch.setitem(__import__("sys").modules, "regex", None)
+    with pytest.raises(ValueError, match="more than"):
+        _patterns.compiled.__wrapped__(text)
+
+
+@pytest.mark.parametrize("text", [r"^\d{14}_\d{6}_(\d{2,})\.0$", "a{0,3}b{}", "{x}", "a{10000}"])
+def test_common_patterns_are_not_too_large(text):
+    assert _patterns.compiled(text)

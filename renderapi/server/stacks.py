@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from renderapi import _json
-from renderapi._patterns import compiled
+from renderapi._patterns import SECONDS, Pattern, compiled
 from renderapi.server import metadata
 from renderapi.server.documents import Document, mipmap_path_builder
 from renderapi.server.endpoint import (
@@ -417,26 +417,46 @@ def tile_ids(
     try:
         pattern = None if matchPattern is None else compiled(matchPattern)
     except ValueError as problem:
-        raise Refusal(400, f"matchPattern '{matchPattern}' is no regular expression: {problem}") from None
+        raise Refusal(
+            400,
+            f"matchPattern '{matchPattern:.100}' is no regular expression that this server takes: {problem}",
+        ) from None
     with server.store.read() as connection:
         row = metadata.contents(connection, stack)
     pages = (
         _all_ids(server, row) if minZ is None and maxZ is None else _ids_of_layers(server, row, minZ, maxZ)
     )
 
+    if pattern is not None:
+        # all of them before the answer begins: one that takes too long is refused
+        pages = iter([_matching(pattern, page) for page in pages])
+
     def content() -> Iterator[bytes]:
         start = b"["
-        for page in pages:
-            found = page
-            if pattern is not None:
-                ids = [tile_id for tile_id in _json.loads(page) if pattern.search(tile_id)]
-                found = _json.dumps(ids).decode()
+        for found in pages:
             if found != "[]":
                 yield start + found[1:-1].encode()
                 start = b","
         yield b"[]" if start == b"[" else b"]"
 
     return json_bytes(content())
+
+
+def _matching(pattern: Pattern, page: str) -> str:
+    """Give those ids of a page that match; refuse (400) a pattern that searches for too long."""
+    end = time.monotonic() + SECONDS
+    found = []
+    for tile_id in _json.loads(page):
+        try:
+            if time.monotonic() > end:
+                raise TimeoutError
+            if pattern.search(tile_id):
+                found.append(tile_id)
+        except TimeoutError:
+            raise Refusal(
+                400, f"matchPattern takes too long: more than {SECONDS:g} s for {_PAGE:,} ids or fewer"
+            ) from None
+    return _json.dumps(found).decode()
 
 
 def _all_ids(server: Context, row: int | None) -> Iterator[str]:

@@ -6,6 +6,8 @@ import json
 import pytest
 from embedded import affine, make_tile
 
+from renderapi import _patterns
+
 NASTY = [
     None,
     True,
@@ -261,3 +263,24 @@ def test_paths_and_queries(api, word):
         must_know_why(api(method, path.replace("{}", word)), (path, word))
     must_know_why(api("PUT", f"z/{word}/tileIds", ["t"]), word)
     must_know_why(api("GET", "z/1/tile-specs"), word)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a{999999999}", "(?:a{1000}){1000}", "(" * 60 + ")" * 60, "a" * 2000, "("]
+)
+def test_patterns_that_cannot_be_taken(api, pattern):
+    api.in_state("LOADING", make_tile("t"))
+    status, text = api.refused("GET", "tileIds", query_string={"matchPattern": pattern})
+    assert status == 400 and "matchPattern" in text and len(text) < 400
+
+
+def test_a_pattern_that_takes_too_long_is_refused_before_the_answer_begins(api, monkeypatch):
+    pytest.importorskip("regex")
+    monkeypatch.setattr("renderapi.server.stacks.SECONDS", 0.1)
+    monkeypatch.setattr("renderapi._patterns.SECONDS", 0.1)
+    _patterns.compiled.cache_clear()
+    # the first ids are quick
+    api.in_state("LOADING", *(make_tile(name) for name in ["0", "1", "a" * 60 + "b"]))
+    answer = api("GET", "tileIds", query_string={"matchPattern": "(a|aa)+$"})
+    _patterns.compiled.cache_clear()
+    assert answer.status_code == 400 and "takes too long" in answer.text
