@@ -61,6 +61,7 @@ SERVICES: tuple[Service, ...] = (
 _MAX_AGE = 3600
 _TEXT_UTF8 = f"{TEXT};charset=UTF-8"
 _FLASK_TYPES = {"": "text", "double": "double", "int": "int32", "state": "state"}
+_TOO_DEEP = "the document is nested too deeply"
 _READING = "GET,OPTIONS,HEAD"
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET,POST,PUT,OPTIONS,HEAD",
@@ -200,6 +201,7 @@ class Application(Flask):
         self.register_error_handler(HTTPException, _http_problem)
         self.register_error_handler(SpecError, lambda problem: _refused(Refusal(400, str(problem))))
         self.register_error_handler(UnicodeEncodeError, lambda problem: _refused(Refusal(400, str(problem))))
+        self.register_error_handler(RecursionError, lambda problem: _refused(Refusal(400, _TOO_DEEP)))
         self.register_error_handler(Exception, _failed)
         self.before_request(_check_visitor)
         self.after_request(_cross_origin)

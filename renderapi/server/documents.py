@@ -25,11 +25,13 @@ from renderapi.server.values import (
     fields,
     one_of,
     parse_integer,
+    shown,
 )
 
 Document = dict[str, Any]
 
 DEFAULT_MESH_CELL_SIZE = 64.0
+MOST_NESTED = 100
 
 _LOADER_TYPE = one_of(
     ("IMAGEJ_DEFAULT", "IMAGEJ_TIFF_STACK", "H5_SLICE", "N5_SLICE", "IMAGEJ_COMPOSITE", "DYNAMIC_MASK")
@@ -85,7 +87,7 @@ def _mipmap_levels(raw: Any) -> Document:
         try:
             level = parse_integer(key)
         except ValueError as problem:
-            raise Refusal(400, f"Cannot read {key!r:.100} as a mipmap level: {problem}") from None
+            raise Refusal(400, f"Cannot read {shown(key)} as a mipmap level: {problem}") from None
         image = fields(value, "mipmapLevels", _IMAGE_AND_MASK)
         if image is not None:
             levels[level] = image
@@ -145,7 +147,7 @@ def tile_spec(raw: Any, derive: bool = False) -> Document:
         Leave room for the bounding box, which is going to be derived, in the place where render-ws has it.
     """
     if type(raw) is not dict:
-        raise Refusal(400, f"Cannot read {raw!r:.100} as a tile spec")
+        raise Refusal(400, f"Cannot read {shown(raw)} as a tile spec")
     get = raw.get
     document: Document = {}
     tile_id = get("tileId")
@@ -205,16 +207,26 @@ def _transform_list(raw: Any) -> Document:
     if raw is None:
         raise MeaningRefusal(500, "the transforms of a tile spec must not be null")
     if type(raw) is not dict:
-        raise Refusal(400, f"Cannot read {raw!r:.100} as a list of transforms")
+        raise Refusal(400, f"Cannot read {shown(raw)} as a list of transforms")
     if raw.get("type") != "list":
         raise Refusal(400, 'the transforms of a tile spec must be of "type": "list"')
     return transform(raw)
 
 
-def transform(raw: Any) -> Document:
-    """Read a transform; one without type, or with an unknown one, is a leaf."""
+def transform(raw: Any, depth: int = 0) -> Document:
+    """Read a transform; one without type, or with an unknown one, is a leaf.
+
+    Parameters
+    ----------
+    raw : object
+        The decoded document.
+    depth : int
+        How many transforms it is part of; more than the database of a render-ws could keep are refused.
+    """
+    if depth > MOST_NESTED:
+        raise Refusal(400, f"transforms cannot be nested more than {MOST_NESTED} times")
     if type(raw) is not dict:
-        raise Refusal(400, f"Cannot read {raw!r:.100} as a transform")
+        raise Refusal(400, f"Cannot read {shown(raw)} as a transform")
     get = raw.get
     kind = get("type")
     if kind not in ("list", "ref", "interpolated"):
@@ -245,7 +257,7 @@ def transform(raw: Any) -> Document:
                     "A null spec is part of the transform spec list with id "
                     f"'{document.get('id', 'null')}'.  Check for an extraneous comma at the end of the list.",
                 )
-            specs.append(transform(spec))
+            specs.append(transform(spec, depth + 1))
         document["specList"] = specs
     elif kind == "ref":
         reference = as_text(get("refId"), "refId")
@@ -256,7 +268,7 @@ def transform(raw: Any) -> Document:
             part = get(key)
             if part is None:
                 raise MeaningRefusal(500, f"an interpolated transform has no {key}")
-            document[key] = transform(part)
+            document[key] = transform(part, depth + 1)
         fraction = as_double(get("lambda"), "lambda")
         if fraction is not None:
             document["lambda"] = fraction
@@ -267,7 +279,7 @@ def _specs(value: Any) -> list[Any]:
     if value is None:
         return []
     if type(value) is not list:
-        raise Refusal(400, f"Cannot read {value!r:.100} as an array for specList")
+        raise Refusal(400, f"Cannot read {shown(value)} as an array for specList")
     return value
 
 

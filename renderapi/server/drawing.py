@@ -122,6 +122,8 @@ class Drawing:
             text = str(problem)
             hint = next((hint for words, hint in _HINTS.items() if words in text), "")
             raise Refusal(400, text + hint) from None
+        except ArithmeticError as problem:
+            raise Refusal(400, f"numbers that are too large to draw with: {problem}") from None
 
     def draw(self, parameters: Document, kind: str, only_boxes: bool = False) -> bytes:
         """Draw an image.

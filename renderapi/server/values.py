@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
@@ -29,6 +30,8 @@ _NONFINITE = {
     "-INF": "-Infinity",
 }
 _MAX_INT = 2**31 - 1
+_shortened = reprlib.Repr()
+_shortened.maxstring = _shortened.maxother = 100
 _MAX_LONG = 2**63 - 1
 
 
@@ -73,8 +76,13 @@ def as_int(value: float) -> int:
     return int(min(max(value, -_MAX_INT - 1), _MAX_INT))
 
 
+def shown(value: Any) -> str:
+    """Write a value for a message: in short, however large and nested it is."""
+    return f"{_shortened.repr(value):.100}"
+
+
 def _bad(value: Any, kind: str, where: str) -> NoReturn:
-    raise Refusal(400, f"Cannot read {value!r:.100} as {kind} for {where}")
+    raise Refusal(400, f"Cannot read {shown(value)} as {kind} for {where}")
 
 
 def as_double(value: Any, where: str) -> float | str | None:
@@ -218,7 +226,7 @@ def one_of(words: tuple[str, ...]) -> Callable[[Any, str], str | None]:
     def read(value: Any, where: str) -> str | None:
         if value is None or value in words:
             return value  # type: ignore[no-any-return]
-        raise Refusal(400, f"Cannot read {value!r:.100} for {where}: it is none of {', '.join(words)}")
+        raise Refusal(400, f"Cannot read {shown(value)} for {where}: it is none of {', '.join(words)}")
 
     return read
 

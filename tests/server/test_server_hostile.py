@@ -2,11 +2,16 @@
 
 import copy
 import json
+import logging
+import re
 
 import pytest
-from embedded import affine, make_tile
+from embedded import Api, affine, make_tile
+from PIL import Image
 
 from renderapi import _patterns
+from renderapi.server import Store
+from renderapi.server.app import SERVICES
 
 NASTY = [
     None,
@@ -156,7 +161,9 @@ def paths(value, path=()):
 
 
 def must_know_why(answer, sent):
-    assert answer.status_code < 400 or answer.mimetype == "text/plain"
+    if answer.status_code < 400:
+        return
+    assert answer.mimetype == "text/plain"
     assert "see its log" not in answer.text and "database problem" not in answer.text, (answer.text, sent)
 
 
@@ -284,3 +291,93 @@ def test_a_pattern_that_takes_too_long_is_refused_before_the_answer_begins(api, 
     answer = api("GET", "tileIds", query_string={"matchPattern": "(a|aa)+$"})
     _patterns.compiled.cache_clear()
     assert answer.status_code == 400 and "takes too long" in answer.text
+
+
+def lists(depth, kind="list"):
+    spec = affine()
+    for _ in range(depth):
+        spec = (
+            {"type": "list", "specList": [spec]}
+            if kind == "list"
+            else {"type": kind, "a": spec, "b": affine(), "lambda": 0.5}
+        )
+    return spec
+
+
+LARGE = "9" * 400
+HUGE = {
+    "nested arrays": "[" * 1000 + "]" * 1000,
+    "nested objects": '{"a":' * 900 + "1" + "}" * 900,
+    "endless arrays": "[" * 100_000,
+    "nested values": '{"versionNotes":%s,"number":%s,"tileSpecs":%s,"owner":%s}'
+    % (("[" * 500 + "]" * 500,) * 4),
+    "nested items": '[{"world":%s,"tileId":%s,"pGroupId":%s}]' % (("[" * 500 + "]" * 500,) * 3),
+    "large integer": LARGE,
+    "many digits": "[" + "1" * 6000 + "]",
+    "large integers": f'[{{"world":[{LARGE},-{LARGE},1],"local":[{LARGE},1e308],"tileId":{LARGE}}}]',
+    "large fields": f'{{"x":{LARGE},"width":-{LARGE},"cycleNumber":{LARGE},"createTimestamp":{LARGE}}}',
+    **{
+        f"{kind} {depth}": json.dumps(
+            {
+                **make_tile("t", specs=[lists(depth, kind)], minIntensity=-1e308, maxIntensity=1e308),
+                **lists(depth, kind),
+                "tileIdToSpecMap": {"t": make_tile("t", specs=[lists(depth, kind)], minIntensity=-1e308)},
+                "tileSpecs": [make_tile("t", specs=[lists(depth, kind)], minIntensity=-1e308)],
+            }
+        )
+        for kind in ("list", "interpolated")
+        for depth in (90, 400)
+    },
+}
+
+
+@pytest.mark.parametrize("body", HUGE.values(), ids=HUGE)
+def test_documents_without_measure(api, body, caplog):
+    with caplog.at_level(logging.INFO, "renderapi.server"):
+        for endpoint in [
+            endpoint for service in SERVICES for endpoint in service.endpoints if endpoint.takes
+        ]:
+            names = {"owner": "o", "project": "p", "stack": "s", "matchCollection": "c", "toStack": "u"}
+            path = re.sub(r"{(\w+):?\w*}", lambda found: names.get(found[1], "1"), endpoint.path)
+            for query in ("", "?deriveData=true"):
+                caplog.clear()
+                api.client.post(api.url(""), json={})
+                kind = "application/json" if endpoint.takes == "*/*" else endpoint.takes
+                answer = api(endpoint.method, path + query, data=body, content_type=kind)
+                must_know_why(answer, path)
+                assert answer.status_code < 400 or len(answer.data) < 2000
+                assert len(caplog.records) == (
+                    answer.status_code >= 400 and not answer.text.startswith("Failed")
+                )
+                assert not any(record.exc_info for record in caplog.records)
+            if answer.status_code < 300:
+                for read in READS:
+                    must_know_why(api("GET", read), path)
+
+
+@pytest.mark.parametrize("low", [-1e308, 1e308])
+def test_intensities_without_measure(low, tmp_path):
+    Image.new("L", (20, 10), 100).save(tmp_path / "a.png")
+    with Store() as store:
+        api = Api(store, image_roots=[tmp_path])
+        tile = make_tile("t", width=20.0, height=10.0, specs=[affine()], minIntensity=low, maxIntensity=1e308)
+        tile["mipmapLevels"]["0"]["imageUrl"] = f"file:{tmp_path}/a.png"
+        body = {
+            "x": 0,
+            "y": 0,
+            "width": 20,
+            "height": 10,
+            "scale": 1,
+            "minIntensity": -1e308,
+            "tileSpecs": [tile],
+        }
+        for kind in ("png", "jpeg", "tiff"):
+            must_know_why(api("PUT", f"/owner/o/{kind}-image", body), kind)
+        api.in_state("LOADING", tile)
+        for path in (
+            "png-image",
+            "png16-image",
+            "png-image?minIntensity=-1e308",
+            "png-image?maxIntensity=1e308",
+        ):
+            must_know_why(api("GET", "tile/t/" + path), path)
