@@ -25,12 +25,16 @@ class Level(NamedTuple):
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel of a tile; ``levels`` is sorted, the deepest level last."""
+    """One channel of a tile; ``levels`` is sorted, the deepest level last.
+
+    ``filter_spec`` is its own filter as the document has it: one that is wrong is told of when it is drawn.
+    """
 
     name: str | None
     low: float
     high: float
     levels: dict[int, Level]
+    filter_spec: Any = None
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,13 @@ def _tile_channels(document: Mapping[str, Any]) -> Iterator[Channel]:
         name = channel.get("name")
         if name is not None and not isinstance(name, str):
             raise RenderParametersError(f"the name of a channel is {name!r:.100}; it must be a text")
-        yield Channel(name, 0.0 if low is None else low, 255.0 if high is None else high, levels)
+        yield Channel(
+            name,
+            0.0 if low is None else low,
+            255.0 if high is None else high,
+            levels,
+            channel.get("filterSpec"),
+        )
 
 
 def _levels(mipmaps: Any) -> dict[int, Level]:

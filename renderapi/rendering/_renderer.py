@@ -13,10 +13,11 @@ import numpy as np
 from renderapi.geometry._chain import Chains
 from renderapi.rendering import _finish, _mipmaps, _parameters
 from renderapi.rendering._errors import RenderParametersError
+from renderapi.rendering._filter import Filter
 from renderapi.rendering._mipmaps import Mipmap
 from renderapi.rendering._parameters import Channel, Parameters, Tile
 from renderapi.rendering._warp import Triangles, Warp
-from renderapi.rendering.filters import Filter, filters_of
+from renderapi.rendering.filters import filter_of, filters_of, own_range
 from renderapi.rendering.sources import Sources, default_sources
 
 if TYPE_CHECKING:
@@ -263,13 +264,15 @@ class _Job:
         low = channel.low if p.low is None else p.low
         high = channel.high if p.high is None else p.high
         image = mipmap.image
+        if channel.filter_spec is not None and image.size:
+            # before a range is set; with the scale of the request, whatever the level
+            own = filter_of(channel.filter_spec)
+            image = own.apply(image, *own_range(image), p.scale, _noise(tile, level, -1))
         if image.ndim == 3:
             # ImageJ applies the range of a colour image to its pixels; others only remember it
             image = _finish.in_range(image, low, high)
-        # the seed is of the tile, so that its noise is the same in every box
         for number, step in enumerate(self.filters):
-            seed = [zlib.crc32(str(tile.tile_id).encode()), level, number]
-            image = step.apply(image, low, high, 2.0**-level, np.random.default_rng(seed))
+            image = step.apply(image, low, high, 2.0**-level, _noise(tile, level, number))
         canvas = self.canvases.get(channel.name)
         new = canvas is None
         if canvas is None:
@@ -293,6 +296,11 @@ class _Job:
         shape = (3 if image.ndim == 3 else 1, *size)
         alpha = np.zeros(size, np.uint8) if self.masked else None
         return Canvas(np.zeros(shape, image.dtype), alpha, 0.0, 255.0)
+
+
+def _noise(tile: Tile, level: int, number: int) -> np.random.Generator:
+    # the seed is of the tile, so that its noise is the same in every box; its own filter counts as the first
+    return np.random.default_rng([zlib.crc32(str(tile.tile_id).encode()), level, number % (1 << 32)])
 
 
 def _averaged(parameters: Parameters, canvases: dict[str | None, Canvas]) -> Canvas | None:

@@ -7,23 +7,33 @@ are taken as well.
 
 from __future__ import annotations
 
+import json
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapi.errors import SpecError
 from renderapi.rendering import _clahe
 from renderapi.rendering._errors import RenderParametersError
-from renderapi.transform import _numbers
-
-Image = NDArray[Any]
+from renderapi.rendering._filter import Filter, FilterParameters, Image, display_range, flag_of, scaled_radius
+from renderapi.rendering._intensity import (
+    AffineIntensityFilter,
+    EqualizeHistogram,
+    ExponentialIntensityFilter,
+    Invert,
+    ShadingCorrectionFilter,
+)
+from renderapi.rendering._intensity_maps import LinearIntensityMap8BitFilter, QuadraticIntensityMap8BitFilter
+from renderapi.rendering._neighbourhoods import BackgroundCorrectionFilter, Rank, RollingBallSubtraction
 
 _PACKAGE = "org.janelia.alignment.filter."
-_UNAVAILABLE = tuple(_PACKAGE + name for name in ("EqualizeHistogram", "Rank", "RollingBallSubtraction"))
+_DESTREAK = tuple(
+    f"org.janelia.alignment.destreak.{name}StreakCorrector"
+    for name in ("ConfigurableMask", "LocalConfigurableMask", "SmoothMask", "LocalSmoothMask")
+)
+_ABSTRACT = (_PACKAGE + "IntensityMap8BitFilter",)
 _MOST_BINS = 4096
 _LARGEST_INT = 2**31 - 1
 
@@ -53,10 +63,10 @@ def filters_of(render_parameters: Mapping[str, Any]) -> list[Filter]:
     """
     specs = render_parameters.get("filterSpecs")
     if specs is None or (isinstance(specs, Sequence) and not specs):
-        return _default_filters() if _flag(render_parameters.get("doFilter", False), "doFilter") else []
+        return _default_filters() if flag_of(render_parameters.get("doFilter", False), "doFilter") else []
     if not isinstance(specs, Sequence) or isinstance(specs, (str, bytes)):
         raise RenderParametersError(f"filterSpecs must be a JSON array, not {specs!r:.100}")
-    return [_filter_of(spec) for spec in specs]
+    return [filter_of(spec) for spec in specs]
 
 
 def _default_filters() -> list[Filter]:
@@ -67,128 +77,95 @@ def _default_filters() -> list[Filter]:
     ]
 
 
-def _filter_of(spec: Any) -> Filter:
+def filter_of(spec: Any) -> Filter:
+    """Make the filter of a filter spec: an entry of `filterSpecs`, or the `filterSpec` of a tile or channel.
+
+    Parameters
+    ----------
+    spec : mapping
+        ``{"className": ..., "parameters": {...}}``.
+
+    Returns
+    -------
+    Filter
+
+    Raises
+    ------
+    RenderParametersError
+        If the class is not known, or its parameters are missing or wrong. The words are those of render-ws
+        where it has some.
+    """
     if not isinstance(spec, Mapping):
         raise RenderParametersError(f"a filter spec must be a JSON object, not {spec!r:.100}")
     name = spec.get("className")
-    if not isinstance(name, str) or name not in _CLASSES:
-        supported = ", ".join(_CLASSES)
-        problem = "is not available here" if name in _UNAVAILABLE else "is not known"
-        raise RenderParametersError(f"the filter class {name!r:.200} {problem}; there are {supported}")
+    if name is None:
+        raise RenderParametersError("no className defined for filter spec")
+    if not isinstance(name, str):
+        raise RenderParametersError(f"the className of a filter spec is {name!r:.100}; it must be a text")
+    if name in _DESTREAK:
+        raise RenderParametersError(
+            f"the filter class '{name}' is not available here: it works on a Fourier transform that only "
+            "render itself computes"
+        )
+    if name in _ABSTRACT:
+        raise RenderParametersError(f"failed to create instance of filter class '{name}'")
+    if name not in _CLASSES:
+        if name.startswith(("java.lang.", "org.janelia.alignment.Render")):
+            raise RenderParametersError(
+                f"class '{name}' does not implement the 'interface org.janelia.alignment.filter.Filter' interface"
+            )
+        raise RenderParametersError(f"filter class '{name}' cannot be found")
     parameters = spec.get("parameters")
     if parameters is None:
+        if _CLASSES[name] is not Invert:
+            raise RenderParametersError(f"the filter spec of {name} has no parameters")
         parameters = {}
     if not isinstance(parameters, Mapping):
         raise RenderParametersError(f"parameters of {name} must be a JSON object, not {parameters!r:.100}")
-    return _CLASSES[name].from_parameters(_Parameters(name, parameters))
+    return _CLASSES[name].from_parameters(FilterParameters(name, parameters))
 
 
-class _Parameters(NamedTuple):
-    """Reads the parameters of a filter spec."""
-
-    class_name: str
-    values: Mapping[str, Any]
-
-    def number(self, name: str) -> float:
-        """Read a finite number."""
-        return self._number(name, single=False)
-
-    def single(self, name: str) -> float:
-        """Read a finite number as Java reads a float: rounded to single precision."""
-        return self._number(name, single=True)
-
-    def size(self, name: str, least: int, most: int) -> int:
-        """Read a whole number, least <= number <= most."""
-        value, text = self._value(name)
-        try:
-            number = float(_numbers.parse_integer(value.strip()) if isinstance(value, str) else value)
-        except (SpecError, TypeError, ValueError, OverflowError):
-            number = math.nan
-        if isinstance(value, bool) or not number.is_integer():
-            raise RenderParametersError(f"{text}; it must be a whole number")
-        if not least <= number <= most:
-            raise RenderParametersError(f"{text}; it must be from {least} to {most}")
-        return int(number)
-
-    def flag(self, name: str) -> bool:
-        """Read true or false."""
-        value, text = self._value(name)
-        return _flag(value, text.rpartition(" is ")[0])
-
-    def _number(self, name: str, *, single: bool) -> float:
-        value, text = self._value(name)
-        read = _numbers.parse_float32 if single else _numbers.parse_double
-        try:
-            number = read(value.strip() if isinstance(value, str) else repr(float(value)))
-        except (SpecError, TypeError, ValueError, OverflowError):
-            number = math.nan
-        if isinstance(value, bool) or not math.isfinite(number):
-            raise RenderParametersError(f"{text}; it must be a number")
-        return number
-
-    def _value(self, name: str) -> tuple[Any, str]:
-        value = self.values.get(name)
-        if value is None:
-            raise RenderParametersError(f"the filter {self.class_name} needs the parameter {name}")
-        return value, f"the parameter {name} of the filter {self.class_name} is {value!r:.100}"
+def own_range(image: Image) -> tuple[float, float]:
+    """Give the display range that ImageJ takes an image to have before one is set: (0, 0) for its extremes."""
+    return (0.0, 255.0) if image.dtype == np.uint8 else (0.0, 0.0)
 
 
-def _flag(value: Any, what: str) -> bool:
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    raise RenderParametersError(f"{what} is {value!r:.100}; it must be true or false")
+class CompositeFilter(Filter):
+    """Applies filters one after the other.
 
+    Parameters
+    ----------
+    members : sequence of Filter
+        Filters.
+    """
 
-def _scaled_radius(radius: int, scale: float) -> int:
-    # Java's Math.round
-    return math.floor(radius * scale + 0.5)
-
-
-def _display_range(image: Image, low: float, high: float) -> tuple[float, float]:
-    # what ImageJ remembers of a display range: by the type of pixels, and 0 to 0 stands for their extremes
-    if low == 0 and high == 0 and image.size:
-        finite = image[np.isfinite(image)] if image.dtype.kind == "f" else image
-        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    if image.dtype == np.uint8:
-        return (0.0, 255.0) if high < low else (math.floor(low + 0.5), math.floor(high + 0.5))
-    if image.dtype == np.uint16:
-        return float(int(max(low, 0.0))), float(int(min(high, 65535.0)))
-    return float(np.float32(low)), float(np.float32(high))
-
-
-class Filter(ABC):
-    """A filter of the pixels of one mipmap."""
+    def __init__(self, members: Sequence[Filter]) -> None:
+        self.members = members
 
     @classmethod
-    @abstractmethod
-    def from_parameters(cls, parameters: _Parameters) -> Filter:
-        """Make one from the parameters of a filter spec."""
+    def from_parameters(cls, parameters: FilterParameters) -> CompositeFilter:
+        """Read `filter0`, `filter1`, ...: filter specs as JSON text."""
+        members = []
+        for number in range(len(parameters.values)):
+            text = parameters.values.get(f"filter{number}")
+            if text is None:
+                raise RenderParametersError('argument "content" is null')
+            if isinstance(text, str):
+                try:
+                    text = json.loads(text)
+                except (ValueError, RecursionError):
+                    raise RenderParametersError(f"filter{number} of a CompositeFilter is no JSON") from None
+            members.append(filter_of(text))
+        return cls(members)
 
-    @abstractmethod
     def apply(self, image: Image, low: float, high: float, scale: float, rng: np.random.Generator) -> Image:
-        """Filter an image.
-
-        Parameters
-        ----------
-        image : (H, W) uint8, uint16 or float32, or (H, W, 3) uint8
-            Gray or RGB pixels of a mipmap. Not changed.
-        low, high : float
-            Display range of the channel, in units of the pixels.
-        scale : float
-            Pixels of this mipmap per pixel of the full image, ``2**-level``. Radii are multiplied by it and
-            rounded, ties up.
-        rng : numpy.random.Generator
-            Where noise comes from. It is best seeded with what names the image, the mipmap level and the place
-            of the filter in the list, and nothing else: then an image has the same noise wherever it is
-            rendered.
-
-        Returns
-        -------
-        array of the shape and dtype of `image`
-            Always a new one.
-        """
+        """See `Filter.apply`; an intensity map leaves the display range 0 to 255 to what follows."""
+        filtered = image.copy()
+        for member in self.members:
+            filtered = member.apply(filtered, low, high, scale, rng)
+            if isinstance(member, (LinearIntensityMap8BitFilter, QuadraticIntensityMap8BitFilter)):
+                low, high = 0.0, 255.0
+        return filtered
 
 
 class ValueToNoise(Filter):
@@ -217,7 +194,7 @@ class ValueToNoise(Filter):
             raise RenderParametersError(f"noise from {least} to {most} is out of range")
 
     @classmethod
-    def from_parameters(cls, parameters: _Parameters) -> ValueToNoise:
+    def from_parameters(cls, parameters: FilterParameters) -> ValueToNoise:
         """Read `value`, `min` and `max`."""
         return cls(*(parameters.number(name) for name in ("value", "min", "max")))
 
@@ -265,7 +242,7 @@ class NormalizeLocalContrast(Filter):
         self.factor, self.center, self.stretch = factor, center, stretch
 
     @classmethod
-    def from_parameters(cls, parameters: _Parameters) -> NormalizeLocalContrast:
+    def from_parameters(cls, parameters: FilterParameters) -> NormalizeLocalContrast:
         """Read `blockRadiusX`, `blockRadiusY`, `meanFactor`, `center` and `stretch`."""
         return cls(
             parameters.size("blockRadiusX", 0, _LARGEST_INT),
@@ -282,13 +259,13 @@ class NormalizeLocalContrast(Filter):
             planes = np.moveaxis(image, 2, 0) if image.ndim == 3 else [image]
             results = np.moveaxis(filtered, 2, 0) if image.ndim == 3 else [filtered]
             for plane, result in zip(planes, results):
-                self._normalize(plane, result, *_display_range(plane, low, high), scale)
+                self._normalize(plane, result, *display_range(plane, low, high), scale)
         return filtered
 
     def _normalize(self, image: Image, result: Image, low: float, high: float, scale: float) -> None:
         length = high - low
         middle = length / 2 + low
-        radius_x, radius_y = _scaled_radius(self.radius_x, scale), _scaled_radius(self.radius_y, scale)
+        radius_x, radius_y = scaled_radius(self.radius_x, scale), scaled_radius(self.radius_y, scale)
         # the order of the operations decides pixels of constant areas: see mean and deviation
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             for rows, count, total, squares in _windows(image, radius_x, radius_y):
@@ -385,7 +362,7 @@ class CLAHE(Filter):
         self.radius, self.bins, self.slope, self.fast = radius, bins, slope, fast
 
     @classmethod
-    def from_parameters(cls, parameters: _Parameters) -> CLAHE:
+    def from_parameters(cls, parameters: FilterParameters) -> CLAHE:
         """Read `fast`, `blockRadius`, `bins` and `slope`."""
         return cls(
             parameters.size("blockRadius", 0, _LARGEST_INT),
@@ -402,7 +379,7 @@ class CLAHE(Filter):
         RenderParametersError
             If the fast variant is asked for an image that is not larger than the block radius.
         """
-        radius = _scaled_radius(self.radius, scale)
+        radius = scaled_radius(self.radius, scale)
         height, width = image.shape[:2]
         if self.fast and min(height, width) <= radius:
             raise RenderParametersError(
@@ -410,10 +387,26 @@ class CLAHE(Filter):
                 f"this one is {width} x {height}"
             )
         radius = min(radius, max(height, width))
-        low, high = _display_range(image, low, high)
+        low, high = display_range(image, low, high)
         return _clahe.equalized(image, low, high, radius, self.bins, self.slope, self.fast)
 
 
 _CLASSES: dict[str, type[Filter]] = {
-    _PACKAGE + found.__name__: found for found in (ValueToNoise, NormalizeLocalContrast, CLAHE)
+    _PACKAGE + found.__name__: found
+    for found in (
+        ValueToNoise,
+        NormalizeLocalContrast,
+        CLAHE,
+        AffineIntensityFilter,
+        ExponentialIntensityFilter,
+        ShadingCorrectionFilter,
+        Invert,
+        CompositeFilter,
+        LinearIntensityMap8BitFilter,
+        QuadraticIntensityMap8BitFilter,
+        BackgroundCorrectionFilter,
+        EqualizeHistogram,
+        Rank,
+        RollingBallSubtraction,
+    )
 }

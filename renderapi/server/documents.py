@@ -73,6 +73,22 @@ def mipmap_path_builder(raw: Any, where: str = "mipmapPathBuilder") -> Document 
     return fields(raw, where, MIPMAP_PATH_BUILDER)
 
 
+def filter_spec(raw: Any, where: str = "filterSpec") -> Document | None:
+    """Read a filter spec; class and parameters are looked at when something is drawn."""
+    given = as_object(raw, where)
+    if given is None:
+        return None
+    document: Document = {}
+    name = as_text(given.get("className"), "className")
+    if name is not None:
+        document["className"] = name
+    parameters = as_object(given.get("parameters"), "parameters")
+    if parameters is not None:
+        texts = ((key, as_text(value, key)) for key, value in parameters.items())
+        document["parameters"] = {key: text for key, text in texts if text is not None}
+    return document
+
+
 def _mipmap_levels(raw: Any) -> Document:
     if len(raw) == 1:
         level = raw.get("0")
@@ -116,6 +132,9 @@ def channel(raw: Any, where: str = "channels") -> Document:
     builder = mipmap_path_builder(given.get("mipmapPathBuilder"))
     if builder is not None:
         document["mipmapPathBuilder"] = builder
+    own_filter = filter_spec(given.get("filterSpec"))
+    if own_filter is not None:
+        document["filterSpec"] = own_filter
     return document
 
 
@@ -186,6 +205,9 @@ def tile_spec(raw: Any, derive: bool = False) -> Document:
     builder = get("mipmapPathBuilder")
     if builder is not None:
         document["mipmapPathBuilder"] = mipmap_path_builder(builder)
+    own_filter = get("filterSpec")
+    if own_filter is not None:
+        document["filterSpec"] = filter_spec(own_filter)
     if "transforms" in raw:
         document["transforms"] = _transform_list(raw["transforms"])
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from renderapi.server import metadata
-from renderapi.server.documents import mipmap_path_builder, tile_spec
+from renderapi.server.documents import filter_spec, mipmap_path_builder, tile_spec
 from renderapi.server.endpoint import (
     OWNER,
     STACK,
@@ -41,7 +41,6 @@ from renderapi.server.values import (
     as_integer,
     as_list,
     as_number,
-    as_object,
     as_text,
     fields,
     parse_integer,
@@ -286,15 +285,6 @@ def _declare_tile(folder: str, kind: str, find: Find, query: dict[str, Query], w
 # ------------------------------------------------------------------------------ render parameters of a client
 
 
-def _filter_spec(value: Any, where: str) -> dict[str, Any] | None:
-    return fields(value, where, {"className": as_text, "parameters": _texts})
-
-
-def _texts(value: Any, where: str) -> dict[str, Any] | None:
-    parts = as_object(value, where)
-    return None if parts is None else {key: as_text(part, key) for key, part in parts.items()}
-
-
 _BODY: Rules = {
     "meshCellSize": as_number,
     "minMeshCellSize": as_number,
@@ -316,7 +306,7 @@ _BODY: Rules = {
     "fillWithNoise": as_boolean,
     "channels": as_text,
     "mipmapPathBuilder": lambda value, where: mipmap_path_builder(value),
-    "filterSpecs": lambda value, where: as_list(value, where, _filter_spec),
+    "filterSpecs": lambda value, where: as_list(value, where, filter_spec),
     "tileSpecs": lambda value, where: as_list(value, where, lambda item, _: tile_spec(item)),
     # documents and images that the server would have to fetch for a client
     "tileSpecUrl": as_text,
