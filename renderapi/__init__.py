@@ -4,8 +4,9 @@ Start with `renderapi.connect` for a server that runs, with ``renderapi.server.s
 your own, or with ``renderapi demo`` in a terminal.
 """
 
-from importlib import import_module
-from typing import Any
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from renderapi import (
     channel,
@@ -26,6 +27,12 @@ from renderapi import (
 )
 from renderapi._version import __version__
 from renderapi.render import Render, connect
+
+if _TYPE_CHECKING:
+    from renderapi import geometry as geometry
+    from renderapi import rendering as rendering
+    from renderapi import schemas as schemas
+    from renderapi import server as server
 
 __all__ = [
     "Render",
@@ -49,8 +56,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # what most programs do without loads when it is first named
-    if name in ("rendering", "schemas", "server"):
-        return import_module(f"{__name__}.{name}")
+# what most programs do without loads when it is first named
+_WHEN_NAMED = ("geometry", "rendering", "schemas", "server")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_WHEN_NAMED])
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _WHEN_NAMED:
+        return _import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

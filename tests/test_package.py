@@ -130,12 +130,45 @@ def test_the_package_is_typed_and_ships_its_schemas():
     assert len(list((ROOT / "schemas").glob("*.json"))) > 10
 
 
-@pytest.mark.parametrize("name", ["rendering", "schemas", "server"])
+def test_what_the_package_shows_is_what_it_offers():
+    shown = dir(renderapi)
+    assert shown == sorted({*renderapi.__all__, "geometry", "rendering", "schemas", "server"})
+    assert all(hasattr(renderapi, name) for name in shown)
+    assert "_transport" not in shown
+
+
+@pytest.mark.parametrize("name", ["geometry", "rendering", "schemas", "server"])
 def test_what_loads_when_it_is_named(name):
     assert f"renderapi.{name}" not in imported_by("import renderapi")
     assert f"renderapi.{name}" in imported_by(f"import renderapi; renderapi.{name}")
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         renderapi.nothing
+
+
+@pytest.mark.slow
+def test_a_program_sees_the_types_of_images(tmp_path):
+    api = pytest.importorskip("mypy.api")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import renderapi\n"
+        "render = renderapi.connect('h', 1, 'o', 'p', web_only=True)\n"
+        "reveal_type(renderapi.rendering.render({}))\n"
+        "reveal_type(renderapi.rendering.render16({}))\n"
+        "reveal_type(renderapi.image.get_bb_image('s', 1.0, 0, 0, 5, 5, render=render))\n"
+        "reveal_type(renderapi.image.get_tile_image_data('s', 't', render=render))\n"
+        "reveal_type(renderapi.image.get_section_image('s', 1.0, render=render))\n"
+        "reveal_type(renderapi.image.get_renderparameters_image({}, render=render))\n"
+        "reveal_type(renderapi.geometry.bounding_boxes([]))\n"
+        "renderapi.image.get_bb_image('s', 1.0, 0, 0, 5, 5, render=render).no_such_method()\n"
+    )
+    # as a program that has the package installed, without the settings of this checkout
+    words = ["--config-file", "", "--cache-dir", str(tmp_path / "cache"), "--follow-imports", "silent"]
+    output, errors, _ = api.run([*words, str(program)])
+    revealed = re.findall(r'Revealed type is "(.*)"', output)
+    assert errors == "" and len(revealed) == 7, output
+    assert all("ndarray" in text for text in revealed), output
+    assert re.search("8Bit|uint8", revealed[0]) and re.search("16Bit|uint16", revealed[1])
+    assert '"no_such_method"' in output
 
 
 def test_names_that_are_offered_exist():

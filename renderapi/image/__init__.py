@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from renderapi.errors import BadRequestError, RenderError, SpecError
 from renderapi.image._formats import IMAGE_FORMATS, Wanted
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from renderapi.render import Render
+
+    #: The array of an image. With ``errors="return"`` it may be what went wrong: who asks for that tells them apart.
+    ImageOrError = NDArray[Any]
 
 logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
@@ -48,9 +51,6 @@ __all__ = [
     "save_section",
 ]
 
-#: The array of an image, or, with ``errors="return"``, what went wrong.
-ImageOrError = Any
-
 
 # ------------------------------------------------------------------------------ requests and answers
 
@@ -68,7 +68,7 @@ def _answered(errors: str | None, fetch: Callable[[], NDArray[Any]]) -> ImageOrE
         plain = RenderError(*error.args)
         plain.__dict__.update(error.__dict__)
         plain.__cause__ = error
-        return plain
+        return cast("ImageOrError", plain)
 
 
 # ------------------------------------------------------------------------------ tiles
