@@ -131,6 +131,15 @@ class Render(Connection):
         if not (self._settings.retries is None and self._settings.pool is None):
             self._warn_of_own_session()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "session" in state:
+            # pickled by render-python 2: no settings, and a session that may carry headers of the user
+            session = state.pop("session")
+            settings = Settings()
+            state |= {"_settings": settings, "_errors": "raise", "_own_session": session,
+                      "_sessions": SessionPool(settings)}  # fmt: skip
+        self.__dict__.update(state)
+
     def _warn_of_own_session(self) -> None:
         if isinstance(self._own_session, SessionView):
             warnings.warn(

@@ -2,9 +2,23 @@
 
 import ipaddress
 import os
+import signal
 import socket
 
 import pytest
+
+try:
+    import hypothesis
+except ModuleNotFoundError:
+    pass
+else:
+    # how long an example takes is the affair of the machine
+    hypothesis.settings.register_profile("no deadline", deadline=None)
+    hypothesis.settings.load_profile("no deadline")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell starts its background jobs so, and their children inherit it: tests of Ctrl-C would wait for ever
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

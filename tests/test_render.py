@@ -1,6 +1,7 @@
 """Connections: where settings come from, what a connection remembers, what it gives away."""
 
 import copy
+import copyreg
 import functools
 import io
 import json
@@ -560,6 +561,39 @@ def test_H17_a_connection_pickles_and_copies(copied):
         assert (other.session.auth, other.session.headers["X-A"]) == ((b"u", b"p"), "b")
         assert other.make_kwargs()["errors"] == "return"
         assert render.session is used
+
+
+class PickledBy2:
+    """Pickles as a connection of render-python 2.4.2: the class, and nothing but its attributes."""
+
+    def __init__(self, name, state):
+        self.parts = getattr(renderapi.render, name), state
+
+    def __reduce__(self):
+        return copyreg._reconstructor, (self.parts[0], object, None), self.parts[1]
+
+
+@pytest.mark.parametrize("name", ["Render", "RenderClient"])
+@pytest.mark.parametrize("own", [False, True])
+def test_a_connection_pickled_by_render_python_2_loads(name, own):
+    session = requests.Session() if own else None
+    state = {
+        "DEFAULT_HOST": "http://h", "DEFAULT_PORT": 8080, "DEFAULT_PROJECT": "p", "DEFAULT_OWNER": "o",
+        "DEFAULT_CLIENT_SCRIPTS": "/s", "session": session,
+    }  # fmt: skip
+    java = {"client_script": "/s/run_ws_client.sh", "memGB": "2G"} if name == "RenderClient" else {}
+    if own:
+        session.headers["X-Of-The-User"] = "1"
+    loaded = pickle.loads(pickle.dumps(PickledBy2(name, {**state, **java}), 2))
+    assert type(loaded) is getattr(renderapi.render, name)
+    kwargs = loaded.make_kwargs()
+    assert {key: kwargs[key] for key in ("host", "port", "owner", "project", "client_scripts", *java)} == {
+        "host": "http://h", "port": 8080, "owner": "o", "project": "p", "client_scripts": "/s", **java,
+    }  # fmt: skip
+    assert (loaded.session.headers.get("X-Of-The-User") == "1") is own
+    assert loaded.timeout == renderapi.Render().timeout
+    assert loaded.options(timeout=3).timeout == (3, 3)
+    assert pickle.loads(pickle.dumps(loaded)).make_kwargs()["owner"] == "o"
 
 
 def test_D11_a_connection_with_a_session_of_ones_own_pickles():

@@ -329,7 +329,7 @@ def serve(
         _warn_if_open(host)
         listener = Listener(app, host, port, max_body)
         # who reads the address may stop the server at once
-        with _stopped_by_sigterm(listener):
+        with _stopped_by_signals(listener):
             try:
                 print(
                     f"render-ws at {listener.url}, data in {Path(data).resolve()}\n"
@@ -356,7 +356,7 @@ def _quick_turns() -> Iterator[None]:
 
 
 @contextmanager
-def _stopped_by_sigterm(listener: Listener) -> Iterator[None]:
+def _stopped_by_signals(listener: Listener) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         # only the main thread may have signal handlers
         yield
@@ -365,8 +365,12 @@ def _stopped_by_sigterm(listener: Listener) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         listener.stop()
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # a shell lets its background jobs ignore Ctrl-C, but whoever sends the signal to this process means it
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -245,8 +245,11 @@ def test_stopping_before_running():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serving_until_interrupted(tmp_path, number):
-    program = f"from renderapi.server import serve; serve({str(tmp_path)!r}, port=0)"
+@pytest.mark.parametrize("ignored", [False, True])
+def test_serving_until_interrupted(tmp_path, number, ignored):
+    # a shell starts its background jobs with SIGINT ignored
+    program = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); " if ignored else ""
+    program += f"from renderapi.server import serve; serve({str(tmp_path)!r}, port=0)"
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", program],
         stdout=subprocess.PIPE,
