@@ -14,6 +14,7 @@ import dataclasses
 import gc
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set, ValuesView
 from contextlib import contextmanager
 from datetime import date, datetime, timezone
@@ -184,6 +185,26 @@ def dumps(obj: Any) -> bytes:
                 _refuse_nonfinite(obj)
             return content
     return dumps_text(obj, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+# What orjson, or a server whose bytes are copied, may write in another way than Python: exponents, and numbers
+# that Python gives an exponent. Found inside of texts too, which costs time only.
+_search_other_numbers = re.compile(rb"[0-9][eE][-+0-9]|[^0-9]0\.0000").search
+
+
+def spaced_text(obj: Any) -> str | None:
+    """Write a document as `json.dumps` does without options, or give None where only that can do it."""
+    if _orjson is None or not _HAS_MSGSPEC:
+        return None
+    try:
+        content = dumps(obj)
+    except SpecError:
+        return None  # numbers that JSON does not have
+    if not content.isascii() or b"\x7f" in content or _search_other_numbers(content):
+        return None
+    import msgspec
+
+    return msgspec.json.format(content, indent=0).decode()
 
 
 def dumps_text(obj: Any, allow_nan: bool = False, **options: Any) -> str:

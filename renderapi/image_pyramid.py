@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterable, Iterator, KeysView, Mapping, MutableMapping
 from typing import Any
 
-from renderapi.errors import RenderError
+from renderapi.errors import RenderError, SpecError
 from renderapi.utils import NullHandler
 
 logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
-__all__ = ["ImagePyramid", "MipMap", "MipMapLevel", "NullHandler", "RenderError", "TransformedDict", "logger"]
+__all__ = [
+    "ImagePyramid",
+    "MipMap",
+    "MipMapLevel",
+    "MipmapLevelError",
+    "NullHandler",
+    "RenderError",
+    "TransformedDict",
+    "logger",
+]
+
+
+#: Keys of an ImageAndMask document.
+_KEYS = frozenset(
+    {"imageUrl", "imageLoaderType", "imageSliceNumber", "maskUrl", "maskLoaderType", "maskSliceNumber"}
+)
+
+
+class MipmapLevelError(SpecError, KeyError):
+    """A pyramid has no such mipmap level."""
 
 
 class MipMap:
@@ -27,8 +47,9 @@ class MipMap:
 
     Notes
     -----
-    Every key can be read and set as attribute and as item. Iterating gives the items that are not None, so
-    that ``dict(mipmap)`` is the document.
+    Every key can be read and set as attribute and as item; as item only those that the document has.
+    Iterating gives the items that are not None, so
+    that ``dict(mipmap)`` is the document, and a mipmap equals the dict of its keys.
     """
 
     def __init__(self, imageUrl: str | None = None, maskUrl: str | None = None, **kwargs: Any) -> None:
@@ -47,12 +68,16 @@ class MipMap:
         return self.__dict__[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
+        if key not in _KEYS and key not in self.__dict__:
+            raise KeyError(key)
         self.__dict__[key] = value
 
     def __eq__(self, b: object) -> bool:
-        if not isinstance(b, MipMap):
-            return NotImplemented
-        return self.to_dict() == b.to_dict()
+        if isinstance(b, MipMap):
+            return self.to_dict() == b.to_dict()
+        if isinstance(b, Mapping):
+            return self.to_dict() == {key: value for key, value in b.items() if value is not None}
+        return NotImplemented
 
     def __hash__(self) -> int:
         return hash((self.imageUrl, self.maskUrl))
@@ -62,7 +87,7 @@ class MipMap:
 
 
 class MipMapLevel:
-    """A `MipMap` together with its level.
+    """A `MipMap` together with its level (deprecated: `ImagePyramid` is a dict from level to `MipMap`).
 
     Parameters
     ----------
@@ -73,6 +98,11 @@ class MipMapLevel:
     """
 
     def __init__(self, level: int, imageUrl: str | None = None, maskUrl: str | None = None) -> None:
+        warnings.warn(
+            "MipMapLevel is deprecated: use ImagePyramid({level: MipMap(...)})",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         self.level = level
         self.mipmap = MipMap(imageUrl, maskUrl)
 
@@ -139,6 +169,11 @@ class ImagePyramid(TransformedDict):
     ----------
     *args, **kwargs
         As for `dict`; or one list of `MipMapLevel`.
+
+    Raises
+    ------
+    SpecError
+        That is also a KeyError, for a level that is not there or none at all.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -156,8 +191,20 @@ class ImagePyramid(TransformedDict):
         except (TypeError, ValueError, OverflowError):
             level = None
         if level is None or (level != key and not isinstance(key, str)):
-            raise KeyError(f"a mipmap level is a whole number, not {key!r}")
+            raise MipmapLevelError(f"a mipmap level is a whole number, not {key!r}")
         return str(level)
+
+    def _known(self, key: Any) -> str:
+        level = self.__keytransform__(key)
+        if level not in self.store:
+            raise MipmapLevelError(f"there is no mipmap level {key!r}: the levels are {list(self)}")
+        return level
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.store[self._known(key)]
+
+    def __delitem__(self, key: Any) -> None:
+        del self.store[self._known(key)]
 
     def __contains__(self, key: object) -> bool:
         try:

@@ -378,7 +378,7 @@ class RenderClient(Render):
         if client_script is None and self.DEFAULT_CLIENT_SCRIPTS:
             client_script = self.clientscript_from_clientscripts(self.DEFAULT_CLIENT_SCRIPTS)
         if validate_client:
-            check_client_script(client_script)
+            check_client_script(client_script, runs_now=False)
         self.client_script = client_script
         self.memGB = memGB or environment_setting("memGB") or _DEFAULT_HEAP
 
@@ -405,8 +405,8 @@ class RenderClient(Render):
         return {**super().to_dict(), "client_script": self.client_script, "memGB": self.memGB}
 
 
-def check_client_script(client_script: str | None) -> None:
-    """Raise `ClientScriptError` unless a client script is a file that can be run."""
+def check_client_script(client_script: str | None, runs_now: bool = True) -> None:
+    """Raise `ClientScriptError` unless a client script is a file and, if it `runs_now`, can be run."""
     if not client_script:
         raise ClientScriptError(
             "no Java client script is configured: give connect(client_scripts=FOLDER), or set "
@@ -414,7 +414,7 @@ def check_client_script(client_script: str | None) -> None:
         )
     if not Path(client_script).is_file():
         raise ClientScriptError(f"client script {client_script} not found: it is not a file")
-    if not os.access(client_script, os.X_OK):
+    if runs_now and not os.access(client_script, os.X_OK):
         raise ClientScriptError(f"client script {client_script} is not executable: chmod +x it")
 
 

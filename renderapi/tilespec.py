@@ -54,6 +54,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+#: The bytes of a tile, and where its bounds and its meshCellSize begin and end.
+_CutBytes = tuple[bytes, int, int, int, int]
 
 #: Attributes that are values of the document as they stand -> their key.
 _SCALARS = {
@@ -68,6 +70,8 @@ _SCALARS = {
     "meshCellSize": "meshCellSize",
 }
 _BOUNDS = ("minX", "minY", "maxX", "maxY")
+#: What every server adds to a tile when it derives its bounds.
+_DERIVED_MESH_CELL_SIZE = 64
 _WRITTEN_AT_ONCE = 64
 _BOUND_KEY = re.compile(rb'"m(?:in|ax)[XY]"')
 #: Attributes that a tile that was read builds when they are first touched.
@@ -193,10 +197,10 @@ class TileSpec:
                     stacklevel=3,
                 )
 
-    _raw: bytes | tuple[bytes, int, int]
+    _raw: bytes | _CutBytes
     _doc: dict[str, Any]
     # A tile that was read holds its document in one of two attributes until it is needed:
-    #   _raw  bytes; or (bytes, start, end) where the bounds stand together and can be left out;
+    #   _raw  bytes; or, where `to_dict` leaves out nothing but two parts of them, (bytes, start, end, start, end);
     #   _doc  the decoded document, once anything was touched. It is never changed.
     # An attribute that was touched or set is in __dict__ and wins over the document.
 
@@ -266,8 +270,7 @@ class TileSpec:
         if len(values) == 1 and type(self).to_dict is TileSpec.to_dict:
             raw = values.get("_raw")
             if type(raw) is tuple:
-                content, start, end = raw
-                return content[:start] + content[end:]  # type: ignore[no-any-return]
+                return b"".join(_kept(*raw))
         return None
 
     @staticmethod
@@ -289,8 +292,7 @@ class TileSpec:
                     if documents:
                         parts.append(_json.dumps(documents)[1:-1])
                         documents = []
-                    content, start, end = raw
-                    parts.append(content[:start] + content[end:])
+                    parts.append(b"".join(_kept(*raw)))
             else:
                 documents.append(tilespec.to_dict() if hasattr(tilespec, "to_dict") else tilespec)
             if len(documents) >= _WRITTEN_AT_ONCE:
@@ -306,8 +308,8 @@ class TileSpec:
         Parameters
         ----------
         bounds : bool
-            Whether to write minX, minY, maxX and maxY, as far as they are known. A server derives them with
-            ``deriveData``; without, it needs them.
+            Whether to write minX, minY, maxX and maxY, as far as they are known, and the meshCellSize 64 that
+            comes with them. A server derives them with ``deriveData``; without, it needs them.
 
         Returns
         -------
@@ -321,7 +323,10 @@ class TileSpec:
             result = self._changed_document(document)
             for key in _BOUNDS:
                 result.pop(key, None)
-        if bounds:
+        if not bounds:
+            if result.get("meshCellSize") == _DERIVED_MESH_CELL_SIZE:
+                del result["meshCellSize"]
+        else:
             result.update({key: value for key in _BOUNDS if (value := getattr(self, key)) is not None})
         return result
 
@@ -370,6 +375,8 @@ class TileSpec:
     def _changed_document(self, document: dict[str, Any]) -> dict[str, Any]:
         values = self.__dict__
         result = dict(document)
+        if "tforms" not in values and "transforms" in result:
+            result["transforms"] = _typed(result["transforms"])
         for name, key in _SCALARS.items():
             if name in values:
                 if values[name] is not None:
@@ -466,6 +473,18 @@ def _set(document: dict[str, Any], key: str, value: Any, keep_empty: bool) -> No
         document.pop(key, None)
 
 
+def _typed(transforms: Any) -> Any:
+    """Give a document of transforms in which every leaf says that it is one; the old one is not changed."""
+    if isinstance(transforms, list):
+        return [_typed(part) for part in transforms]
+    if not isinstance(transforms, dict):
+        return transforms
+    if "className" in transforms:
+        return transforms if "type" in transforms else {"type": "leaf", **transforms}
+    nested = {key: _typed(transforms[key]) for key in ("specList", "a", "b") if key in transforms}
+    return {**transforms, **nested}
+
+
 def _read_transforms(document: Any) -> list[Any]:
     if not document:
         return []
@@ -526,6 +545,12 @@ def _from_document(document: dict[str, Any]) -> TileSpec:
     return tilespec
 
 
+def _kept(raw: bytes, start: int, end: int, mesh_start: int, mesh_end: int) -> tuple[bytes, bytes, bytes]:
+    return raw[:start], raw[end:mesh_start], raw[mesh_end:]
+
+
+_match_mesh = re.compile(rb',"meshCellSize":64(?:\.0)?(?=[,}])').match
+_match_other_mesh = re.compile(rb'"meshCellSize":(?!64[.,}])[1-9][0-9]*(?:\.[0-9]+)?[,}]').match
 #: The bounds as a server writes them: together and in this order.
 _match_bounds = re.compile(rb'"minX":[^",{}]+,"minY":[^",{}]+,"maxX":[^",{}]+,"maxY":[^",{}]+,').match
 
@@ -543,16 +568,34 @@ def from_raw_parts(parts: Iterable[bytes]) -> list[TileSpec]:
     return tilespecs
 
 
-def _cut(raw: bytes) -> bytes | tuple[bytes, int, int]:
-    """Give the bytes of a tile with the place of its bounds, where they stand together."""
-    start = raw.find(b'"minX":')
-    if start < 0:
-        return raw if _BOUND_KEY.search(raw) else (raw, 0, 0)
-    bounds = _match_bounds(raw, start)
-    # only those of the tile itself, not of some object inside: one brace is open
-    if bounds is None or raw.count(b"{", 0, start) - raw.count(b"}", 0, start) != 1:
+def _cut(raw: bytes) -> bytes | _CutBytes:
+    """Give the bytes of a tile with the places of what `TileSpec.to_dict` leaves out, if they are all it changes."""
+    start = end = 0
+    mesh_start = mesh_end = len(raw)
+    if (place := raw.find(b'"minX":')) >= 0:
+        bounds = _match_bounds(raw, place)
+        if bounds is None or not _of_the_tile(raw, place):
+            return raw
+        start, end = bounds.span()
+    elif _BOUND_KEY.search(raw):
         return raw
-    return raw, start, bounds.end()
+    if (place := raw.rfind(b'"meshCellSize"')) >= 0:
+        mesh = _match_mesh(raw, place - 1)
+        if mesh is None:
+            if _match_other_mesh(raw, place) is None:
+                return raw
+        elif place <= end or not _of_the_tile(raw, place):
+            return raw
+        else:
+            mesh_start, mesh_end = mesh.span()
+    if raw.count(b'"className"') > raw.count(b'"type":"leaf"'):
+        return raw  # a leaf that does not say that it is one
+    return raw, start, end, mesh_start, mesh_end
+
+
+def _of_the_tile(raw: bytes, place: int) -> bool:
+    """Say whether a key is one of the tile itself, not of some object inside: one brace is open."""
+    return raw.count(b"{", 0, place) - raw.count(b"}", 0, place) == 1
 
 
 # ------------------------------------------------------------------------------------------ endpoints

@@ -19,7 +19,7 @@ import numpy as np
 import requests
 
 from renderapi import _json, _transport
-from renderapi.errors import ConversionError, RenderError, RenderWarning, SpecError
+from renderapi.errors import ConversionError, RenderError, RenderWarning
 
 # a name for programs: this package writes and reads by renderapi._json
 _judged_again = "requests_json" in globals()
@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
 __all__ = [
+    "BareArrayError",
     "NullHandler",
     "RenderEncoder",
     "RenderError",
@@ -68,6 +69,10 @@ __all__ = [
 ]
 
 
+class BareArrayError(ConversionError, AttributeError):
+    """An array was given where a document of render is needed."""
+
+
 class RenderEncoder(json.JSONEncoder):
     """A `json.JSONEncoder` that also writes numpy values and everything with a ``to_dict`` method."""
 
@@ -84,11 +89,17 @@ def renderdumps(obj: Any, *args: Any, **kwargs: Any) -> str:
     obj : object
         What to write.
     *args, **kwargs
-        As for `json.dumps` (``indent=``, ``sort_keys=``, ``cls=`` ...). Without any the text is compact.
+        As for `json.dumps` (``indent=``, ``sort_keys=``, ``cls=`` ...).
 
     Returns
     -------
     str
+        The text that `json.dumps` gives for the documents of the objects.
+
+    Raises
+    ------
+    ConversionError
+        That is also an AttributeError, for an array: it is no document.
 
     Warns
     -----
@@ -96,11 +107,12 @@ def renderdumps(obj: Any, *args: Any, **kwargs: Any) -> str:
         If a number is NaN or infinite: it is written as such, and no render server will read it. With
         ``allow_nan=False`` it is an error that names its place.
     """
+    if isinstance(obj, np.ndarray):
+        raise BareArrayError("an array is no document of render: give array.tolist(), or what it belongs to")
     if not args and not kwargs:
-        try:
-            return _json.dumps(obj).decode()
-        except SpecError:
-            kwargs = {"separators": (",", ":"), "ensure_ascii": False}
+        text = _json.spaced_text(obj)
+        if text is not None:
+            return text
     if kwargs.get("allow_nan") is False:
         return _json.dumps_text(obj, *args, **kwargs)
     if "cls" not in kwargs:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from renderapi.errors import RenderError
 from renderapi.image_pyramid import ImagePyramid, MipMap, MipMapLevel, TransformedDict
 
 LEVELS = {
@@ -47,7 +48,8 @@ class TestMipMap:
         assert MipMap("a") != MipMap("a", "m")
         assert MipMap("a", imageSliceNumber=1) != MipMap("a")
         assert (MipMap("a") == None) is False  # noqa: E711
-        assert (MipMap("a") == {"imageUrl": "a"}) is False
+        assert MipMap("a") == {"imageUrl": "a", "maskUrl": None}
+        assert MipMap("a") != {"imageUrl": "b"}
         assert MipMap("a") != "a"
 
     def test_S7_it_is_hashable(self):
@@ -57,6 +59,7 @@ class TestMipMap:
         assert repr(MipMap("a", imageSliceNumber=1)) == "MipMap(imageUrl='a', imageSliceNumber=1)"
 
 
+@pytest.mark.filterwarnings("ignore:MipMapLevel is deprecated:DeprecationWarning")
 class TestMipMapLevel:
     def test_it_is_a_mipmap_with_its_level(self):
         level = MipMapLevel(1, "a.tif", maskUrl="m.png")
@@ -137,6 +140,7 @@ class TestImagePyramid:
         pyramid = ImagePyramid({level: MipMap(str(level)) for level in levels})
         assert [int(level) for level in pyramid.levels] == sorted(levels)
 
+    @pytest.mark.filterwarnings("ignore:MipMapLevel is deprecated:DeprecationWarning")
     def test_D6_old_ways_to_build_it(self):
         built = ImagePyramid([MipMapLevel(1, "b"), MipMapLevel(0, "a")])
         assert built.to_dict() == {"0": {"imageUrl": "a"}, "1": {"imageUrl": "b"}}
@@ -173,3 +177,26 @@ class TestImagePyramid:
     def test_its_repr_says_what_it_holds(self):
         pyramid = ImagePyramid({10: MipMap("b"), 2: MipMap("a")})
         assert repr(pyramid) == "ImagePyramid({'2': MipMap(imageUrl='a'), '10': MipMap(imageUrl='b')})"
+
+
+@pytest.mark.parametrize("level", [-1, 3, "3", "no level", None, 0.5])
+def test_an_unknown_level_is_an_error_of_both_kinds(level):
+    pyramid = ImagePyramid({0: MipMap("a")})
+    for look in (pyramid.__getitem__, pyramid.__delitem__, pyramid.pop):
+        with pytest.raises(RenderError, match="mipmap level") as caught:
+            look(level)
+        assert isinstance(caught.value, KeyError)
+    assert pyramid.get(level, "none") == pyramid.pop(level, "none") == "none"
+
+
+def test_a_mipmap_takes_the_items_that_its_document_has():
+    mipmap = MipMap("a", x=1)
+    mipmap["maskUrl"], mipmap["imageSliceNumber"], mipmap["x"] = "m", 2, 3
+    assert dict(mipmap) == {"imageUrl": "a", "maskUrl": "m", "x": 3, "imageSliceNumber": 2}
+    with pytest.raises(KeyError):
+        mipmap["imageURL"] = "b"
+
+
+def test_a_mipmap_level_is_deprecated():
+    with pytest.warns(DeprecationWarning, match="ImagePyramid"):
+        MipMapLevel(0, "a")

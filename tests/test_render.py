@@ -24,6 +24,7 @@ import renderapi.render
 from renderapi import errors
 from renderapi._environment import ENVIRONMENT
 from renderapi._sessions import RenderSession, SessionView
+from renderapi.client import call_run_ws_client
 from renderapi.errors import BadAnswerError, ClientScriptError, ConnectionSettingsError, RenderWarning
 from renderapi.render import (
     Render,
@@ -327,11 +328,12 @@ def test_a_client_without_its_script_says_so(script, why):
         RenderClient(script)
 
 
-def test_a_script_must_be_executable(scripts):
+def test_a_script_must_be_executable_when_it_is_run(scripts):
     script = f"{scripts}/other.sh"
     Path(script).touch()
-    with pytest.raises(ClientScriptError, match=r"not executable: chmod \+x"):
-        RenderClient(script)
+    client = RenderClient(script, None, True, "http://h", 80, "o", "p")
+    with pytest.raises(ClientScriptError, match=r"cannot be run: .*Permission denied"):
+        call_run_ws_client("org.example.Client", render=client)
 
 
 def test_C3_a_client_takes_connection_arguments_by_position():

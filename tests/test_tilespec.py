@@ -357,6 +357,7 @@ class TestConstruction:
         tile.layout = tile.ip = tile.tforms = None
         assert tile.to_dict() == {"mipmapLevels": {}, "transforms": {"type": "list", "specList": []}}
 
+    @pytest.mark.filterwarnings("ignore:MipMapLevel is deprecated:DeprecationWarning")
     def test_images_by_level(self):
         assert TileSpec(mipMapLevels=[MipMapLevel(1, "u")]).ip == {"1": MipMap("u")}
         assert TileSpec(imagePyramid=ImagePyramid({"3": MipMap("v")})).ip["3"].imageUrl == "v"
@@ -564,3 +565,53 @@ def test_a_tile_touched_by_several_threads_at_once_is_one_tile(request):
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(touch, range(6)))
     assert all(result == results[0] for result in results)  # the same objects for every thread
+
+
+def leaf_text(text, **more):
+    return {"className": "mpicbg.trakem2.transform.AffineModel2D", "dataString": text, **more}
+
+
+@pytest.mark.parametrize("size", [64, 64.0])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda d: TileSpec(json=d),
+        lambda d: read_tilespecs(json.dumps([d]).encode())[0],
+        lambda d: read_tilespecs(json.dumps([d], separators=(",", ":")).encode())[0],
+    ],
+)
+def test_the_mesh_cell_size_that_servers_add_is_left_out_like_the_bounds(read, size):
+    bounds = {"minX": 1.0, "minY": 2.0, "maxX": 3.0, "maxY": 4.0}
+    document = {"tileId": "t", "z": 1.0, **bounds, "transforms": {"type": "list", "specList": []}}
+    plain = {key: value for key, value in document.items() if key not in bounds}
+    for written in ({**document, "meshCellSize": size}, {"meshCellSize": size, **document}):
+        assert read(written).to_dict() == plain
+        assert json.loads(renderdumps(read(written))) == plain
+        assert json.loads(renderdumps([read(written)])) == [plain]
+        assert read(written).to_dict(bounds=True) == written
+        touched = read(written)
+        assert touched.meshCellSize == size and touched.to_dict() == plain
+    assert read({**document, "meshCellSize": 32}).to_dict() == {**plain, "meshCellSize": 32}
+    inner = {**document, "mine": {"meshCellSize": 64}}
+    assert json.loads(renderdumps([read(inner)])) == [{**plain, "mine": {"meshCellSize": 64}}]
+
+
+@pytest.mark.parametrize("kind", ["list", "interpolated", "bare"])
+def test_a_leaf_without_type_is_written_with_one(kind):
+    def transforms(**more):
+        leaf = leaf_text("1.0000000000 0.0 0.0 1.0 5 6", **more)
+        return {
+            "list": {"type": "list", "specList": [leaf, {"type": "ref", "refId": "r"}]},
+            "interpolated": {"specList": [{"type": "interpolated", "a": leaf, "b": leaf, "lambda": 0.5}]},
+            "bare": leaf,
+        }[kind]
+
+    document = {"tileId": "t", "z": 1.0, "transforms": transforms()}
+    typed = {**document, "transforms": transforms(type="leaf")}
+    for tile in (
+        TileSpec(json=document),
+        *read_tilespecs(json.dumps([document], separators=(",", ":")).encode()),
+    ):
+        assert json.loads(renderdumps([tile])) == [typed]
+        assert tile.to_dict() == typed
+    assert document["transforms"] == transforms()

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 import requests
 import responses
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from loopback import Loopback, answer
 
+import renderapi
 from renderapi import errors, utils
 from renderapi.errors import ConversionError, RenderError, RenderWarning, SpecError
 
@@ -59,10 +60,41 @@ def test_documents_are_written_with_any_option_of_json(options):
 
 
 def test_options_are_honoured():
-    assert utils.renderdumps({"b": 1, "a": [Tile()]}) == '{"b":1,"a":[{"tileId":"t1"}]}'
+    assert utils.renderdumps({"b": 1, "a": [Tile()]}) == '{"b": 1, "a": [{"tileId": "t1"}]}'
     assert utils.renderdumps({"b": 1, "a": 2}, sort_keys=True) == '{"a": 2, "b": 1}'
     assert utils.renderdumps({"a": 1}, indent=1) == '{\n "a": 1\n}'
     assert utils.renderdumps({"a": 1j}, default=str) == '{"a": "1j"}'
+
+
+@pytest.mark.parametrize(
+    "number", [1e16, 1.5e-7, 0.0001, 1e-5, 9e15, 123456789.125, -0.0, 1e300, 5e-324, 2**63, -(2**80)]
+)
+def test_the_text_of_documents_has_the_numbers_of_json(number):
+    assert utils.renderdumps([number]) == json.dumps([number])
+
+
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(DOCUMENTS)
+@settings(deadline=None)
+def test_the_text_of_documents_is_that_of_json(document):
+    assert utils.renderdumps(document) == json.dumps(document)
+    tile = {"tileId": "t", "more": document}
+    assert utils.renderdumps([renderapi.tilespec.TileSpec(json=tile)]) == json.dumps(
+        [renderapi.tilespec.TileSpec(json=tile).to_dict()]
+    )
+
+
+def test_a_bare_array_is_no_document():
+    with pytest.raises(AttributeError, match="an array is no document") as caught:
+        utils.renderdumps(np.zeros(3))
+    assert isinstance(caught.value, RenderError)
+    assert utils.renderdumps(np.float64(1.5)) == "1.5"
+    assert utils.renderdumps({"p": np.zeros(2)}) == '{"p": [0.0, 0.0]}'
 
 
 @pytest.mark.parametrize("options", [{}, {"indent": 1}, {"cls": utils.RenderEncoder}])

@@ -32,7 +32,8 @@ def renderclientaccess(f: Decorated) -> Decorated:
     Returns
     -------
     callable
-        Raises `ClientScriptError` when no client script is configured, or when it cannot be run.
+        Raises `ClientScriptError` when no client script is configured, or when there is no such file.
+        Whether it can be executed is judged when it is run.
     """
     return access(f, _call_with_client)
 
@@ -65,7 +66,7 @@ def _call_with_client(call: Any, render: Any, kwargs: dict[str, Any]) -> None:
     script = find_client_script(**{"render": render, **kwargs})
     if script is None or script != getattr(render, "client_script", None):
         # the script of a RenderClient was looked at when the connection was made, unless that was not wanted
-        check_client_script(script)
+        check_client_script(script, runs_now=False)
     _call_with_connection(call, render, kwargs)
     if "client_script" in call.accepts:
         kwargs["client_script"] = script

@@ -28,6 +28,56 @@ def numeric_jacobians(tform: Callable[[Array], Array], points: Array) -> Array:
     return J
 
 
+def plain_steps(
+    tform: Callable[[Array], Array], target: Array, gamma: float, precision: float, max_iters: int
+) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_], Array]:
+    """Move points again and again by what their images miss, from the targets themselves.
+
+    Parameters
+    ----------
+    tform : callable
+        Maps (N, 2) points to (N, 2) points.
+    target : (N, 2) array
+        What the points should be mapped to.
+    gamma : float
+        Length of a step as fraction of what is missed.
+    precision : float
+        A point is found when a step was not longer.
+    max_iters : int
+        Number of steps by which every point must have been found before.
+
+    Returns
+    -------
+    guess : (N, 2) array
+        The points.
+    diverged : (N,) bool array
+        Those that missed more than in the beginning on the way, or not less in the end.
+    unfinished : (N,) bool array
+        The others that were not found.
+    missed : (N,) array
+        How far each misses its target.
+    """
+    guess = target.copy()
+    residual = target - tform(guess)
+    missed = np.hypot(*residual.T)
+    first = missed.copy()
+    diverged = ~np.isfinite(missed)
+    found = np.zeros(len(target), dtype=bool)
+    for _ in range(max_iters - 1):
+        rows = np.flatnonzero(~diverged & ~found)
+        if not len(rows):
+            break
+        with np.errstate(invalid="ignore", over="ignore"):
+            found[rows] = gamma * missed[rows] <= precision
+            guess[rows] += gamma * residual[rows]
+            residual[rows] = target[rows] - tform(guess[rows])
+            missed[rows] = np.hypot(*residual[rows].T)
+        diverged[rows] = ~found[rows] & ~(missed[rows] <= first[rows])
+    # what goes round in circles is not on its way either
+    diverged |= ~found & ~(missed < first) & (max_iters > 2)
+    return guess, diverged, ~found & ~diverged, missed
+
+
 def newton(
     tform: Callable[[Array], Array],
     jacobians: Callable[[Array], Array],

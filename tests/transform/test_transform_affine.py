@@ -53,24 +53,24 @@ def test_T2_a_similarity_data_string_holds_scaled_cosine_and_sine():
     transform = load_transform_json(leaf(SIMILARITY, "0.5 0.25 3 4"))
     np.testing.assert_array_equal(transform.M, [[0.5, -0.25, 3], [0.25, 0.5, 4], [0, 0, 1]])
     assert type(transform) is SimilarityModel
-    assert transform.to_dict() == leaf(SIMILARITY, "0.5 0.25 3.0 4.0")
+    assert transform.to_dict() == leaf(SIMILARITY, "0.5 0.25 3 4")
 
 
 @pytest.mark.parametrize(
-    ("class_name", "text", "written"),
+    ("class_name", "text"),
     [
-        (TRANSLATION, "10.1 -20", "10.1 -20.0"),
-        (RIGID, "0.1 1e2 3", "0.1 100.0 3.0"),
-        (RIGID, "7.25 1 2", "7.25 1.0 2.0"),
-        (SIMILARITY, "1.5 -0.125 3 16777217", "1.5 -0.125 3.0 16777216.0"),
+        (TRANSLATION, "10.1 -20"),
+        (RIGID, "0.1 1e2 3"),
+        (RIGID, "7.25 1 2"),
+        (SIMILARITY, "1.5 -0.125 3 16777217"),
     ],
 )
 @pytest.mark.parametrize("reader", [load_transform_json, lambda d: AffineModel(json=d)])
-def test_T3_translation_is_written_back_in_its_own_format(class_name, text, written, reader):
+def test_T3_translation_is_written_back_in_its_own_format(class_name, text, reader):
     document = leaf(class_name, text, id="x", metaData={"labels": ["lens"]})
     transform = reader(document)
     assert transform.className == class_name
-    assert transform.to_dict() == {**document, "dataString": written}
+    assert transform.to_dict() == document
     np.testing.assert_array_equal(reader(transform.to_dict()).M, transform.M)
 
 
@@ -424,7 +424,7 @@ def test_first_order_properties():
 def test_numbers_that_are_no_float32_angles():
     transform = load_transform_json(leaf(RIGID, "NaN 1 2"))
     assert np.isnan(transform.M[0, 0])
-    assert transform.to_dict() == leaf(RIGID, "NaN 1.0 2.0")
+    assert transform.to_dict() == leaf(RIGID, "NaN 1 2")
 
 
 def test_the_module_can_be_loaded_again_without_scipy(monkeypatch):

@@ -1,7 +1,9 @@
 """Every transform class against the original Java classes."""
 
+import copy
 import gzip
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from renderapi.errors import SpecError
 from renderapi.geometry import bounding_boxes
+from renderapi.tilespec import TileSpec
 from renderapi.transform import Transform, estimate_dstpts, load_transform_json
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
@@ -44,6 +47,12 @@ def small_cases():
 
 LEAVES = [c for c in cases("transforms") if c["kind"] == "leaf"] + small_cases()
 TILES = [c for c in cases("transforms") if c["kind"] == "tileSpec"]
+# their parameters are plain numbers
+WITHOUT_ARRAYS = (
+    "ExponentialFunctionOffsetTransform",
+    "ExponentialRecoveryOffsetTransform",
+    "SEMDistortionTransformA",
+)
 NAMES = sorted({c["className"] for c in LEAVES})
 
 
@@ -99,6 +108,32 @@ def test_what_java_writes_and_what_we_write_say_the_same(name):
             np.testing.assert_array_equal(*(c[np.lexsort(c.T)] for c in columns))
         else:
             np.testing.assert_equal(theirs._values(), transform._values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_was_read_and_not_changed_keeps_its_very_text(name):
+    changed = 0
+    for case in LEAVES:
+        if case["className"] != name or "error" in case:
+            continue
+        read = document(case)
+        transform = load_transform_json(read)
+        assert transform.to_dict() == read
+        nested = {"type": "list", "specList": [{"type": "interpolated", "a": read, "b": read, "lambda": 1}]}
+        tile = TileSpec(json={"tileId": "t", "transforms": nested})
+        assert len(tile.tforms) == 1
+        assert tile.to_dict()["transforms"] == nested
+        assert pickle.loads(pickle.dumps(transform)).to_dict() == copy.deepcopy(transform).to_dict() == read
+        for value in vars(transform).values():
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
+                value.flat[0] += 0.25
+                assert transform.to_dict()["dataString"] != read["dataString"]
+                changed += 1
+                break
+    known = not all(
+        type(load_transform_json(document(c))) is Transform for c in LEAVES if c["className"] == name
+    )
+    assert changed or not known or name.rpartition(".")[2] in WITHOUT_ARRAYS
 
 
 def test_data_strings_that_java_refuses_are_refused():

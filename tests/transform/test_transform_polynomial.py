@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-import renderapi
 from renderapi.errors import ConversionError, EstimationError, SpecError
 from renderapi.transform import (
     AffineModel,
@@ -230,4 +229,16 @@ def test_copies_and_module_names():
     assert (
         repr(transform) == "Polynomial2DTransform(params=[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]], transformId='q')"
     )
-    assert renderapi.transform.polynomial_models.svd is np.linalg.svd
+
+
+def test_one_coefficient_each_may_stand_in_a_row():
+    transform = Polynomial2DTransform(params=[[1.5, 2.5]])
+    assert (transform.order, transform.dataString, transform.scale) == (0, "1.5 2.5", (1.0, 1.0))
+    assert transform.to_dict() == {
+        "type": "leaf",
+        "className": "mpicbg.trakem2.transform.PolynomialTransform2D",
+        "dataString": "1.5 2.5",
+    }
+    np.testing.assert_array_equal(transform.tform([[7.0, 8.0]]), [[1.5, 2.5]])
+    assert transform.asorder(1).params.tolist() == [[1.5, 0, 0], [2.5, 0, 0]]
+    assert Polynomial2DTransform(params=[[1.5], [2.5]]).scale == (1.0, 1.0)

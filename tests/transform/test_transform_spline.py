@@ -52,8 +52,27 @@ def test_T16_an_inverse_converges_or_says_that_it_does_not(spline):
     folded.aMtx, folded.bVec = -np.eye(2), np.zeros(2)  # everything goes to the origin
     with pytest.raises(EstimationError, match="2 of 2 points cannot be mapped backwards"):
         folded.inverse_tform([[1.0, 2.0], [3.0, 4.0]], max_iters=50)
-    with pytest.raises(EstimationError, match="in 1 iterations"):
+    with pytest.raises(EstimationError, match=r"after 1 steps \(max_iters\)"):
         spline.inverse_tform(spline.tform(SRC + 17), max_iters=1, precision=1e-9)
+
+
+def test_an_inverse_has_no_more_plain_steps_than_it_may_take():
+    shrinking = ThinPlateSplineTransform.identity()
+    shrinking.aMtx, shrinking.bVec = -0.5 * np.eye(2), np.zeros(2)  # each step halves what is missed
+    target = [[512.0, 0.0], [0.0, -512.0]]
+    with pytest.raises(EstimationError, match=r"2 of 2 points are not mapped backwards .* after 10 steps"):
+        shrinking.inverse_tform(target, max_iters=10)
+    found = shrinking.inverse_tform(target, max_iters=30)
+    np.testing.assert_allclose(found, 2 * np.array(target), atol=1e-6)
+    assert shrinking.inverse_tform(np.empty((0, 2))).shape == (0, 2)
+
+
+def test_apply_takes_one_point_and_leaves_it_without_weights(spline):
+    point = np.array([1.25, 40.5])
+    np.testing.assert_array_equal(spline.apply(point), spline.tform(point[None])[0])
+    del spline.dMtxDat
+    np.testing.assert_array_equal(spline.apply(point), point)
+    np.testing.assert_array_equal(spline.apply([point, 2 * point]), [point, 2 * point])
 
 
 def test_T17_nothing_is_printed_because_of_an_import():

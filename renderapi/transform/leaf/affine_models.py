@@ -140,7 +140,7 @@ class AffineModel(MapsPoints, Transform):
     className: str = _AFFINE
     M: NDArray[np.float64]
     inliers: NDArray[np.bool_] | None = None
-    _native: tuple[str, bytes, list[float]] | None = None
+    _was_read: tuple[str, bytes, str | None, list[float] | None] | None = None
 
     def __init__(
         self,
@@ -199,14 +199,26 @@ class AffineModel(MapsPoints, Transform):
         SpecError
             If className or dataString is missing, or the numbers are not those of the class.
         """
-        self._parse(self._read(d))
+        self._parse(text := self._read(d))
+        numbers = self._was_read[3] if self._was_read else None
+        if numbers is not None or self.className not in NATIVE_COUNTS:
+            # six numbers of a class that has fewer are what no server reads
+            self._was_read = self.className, self.M.tobytes(), text, numbers
 
     @property
     def dataString(self) -> str:
-        """Parameters as text: the shortest that is read back as the same numbers.
+        """Parameters as text: what was read, or the shortest that is read back as the same numbers.
 
         Six numbers ``M00 M10 M01 M11 B0 B1``, or those of the class that the transform was read as.
         """
+        was_read = self._was_read
+        if (
+            was_read is not None
+            and was_read[2] is not None
+            and was_read[0] == self.className
+            and was_read[1] == self.M.tobytes()
+        ):
+            return was_read[2]
         if self.className in NATIVE_COUNTS:
             numbers = self._native_numbers()
             if numbers is not None:
@@ -236,14 +248,15 @@ class AffineModel(MapsPoints, Transform):
             hint = "" if count is None else f" ({count} numbers, or 6 as old clients wrote)"
             raise self._refusal(f"{error}{hint}") from error
         self.M00, self.M01, self.M10, self.M11, self.B0, self.B1 = m00, m01, m10, m11, b0, b1
-        # what was read, for writing it back: an angle cannot always be found again in M
-        self._native = None if numbers is None else (self.className, self.M.tobytes(), numbers)
+        # what was read, for writing it back while M is the same
+        self._was_read = None if numbers is None else (self.className, self.M.tobytes(), None, numbers)
 
     def _native_numbers(self) -> list[float] | None:
         # the numbers of a class with a format of its own, None where they cannot say exactly what M says
-        native = self._native
-        if native is not None and native[0] == self.className and native[1] == self.M.tobytes():
-            return list(native[2])
+        was_read = self._was_read
+        if was_read is not None and was_read[0] == self.className and was_read[1] == self.M.tobytes():
+            # an angle cannot always be found again in M; six numbers are none of a class of its own
+            return was_read[3]
         (m00, m01, b0), (m10, m11, b1), _ = self.M.tolist()
         return native_numbers(self.className, (m00, m01, m10, m11, b0, b1))
 

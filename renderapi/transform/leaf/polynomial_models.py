@@ -116,6 +116,10 @@ def _shifted(coefficients: Array, order: int, centre: Array, scale: float) -> Ar
     return out
 
 
+def _bytes(params: Any) -> bytes:
+    return np.asarray(params, dtype=np.float64).tobytes()
+
+
 class Polynomial2DTransform(InvertedByIteration, Transform):
     """Polynomial of any order in x and y for both coordinates.
 
@@ -205,7 +209,8 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         SpecError
             If className or dataString is missing, or the latter holds something else than numbers.
         """
-        self._parse(self._read(d))
+        self._parse(text := self._read(d))
+        self._read_text = text, _bytes(self.params)
 
     def _parse(self, text: Any) -> None:
         try:
@@ -220,8 +225,11 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
 
     @property
     def dataString(self) -> str:
-        """Coefficients of x', then those of y', as the shortest text that is read back as the same."""
+        """Coefficients of x', then those of y': the text that was read, or the shortest that says the same."""
         self._checked_order()
+        text, values = self.__dict__.get("_read_text", (None, None))
+        if values is not None and values == _bytes(self.params):
+            return text  # type: ignore[no-any-return]
         return _numbers.format_doubles(np.asarray(self.params, dtype=np.float64).ravel().tolist())
 
     @dataString.setter
@@ -230,6 +238,8 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
 
     def _checked_order(self) -> int:
         shape = np.shape(getattr(self, "params", ()))
+        if shape == (1, 2):  # one coefficient each, as BigFeta makes them
+            return 0
         if len(shape) != 2 or shape[0] != 2 or term_count(polynomial_order(shape[1])) != shape[1]:
             raise SpecError(
                 f"params of a polynomial transform must be 2 x 1, 2 x 3, 2 x 6 ..., not {shape or 'missing'}"
@@ -375,7 +385,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         """
         p = as_points(points)
         order = self._checked_order()
-        cx, cy = np.asarray(self.params, dtype=np.float64).tolist()
+        cx, cy = np.asarray(self.params, dtype=np.float64).reshape(2, -1).tolist()
         out = np.empty(p.shape)
         for part in blocks(len(p), 16384):
             x, y = np.ascontiguousarray(p[part].T)
@@ -406,7 +416,8 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
                 f"conversion to order {order} not supported"
             )
         params = np.zeros((2, term_count(order)))
-        params[:, : self.params.shape[1]] = self.params
+        old = np.reshape(self.params, (2, -1))
+        params[:, : old.shape[1]] = old
         return Polynomial2DTransform(params=params)
 
     @staticmethod
@@ -443,7 +454,9 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
 
     @property
     def scale(self) -> tuple[float, float]:
-        """Scale of the linear part along x and y."""
+        """Scale of the linear part along x and y; 1 where there is none (order 0)."""
+        if self.order == 0:
+            return 1.0, 1.0
         return self.calc_properties()[:2]
 
     @property

@@ -212,18 +212,21 @@ class ThinPlateSplineTransform(ParsedTransform):
         return out
 
     def apply(self, points: ArrayLike) -> Array:
-        """Map points: the same as `tform`.
+        """Map points, or one of them; without weights (`dMtxDat`) they stay where they are, as in TrakEM2.
 
         Parameters
         ----------
-        points : (N, 2) array
+        points : (N, 2) or (2,) array
             Points x, y.
 
         Returns
         -------
-        (N, 2) array
+        (N, 2) or (2,) array
         """
-        return self.tform(points)
+        p = np.asarray(points, dtype=np.float64)
+        if getattr(self, "dMtxDat", None) is None:
+            return p.copy()
+        return self.tform(p[None])[0] if p.shape == (2,) else self.tform(p)
 
     def _jacobians(self, p: Array) -> Array:
         # (N, 2, 2) derivatives of the mapped points
@@ -235,17 +238,20 @@ class ThinPlateSplineTransform(ParsedTransform):
     def gradient_descent(
         self, pts: ArrayLike, gamma: float = 1.0, precision: float = 0.0001, max_iters: int = 1000
     ) -> Array:
-        """Find the points that are mapped to given ones, by damped Newton iteration.
+        """Find the points that are mapped to given ones.
+
+        Each step moves a point by what its image misses; where that leads away, which it does where the
+        derivatives of the spline are far from the identity, damped Newton iteration finds the point.
 
         Parameters
         ----------
         pts : (N, 2) array
             Points to map backwards.
         gamma : float
-            Length of the first trial step as fraction of the Newton step.
+            Length of a step, and of the first trial step of Newton's, as fraction of a whole one.
         precision : float
-            Largest distance between a point and what its inverse is mapped to. Iteration goes on below it
-            while that costs a step or two.
+            Largest distance between a point and what its inverse is mapped to. What is reached is refined
+            below it.
         max_iters : int
             Largest number of steps.
 
@@ -259,15 +265,26 @@ class ThinPlateSplineTransform(ParsedTransform):
             If some point is not reached: it has no inverse, or the spline folds there.
         """
         target = as_points(pts)
+        guess, diverged, unfinished, missed = _inverse.plain_steps(
+            self.tform, target, gamma, precision, max_iters
+        )
+        if unfinished.any():
+            raise EstimationError(
+                f"{int(unfinished.sum())} of {len(target)} points are not mapped backwards through a thin plate "
+                f"spline to {precision} px after {max_iters} steps (max_iters); the worst is missed by "
+                f"{missed[unfinished].max()} px"
+            )
+        guess[diverged] = self._initial_guess(target[diverged])
+        steps = max_iters if diverged.any() else 100
         return _inverse.newton(
             self.tform,
             self._jacobians,
             target,
-            self._initial_guess(target),
+            guess,
             "a thin plate spline",
             gamma=gamma,
             precision=precision,
-            max_iters=max_iters,
+            max_iters=steps,
         )
 
     def _initial_guess(self, target: Array) -> Array:

@@ -172,6 +172,17 @@ class Transform:
         return f"className={self.className!r}, dataString={shown!r}"
 
 
+_NOT_IN_TEXT = frozenset({"className", "transformId", "labels", "_extras", "_read_text"})
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, (list, tuple)):
+        return [_frozen(part) for part in value]
+    return value
+
+
 class MapsPoints:
     """What maps points."""
 
@@ -302,7 +313,13 @@ class ParsedTransform(InvertedByIteration, Transform):
 
     @property
     def dataString(self) -> str | None:
-        """Parameters as text, shortest that is read back as the same numbers; None while there are none."""
+        """Parameters as text: what was read, or the shortest that is read back as the same numbers.
+
+        None while there are none.
+        """
+        text, state = self.__dict__.get("_read_text", (None, None))
+        if state is not None and state == self._state():
+            return text  # type: ignore[no-any-return]
         return self._format_text()
 
     @dataString.setter
@@ -311,3 +328,15 @@ class ParsedTransform(InvertedByIteration, Transform):
             self._parse_text(require_text(text))
         except SpecError as error:
             raise self._refusal(error) from error
+
+    def from_dict(self, d: dict[str, Any]) -> None:
+        """Take everything over from a document; see `Transform.from_dict`."""
+        super().from_dict(d)
+        self._read_text = d["dataString"], self._state()
+
+    def _values(self) -> Any:
+        return self._format_text()
+
+    def _state(self) -> dict[str, Any]:
+        # what the text is made from, to compare with later: attributes may be replaced and edited in place
+        return {name: _frozen(value) for name, value in vars(self).items() if name not in _NOT_IN_TEXT}
