@@ -23,8 +23,8 @@ CHARACTERS_IN_LINE = 12
 # distance of the text from the outline, and of its lines from each other, in pixels
 _MARGIN = 3
 _LINE_GAP = 2
-# nothing is written into a narrower box, nor measured
-_LEAST_WIDTH = 8
+# twelve times the width of an A in 12 x 1.3 pixels monospaced, truncated, plus 1: a box must be wider
+_LEAST_WIDTH = 110
 
 
 def image_size(render_parameters: Mapping[str, Any]) -> tuple[int, int]:
@@ -110,7 +110,7 @@ def _box(tile: Mapping[str, Any]) -> list[float]:
 
 
 def _write_id(draw: ImageDraw.ImageDraw, text: str, corners: npt.NDArray[np.float64], height: int) -> None:
-    """Write an id into its box, as many lines as fit, if all of them are narrow enough."""
+    """Write an id into its box, as many lines as fit, if it is wide enough."""
     columns, rows = draw.im.size
     left, top, right, bottom = corners
     x, y = left + _MARGIN, top + _MARGIN
@@ -119,8 +119,7 @@ def _write_id(draw: ImageDraw.ImageDraw, text: str, corners: npt.NDArray[np.floa
     # a line feed in an id is no line of its own
     text = "".join(character if character.isprintable() else "?" for character in text)
     lines = [text[first : first + CHARACTERS_IN_LINE] for first in range(0, len(text), CHARACTERS_IN_LINE)]
-    width = right - left - 2 * _MARGIN
-    if width < _LEAST_WIDTH or max(map(draw.textlength, lines)) > width:
+    if right - left <= _LEAST_WIDTH:
         return
     for line in lines:
         if y + height > bottom - _MARGIN or y >= rows:

@@ -244,7 +244,7 @@ def create_app(
         Answer of ``serverProperties``, for instance ``view.*`` defaults of the dashboard. With
         ``webService.maxTileSpecsToRender`` images of more tiles show their boxes instead of their pixels.
     filter_lists : mapping, optional
-        Named filter lists.
+        Named filter lists; those that render ships (``default``, ``simpleTest``) unless others are given.
     allow_hosts : iterable of str
         Names and addresses under which clients may come, beside those of this machine alone (``localhost``,
         127.0.0.1, ...); a request for another name is refused with 403, because a page could let its own
@@ -266,7 +266,12 @@ def create_app(
     """
     visitors = Visitors.of(allow_hosts, cors_origins)
     drawing = Drawing(image_roots, image_http, max_pixels, image_cache)
-    server = Context(store, drawing, dict(properties or {}), dict(filter_lists or {}))
+    server = Context(
+        store,
+        drawing,
+        dict(properties or {}),
+        dict(configuration.FILTER_LISTS if filter_lists is None else filter_lists),
+    )
     images.check_properties(server)
     return Application(server, max_body, visitors)
 
@@ -301,7 +306,7 @@ def _view(endpoint: Endpoint) -> Callable[..., Response]:
         known = request.if_none_match.contains_weak(tag)
         response = Response(status=304) if known else _response(endpoint.handler(server, **values))
         response.set_etag(tag)
-        response.headers["Cache-Control"] = f"max-age={_MAX_AGE}"
+        response.headers["Cache-Control"] = f"no-transform, max-age={_MAX_AGE}"
         return response
 
     return view
@@ -346,7 +351,9 @@ def _response(answer: Answer) -> Response:
 
 
 def _refused(refusal: Refusal) -> Response:
-    logger.info("%s %s: %d %s", request.method, request.path, refusal.status, refusal.message)
+    logger.info(
+        "%s %s: %d %s", request.method, request.path, refusal.status, " ".join(refusal.message.split("\n"))
+    )
     return Response(refusal.message, status=refusal.status, content_type=_TEXT_UTF8)
 
 

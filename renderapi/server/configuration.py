@@ -4,10 +4,41 @@ from __future__ import annotations
 
 import platform
 import sqlite3
+from typing import Any
 
 from renderapi._version import __version__
 from renderapi.server.endpoint import OK, Answer, Context, Service, json_of
 from renderapi.server.store import FILE_NAME
+
+#: The filter lists that render ships.
+FILTER_LISTS: dict[str, list[dict[str, Any]]] = {
+    "simpleTest": [
+        {
+            "className": "org.janelia.alignment.filter.CLAHE",
+            "parameters": {"fast": "true", "blockRadius": "500", "bins": "256", "slope": "2.5"},
+        }
+    ],
+    "default": [
+        {
+            "className": "org.janelia.alignment.filter.ValueToNoise",
+            "parameters": {"value": "0.0", "min": "64.0", "max": "191.0"},
+        },
+        {
+            "className": "org.janelia.alignment.filter.ValueToNoise",
+            "parameters": {"value": "255.0", "min": "64.0", "max": "191.0"},
+        },
+        {
+            "className": "org.janelia.alignment.filter.NormalizeLocalContrast",
+            "parameters": {
+                "blockRadiusX": "500",
+                "blockRadiusY": "500",
+                "meanFactor": "3.0",
+                "center": "true",
+                "stretch": "true",
+            },
+        },
+    ],
+}
 
 service = Service("DeploymentConfigurationService", "The server itself")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from renderapi.server import metadata
-from renderapi.server.documents import Document, tile_spec
+from renderapi.server.documents import Document, references, tile_spec
 from renderapi.server.endpoint import OWNER, STACK, Answer, Context, Service, double, json_of, string
 from renderapi.server.layers import LAYER, box_query
-from renderapi.server.mapping import Points, to_local, to_world
+from renderapi.server.mapping import Points, is_singular, to_local, to_world
 from renderapi.server.parameters import get_tile
 from renderapi.server.refusals import Refusal, StackKey
 from renderapi.server.resolving import SharedTransforms, flatten_tile
@@ -22,11 +23,14 @@ from renderapi.utils import java_double
 service = Service("CoordinateService", "Coordinate mapping")
 
 POINT = "/{x:double},{y:double}"
+# of a stack that there is not
+_NO_ROW = -1
 Item = Document
 
 
 def _numbers(value: Any, where: str) -> Any:
-    return as_list(value, where, as_double)
+    # in an array of Java's primitive numbers null is zero
+    return as_list(value, where, lambda number, _: as_double(number, where) or 0.0)
 
 
 _COORDINATES: Rules = {
@@ -50,9 +54,14 @@ def _failed(item: Item | None, error: str) -> Item:
     return {**{key: value for key, value in (item or {}).items() if key != "error"}, "error": error}
 
 
-def _position(point: Sequence[float] | Points, z: float | None) -> list[float]:
-    position = [float(point[0]), float(point[1])]
+def _position(point: Sequence[float] | Points, z: float | None) -> list[float | str]:
+    """Give a point as it is answered: infinities and NaN, which JSON has not, as words."""
+    position = [as_double(_java(float(value)), "point") or 0.0 for value in point[:2]]
     return position if z is None else [*position, z]
+
+
+def _java(value: float) -> float | str:
+    return value if math.isfinite(value) else java_double(value)
 
 
 def _point(values: Sequence[Any]) -> tuple[float, float]:
@@ -81,11 +90,17 @@ class Layers:
             raise found
         return found
 
+    def ids(self, x: float, y: float, z: float) -> list[str]:
+        """Give the ids of the tiles whose boxes contain a point, if there are any: nobody asks for the stack."""
+        if self._row is None:
+            self._row = metadata.contents(self.connection, self.key) or _NO_ROW
+        if self._row == _NO_ROW:
+            return []
+        return box_query(self.connection, self._row, z, (x, y, 0, 0)).tile_ids(self.connection)
+
     def at(self, x: float, y: float, z: float) -> list[str]:
         """Give the ids of the tiles whose boxes contain a point, ascending."""
-        if self._row is None:
-            self._row = metadata.content_row(self.connection, self.key)
-        rows = box_query(self.connection, self._row, z, (x, y, 0, 0)).tile_ids(self.connection)
+        rows = self.ids(x, y, z)
         if not rows:
             raise Refusal(
                 400,
@@ -164,7 +179,7 @@ def _local_problem(item: Item | None) -> str | None:
         return "tileId is missing"
     if "local" not in item:
         return "local values are missing"
-    if len(item["local"]) < 2 or None in item["local"][:2]:
+    if len(item["local"]) < 2:
         return "local values must include both x and y"
     return None
 
@@ -175,7 +190,7 @@ def _world_problem(item: Item | None, z: float | None) -> str | None:
     if "world" not in item:
         return "world values are missing"
     needed = 3 if z is None else 2
-    if len(item["world"]) < needed or None in item["world"][:needed]:
+    if len(item["world"]) < needed:
         return (
             "world values must include x, y, and z" if z is None else "world values must include both x and y"
         )
@@ -275,21 +290,21 @@ def batch_to_local(server: Context, stack: StackKey, body: Any, z: float | None 
         return json_of(world_to_local(Layers(connection, stack), items, z))
 
 
-@service.put(STACK + "/tileIdsForCoordinates", name_status=500)
-@service.put(LAYER + "/tileIdsForCoordinates", name_status=500)
+@service.put(STACK + "/tileIdsForCoordinates")
+@service.put(LAYER + "/tileIdsForCoordinates")
 def tile_ids_for_coordinates(server: Context, stack: StackKey, body: Any, z: float | None = None) -> Answer:
     """Tell which tiles contain points of the world, by their bounding boxes."""
     items = _items(body)
     answers: list[list[Item]] = []
     with server.store.read() as connection:
-        row = metadata.content_row(connection, stack)
+        layers = Layers(connection, stack)
         for item in items:
             problem = _world_problem(item, z)
             if item is None or problem is not None:
                 raise Refusal(500, problem or "")
             x, y = _point(item["world"])
             layer = float(item["world"][2]) if z is None else z
-            tile_ids = box_query(connection, row, layer, (x, y, 0, 0)).tile_ids(connection)
+            tile_ids = layers.ids(x, y, layer)
             rest = {key: value for key, value in item.items() if key != "tileId"}
             answers.append([{"tileId": tile_id, **rest} for tile_id in tile_ids] or [item])
     return json_of(answers)
@@ -310,9 +325,9 @@ def mapped_to_stack(
     toProject: str | None,
 ) -> Answer:
     """Map a point of the world through its visible tile to the world of another stack."""
-    target = StackKey(toOwner or stack.owner, toProject or stack.project, toStack).checked()
     with server.store.read() as connection:
         visible = _single_world_to_local(Layers(connection, stack), x, y, z)[-1]
+        target = StackKey(toOwner or stack.owner, toProject or stack.project, toStack).checked()
         tile = get_tile(connection, target, visible["tileId"])
     (point,) = to_world([tile], [0], [visible["local"][:2]])
     return json_of({"tileId": visible["tileId"], "world": _position(point, tile.get("z"))})
@@ -322,6 +337,9 @@ def _sent_tile(body: Any) -> Document:
     if body is None:
         raise Refusal(500, "the tile spec must not be null")
     tile = tile_spec(body)
+    missing = next(references(tile["transforms"]), None)
+    if missing is not None:
+        raise Refusal(400, f"spec reference to id '{missing}' has not been resolved")
     return flatten_tile(tile, SharedTransforms({}))
 
 
@@ -341,7 +359,14 @@ def sent_tile_to_local(
     tile = _sent_tile(body)
     if meshCellSize is not None:
         tile["meshCellSize"] = meshCellSize
+    if not tile["transforms"]["specList"]:
+        # nothing to invert, whatever the tile's size
+        return json_of(_position((x, y), tile.get("z")))
+    if not tile["meshCellSize"]:
+        raise Refusal(500, "a mesh cannot have a meshCellSize of 0.0")
     (point,) = to_local([tile], [0], [(x, y)])
     if not np.isfinite(point).all():
+        if is_singular(tile):
+            raise Refusal(500, "Model not invertible.")
         raise Refusal(500, f"Noninvertible location ( {java_double(x)}, {java_double(y)} )")
     return json_of(_position(point, tile.get("z")))

@@ -361,15 +361,19 @@ class ResolvedTiles:
         if given is None:
             raise Refusal(400, "no resolved tiles provided")
         self.transforms: dict[str, Document] = {}
-        for key, value in (
-            as_object(given.get("transformIdToSpecMap"), "transformIdToSpecMap") or {}
-        ).items():
+        for value in (as_object(given.get("transformIdToSpecMap"), "transformIdToSpecMap") or {}).values():
+            # not one that render-ws would find something by
+            if value is None:
+                continue
             spec = transform(value)
-            if "id" not in spec:
-                raise Refusal(400, f"transform spec with key '{key}' has no id")
-            self.transforms[spec["id"]] = spec
+            if "id" in spec:
+                self.transforms[spec["id"]] = spec
         self.tiles: list[Document] = []
+        if given.get("tileIdToSpecMap", {}) is None:
+            raise MeaningRefusal(500, "tileIdToSpecMap must not be null")
         for key, value in (as_object(given.get("tileIdToSpecMap"), "tileIdToSpecMap") or {}).items():
+            if value is None:
+                raise MeaningRefusal(500, f"the tile spec with key '{key}' must not be null")
             tile = tile_spec(value, derive)
             if "tileId" not in tile:
                 raise Refusal(400, f"tile spec with key '{key}' has no tileId")

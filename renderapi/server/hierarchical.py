@@ -92,6 +92,8 @@ def pair_residual_calculation(server: Context, stack: StackKey, body: Any) -> An
             "includeDetails": as_boolean,
         },
     )
+    if given is not None and "matchRenderStackId" not in given:
+        raise Refusal(400, "stackId value must be specified")
     if given is None or len(given) < 5:
         raise Refusal(
             500, "pTileId, qTileId, matchRenderStackId, matchCollectionId and includeDetails must be provided"

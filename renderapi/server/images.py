@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from renderapi.server import metadata
-from renderapi.server.documents import filter_spec, mipmap_path_builder, tile_spec
 from renderapi.server.endpoint import (
     OWNER,
     STACK,
@@ -23,6 +22,7 @@ from renderapi.server.endpoint import (
 from renderapi.server.layers import DVID_BOX, LAYER, LAYER_BOX
 from renderapi.server.parameters import (
     NEIGHBOR_QUERY,
+    RENDER_PARAMETERS,
     RENDER_QUERY,
     TILE_QUERY,
     RenderParameters,
@@ -34,17 +34,7 @@ from renderapi.server.parameters import (
 )
 from renderapi.server.refusals import Refusal, StackKey, not_built
 from renderapi.server.tiles import GROUP, TILE
-from renderapi.server.values import (
-    Rules,
-    as_boolean,
-    as_int,
-    as_integer,
-    as_list,
-    as_number,
-    as_text,
-    fields,
-    parse_integer,
-)
+from renderapi.server.values import as_int, fields, parse_integer
 
 render_service = Service("RenderImageService", "Images of layers and boxes")
 tile_service = Service("TileImageService", "Images of tiles")
@@ -285,40 +275,17 @@ def _declare_tile(folder: str, kind: str, find: Find, query: dict[str, Query], w
 # ------------------------------------------------------------------------------ render parameters of a client
 
 
-_BODY: Rules = {
-    "meshCellSize": as_number,
-    "minMeshCellSize": as_number,
-    "x": as_number,
-    "y": as_number,
-    "width": as_integer,
-    "height": as_integer,
-    "scale": as_number,
-    "minIntensity": as_number,
-    "maxIntensity": as_number,
-    "convertToGray": as_boolean,
-    "quality": as_number,
-    "skipInterpolation": as_boolean,
-    "binaryMask": as_boolean,
-    "excludeMask": as_boolean,
-    "doFilter": as_boolean,
-    "addWarpFieldDebugOverlay": as_boolean,
-    "backgroundRGBColor": as_integer,
-    "fillWithNoise": as_boolean,
-    "channels": as_text,
-    "mipmapPathBuilder": lambda value, where: mipmap_path_builder(value),
-    "filterSpecs": lambda value, where: as_list(value, where, filter_spec),
-    "tileSpecs": lambda value, where: as_list(value, where, lambda item, _: tile_spec(item)),
-    # documents and images that the server would have to fetch for a client
-    "tileSpecUrl": as_text,
-    "in": as_text,
-}
-
-
 def _declare_body(kind: str) -> None:
     def image(server: Context, owner: str, body: Any) -> Answer:
-        document = fields(body, "render parameters", _BODY)
+        document = fields(body, "render parameters", RENDER_PARAMETERS)
         if document is None:
-            raise Refusal(400, "no render parameters provided")
+            raise Refusal(500, "the render parameters must not be null")
+        # what is null, not absent, is no default
+        if body.get("tileSpecs", ()) is None:
+            raise Refusal(500, "the tileSpecs must not be null")
+        for name in ("width", "height"):
+            if body.get(name, 1) is None:
+                document[name] = 0
         for name in ("tileSpecUrl", "in"):
             if name in document:
                 raise Refusal(400, f"{name} is not followed: tile specs must be in the render parameters")

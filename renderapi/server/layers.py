@@ -28,7 +28,14 @@ from renderapi.server.endpoint import (
     string,
     text_of,
 )
-from renderapi.server.refusals import MeaningRefusal, Refusal, StackKey, section_missing, transform_missing
+from renderapi.server.refusals import (
+    MeaningRefusal,
+    Refusal,
+    StackKey,
+    section_missing,
+    stack_missing,
+    transform_missing,
+)
 from renderapi.server.resolving import flatten_tile, load_transforms, resolved_content, shared_transforms
 from renderapi.server.tile_rows import (
     TileBatch,
@@ -50,7 +57,7 @@ Z_RANGE = {"minZ": double, "maxZ": double}
 
 def no_tiles_in_layer(key: StackKey, z: float) -> Refusal:
     """400: the layer has no tiles."""
-    return Refusal(400, f"no tiles with a z value of {java_double(z)} exist in the {key}")
+    return Refusal(400, f"stack {key.stack} does not contain any tiles with a z value of {java_double(z)}")
 
 
 def _z_values(server: Context, key: StackKey, min_z: float | None, max_z: float | None) -> list[float]:
@@ -111,6 +118,8 @@ def _section_documents(rows: Any) -> list[Document]:
 def _sections(server: Context, key: StackKey, min_z: float | None, max_z: float | None) -> list[Document]:
     with server.store.read() as connection:
         stack = metadata.get(connection, key)
+        if stack.state == metadata.OFFLINE:
+            raise stack_missing(key)
         (aggregated,) = connection.execute(
             "SELECT aggregated FROM stack WHERE id = ?", (stack.row,)
         ).fetchone()
@@ -184,12 +193,12 @@ def merged_z_values(server: Context, stack: StackKey, minZ: float | None, maxZ: 
 
 
 def _mergeable(values: list[float]) -> Iterator[tuple[int, float, int, float]]:
-    """Give index and z of each fractional layer after those of the last integral layer before it."""
+    """Give index and z of each fractional layer after those of the layer of its integral part."""
     last = None
     for index, z in enumerate(values):
         if z.is_integer():
             last = (index, z)
-        elif last is not None:
+        elif last is not None and int(last[1]) == int(z):
             yield (*last, index, z)
 
 
@@ -288,7 +297,7 @@ def save_section_z(server: Context, stack: StackKey, sectionId: str, body: Any) 
     """Move the tiles of a section to another layer; their boxes stay."""
     z = as_number(body, "z")
     if z is None:
-        raise Refusal(400, "no z value provided")
+        raise Refusal(400, "z value must be specified")
     return _move_tiles(server, stack, z, "section_id = ?", sectionId)
 
 
@@ -297,7 +306,7 @@ def save_layer_tile_ids(server: Context, stack: StackKey, z: float, body: Any) -
     """Move tiles to a layer; ids that there are not are ignored."""
     ids = as_list(body, "tile ids", as_text)
     if ids is None:
-        raise Refusal(400, "no tileIds provided")
+        raise Refusal(400, "tileIds value must be specified")
     condition = "tile_id IN (SELECT value FROM json_each(?))"
     return _move_tiles(server, stack, z, condition, _json.dumps(ids).decode())
 
@@ -364,10 +373,43 @@ def save_layer_tiles(
     return _save_tiles(server, stack, z, deriveData, body)
 
 
-def _resolved_tiles(connection: sqlite3.Connection, key: StackKey, row: int, query: TileQuery) -> Answer:
+def no_tile_specs(key: StackKey, wanted: str) -> Refusal:
+    """404: no tile of the stack is what is looked for; the stack itself is not."""
+    return Refusal(404, f"no tile specifications found in {key} for {wanted}")
+
+
+def _conditions(
+    min_z: float | None,
+    max_z: float | None,
+    group: str | None,
+    min_x: float | None,
+    max_x: float | None,
+    min_y: float | None,
+    max_y: float | None,
+) -> str:
+    """Describe a selection of tiles as the query that render-ws makes of it."""
+    layers = [f"{word}={java_double(z)}" for word, z in (("$gte", min_z), ("$lte", max_z)) if z is not None]
+    parts = [f"z=Document{{{{{', '.join(layers)}}}}}"] if layers else []
+    if group is not None:
+        parts.append(f"groupId={group}")
+    edges = (
+        ("maxX", "$gte", min_x),
+        ("minX", "$lte", max_x),
+        ("maxY", "$gte", min_y),
+        ("minY", "$lte", max_y),
+    )
+    parts += [
+        f"{key}=Document{{{{{word}={java_double(edge)}}}}}" for key, word, edge in edges if edge is not None
+    ]
+    return f"Document{{{{{', '.join(parts)}}}}}"
+
+
+def _resolved_tiles(
+    connection: sqlite3.Connection, key: StackKey, row: int, query: TileQuery, description: str
+) -> Answer:
     tiles = query.selected(connection, keyed=True)
     if not tiles.number:
-        raise Refusal(404, f"no tile specs found in the {key} where {query.description or 'any'}")
+        raise no_tile_specs(key, description)
     transforms = load_transforms(connection, row, tiles.refs)
     entries = [_json.dumps(ident) + b":" + document for ident, document in sorted(transforms.items())]
     return json_bytes(
@@ -386,9 +428,10 @@ def _resolved_tiles(connection: sqlite3.Connection, key: StackKey, row: int, que
 @service.get(LAYER + "/resolvedTiles")
 def layer_tiles(server: Context, stack: StackKey, z: float) -> Answer:
     """Give the tiles of a layer as they are stored, and the shared transforms that they use."""
+    description = f"z={java_double(z)}"
     with server.store.read() as connection:
         row = metadata.content_row(connection, stack)
-        return _resolved_tiles(connection, stack, row, TileQuery(row, z=z))
+        return _resolved_tiles(connection, stack, row, TileQuery(row, z=z), description)
 
 
 @service.get(
@@ -407,8 +450,11 @@ def stack_tiles(
     maxY: float | None,
 ) -> Answer:
     """Give the tiles of a range, group and box as they are stored, and their shared transforms."""
+    description = _conditions(minZ, maxZ, groupId, minX, maxX, minY, maxY)
     with server.store.read() as connection:
-        row = metadata.content_row(connection, stack)
+        row = metadata.contents(connection, stack)
+        if row is None:
+            raise no_tile_specs(stack, description)
         query = TileQuery(
             row,
             min_z=minZ,
@@ -417,7 +463,7 @@ def stack_tiles(
             box=(minX, minY, maxX, maxY),
             max_height=max_height(connection, row),
         )
-        return _resolved_tiles(connection, stack, row, query)
+        return _resolved_tiles(connection, stack, row, query, description)
 
 
 def box_query(

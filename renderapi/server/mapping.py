@@ -128,6 +128,14 @@ def to_local(tiles: Sequence[Document], index: ArrayLike, points: ArrayLike) -> 
     return local
 
 
+def is_singular(tile: Document) -> bool:
+    """Tell whether the transforms of a tile bring no triangle of its mesh to an area that can be inverted."""
+    width, height = float(tile["width"]), float(tile["height"])
+    corners = to_world([tile], [0, 0, 0], [(0, 0), (max(width - 1, 1), 0), (0, max(height - 1, 1))])
+    (a, b), (c, d) = corners[1:] - corners[0]
+    return not np.isfinite(corners).all() or a * d - b * c == 0
+
+
 def pair_distances(
     pair: Document, matched: list[Document], aligned: list[Document]
 ) -> tuple[ResidualStatistics, Points]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from renderapi import _json
 from renderapi.server.documents import Document
-from renderapi.server.refusals import Refusal
+from renderapi.server.refusals import MeaningRefusal, Refusal
 from renderapi.server.values import Rules, as_double, as_integer, as_list, as_object, as_text, fields
 
 _CONSENSUS: Rules = {"index": as_integer, "originalPId": as_text, "originalQId": as_text}
@@ -49,11 +49,13 @@ def canvas_matches(raw: Any) -> Document:
     """
     given = as_object(raw, "canvas matches")
     if given is None:
-        raise Refusal(400, "Cannot read null as canvas matches")
+        raise MeaningRefusal(500, "canvas matches must not be null")
     ids = {key: as_text(given.get(key), key) for key in _IDS}
     p_group, p_id, q_group, q_id = ids.values()
     if p_group is None or p_id is None or q_group is None or q_id is None:
-        raise Refusal(400, "CanvasMatches are missing required pGroupId, qGroupId, pId, and/or qId values")
+        raise MeaningRefusal(
+            400, "CanvasMatches are missing required pGroupId, qGroupId, pId, and/or qId values"
+        )
     flip = _is_after(p_group, q_group) or (p_group == q_group and _is_after(p_id, q_id))
     if flip:
         p_group, p_id, q_group, q_id = q_group, q_id, p_group, p_id
@@ -66,7 +68,7 @@ def canvas_matches(raw: Any) -> Document:
     if matches is not None:
         p, q = _points(matches.get("p"), "p"), _points(matches.get("q"), "q")
         if matches.get("w") is None:
-            raise Refusal(500, f"the matches of {p_id} and {q_id} have no weights")
+            raise MeaningRefusal(500, f"the matches of {p_id} and {q_id} have no weights")
         w = _numbers(matches["w"], "w")
         if flip:
             p, q = q, p
@@ -104,21 +106,21 @@ def pair_document(details: bool = True) -> str:
 
 
 def merged(documents: Sequence[Document]) -> Document:
-    """Append the points of several documents of one pair to those of the first.
+    """Append the points of several documents of one pair to those of the first, which may have none.
 
     Raises
     ------
     Refusal
-        500 if one of them has no matches.
+        500 if another one has no matches.
     """
     first = documents[0]
-    if any("matches" not in document for document in documents):
+    if any("matches" not in document for document in documents[1:]):
         raise Refusal(
             500, f"matches of {first['pId']} and {first['qId']} without their details cannot be merged"
         )
     together: Document = {}
     for document in documents:
-        for name, values in document["matches"].items():
+        for name, values in document.get("matches", {}).items():
             if name == "w":
                 together[name] = [*together.get(name, []), *values]
             else:

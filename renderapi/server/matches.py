@@ -29,7 +29,13 @@ from renderapi.server.endpoint import (
     strings,
 )
 from renderapi.server.match_documents import canvas_matches, merged, pair_columns, pair_document, utf16_key
-from renderapi.server.refusals import CollectionKey, Refusal, collection_missing, not_built
+from renderapi.server.refusals import (
+    CollectionKey,
+    MeaningRefusal,
+    Refusal,
+    collection_missing,
+    not_built,
+)
 from renderapi.server.store import insert
 from renderapi.server.values import as_list, as_text, fields
 
@@ -188,8 +194,9 @@ def _pairs(server: Context, rows: list[int], selection: Selection, column: str) 
 def _equal_pairs_without_points(
     server: Context, rows: list[int], selection: Selection, exclude_details: bool
 ) -> bool:
+    # the first one takes over what there is to append
     column = "1" if exclude_details else "matches IS NULL"
-    return any(len(same) > 1 and any(same) for same in _pairs(server, rows, selection, column))
+    return any(any(same[1:]) for same in _pairs(server, rows, selection, column))
 
 
 def _merged_pairs(server: Context, rows: list[int], selection: Selection, details: bool) -> Iterator[bytes]:
@@ -425,21 +432,30 @@ def delete_matches_of_object(server: Context, collection: CollectionKey, groupId
     return _delete(server, collection, of_object(groupId, id))
 
 
+def _make_collection(connection: sqlite3.Connection, key: CollectionKey) -> int:
+    connection.execute(
+        "INSERT INTO collection (owner, name) VALUES (?, ?) ON CONFLICT DO NOTHING", (key.owner, key.name)
+    )
+    return find_collection(connection, key)
+
+
 @service.put(COLLECTION + "/matches")
 def save_matches(server: Context, collection: CollectionKey, body: Any) -> Answer:
     """Store matches, replacing those of the same pairs; the first ones create the collection."""
-    with reading(len(body) if isinstance(body, list) else 0):
-        pairs = as_list(body, "matches", lambda pair, _: pair_columns(canvas_matches(pair)))
+    try:
+        with reading(len(body) if isinstance(body, list) else 0):
+            pairs = as_list(body, "matches", lambda pair, _: pair_columns(canvas_matches(pair)))
+    except MeaningRefusal:
+        # to render-ws the collection is there as soon as it looks at the pairs
+        with server.store.write() as connection:
+            _make_collection(connection, collection)
+        raise
     if pairs is None:
         raise Refusal(400, "no matches provided")
     if not pairs:
         return CREATED
     with server.store.write() as connection:
-        connection.execute(
-            "INSERT INTO collection (owner, name) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (collection.owner, collection.name),
-        )
-        row = find_collection(connection, collection)
+        row = _make_collection(connection, collection)
         insert(
             connection,
             "INSERT INTO pair (collection, p_group, q_group, p_id, q_id, consensus, head, matches, "
@@ -458,11 +474,13 @@ def update_match_counts(server: Context, collection: CollectionKey, pGroupId: st
     """Make the numbers of matches of a group right; here they always are, so it is only looked for."""
     with server.store.read() as connection:
         row = find_collection(connection, collection)
-        found = connection.execute(
-            "SELECT 1 FROM pair WHERE collection = ? AND p_group = ? LIMIT 1", (row, pGroupId)
+        (number, with_points) = connection.execute(
+            "SELECT count(*), count(matches) FROM pair WHERE collection = ? AND p_group = ?", (row, pGroupId)
         ).fetchone()
-    if found is None:
-        raise Refusal(500, f"no matches have pGroupId '{pGroupId}'")
+    if not number:
+        raise Refusal(400, "state should be: writes is not an empty list")
+    if with_points < number:
+        raise Refusal(500, f"{number - with_points} of the pairs with pGroupId '{pGroupId}' have no matches")
     return CREATED
 
 
@@ -479,7 +497,9 @@ def delete_collection(server: Context, collection: CollectionKey) -> Answer:
 def rename_collection(server: Context, collection: CollectionKey, body: Any) -> Answer:
     """Rename a match collection, also to another owner."""
     named = fields(body, "collectionId", {"owner": as_text, "name": as_text})
-    if named is None or len(named) < 2:
+    if named is None:
+        raise Refusal(500, "the new match collection id must not be null")
+    if len(named) < 2:
         raise Refusal(400, "owner and name of the new match collection id must be provided")
     target = CollectionKey(**named).short_enough()
     with server.store.write() as connection:

@@ -121,9 +121,13 @@ def last_modified(connection: sqlite3.Connection, key: StackKey) -> int:
 
 
 def content_row(connection: sqlite3.Connection, key: StackKey) -> int:
-    """Give the row of a stack that has contents; refuse (404) if there is none or it is OFFLINE."""
+    """Give the row of a stack that has contents; refuse (404) if there is none or it is OFFLINE.
+
+    An OFFLINE stack that failed to become COMPLETE has contents, and nothing in them.
+    """
     found = connection.execute(
-        "SELECT id FROM stack WHERE owner = ? AND project = ? AND name = ? AND state != 'OFFLINE'",
+        "SELECT id FROM stack WHERE owner = ? AND project = ? AND name = ? "
+        "AND (state != 'OFFLINE' OR aggregated)",
         (key.owner, key.project, key.stack),
     ).fetchone()
     if found is None:

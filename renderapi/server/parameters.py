@@ -13,13 +13,28 @@ from typing import Any
 from renderapi import _json
 from renderapi.server import metadata
 from renderapi.server.boxes import derive_boxes
-from renderapi.server.documents import DEFAULT_MESH_CELL_SIZE, Document, channel
+from renderapi.server.documents import (
+    DEFAULT_MESH_CELL_SIZE,
+    Document,
+    channel,
+    filter_spec,
+    mipmap_path_builder,
+    tile_spec,
+)
 from renderapi.server.endpoint import Context, Query, boolean, double, integer, string, strings
 from renderapi.server.layers import box_query, layer_bounds
 from renderapi.server.refusals import Refusal, StackKey, tile_missing
 from renderapi.server.resolving import labels_of, resolved_content, resolved_tile
 from renderapi.server.tile_rows import TileQuery, tile_document
-from renderapi.server.values import as_int
+from renderapi.server.values import (
+    Rules,
+    as_boolean,
+    as_int,
+    as_integer,
+    as_list,
+    as_number,
+    as_text,
+)
 
 # what every render-parameters and image endpoint takes
 RENDER_QUERY: dict[str, Query] = {
@@ -47,6 +62,36 @@ TILE_QUERY: dict[str, Query] = {
     "excludeAllTransforms": boolean,
 }
 NEIGHBOR_QUERY: dict[str, Query] = {**RENDER_QUERY, "widthFactor": double, "heightFactor": double}
+
+
+#: How render parameters that a client sends are read.
+RENDER_PARAMETERS: Rules = {
+    "meshCellSize": as_number,
+    "minMeshCellSize": as_number,
+    "x": as_number,
+    "y": as_number,
+    "width": as_integer,
+    "height": as_integer,
+    "scale": as_number,
+    "minIntensity": as_number,
+    "maxIntensity": as_number,
+    "convertToGray": as_boolean,
+    "quality": as_number,
+    "skipInterpolation": as_boolean,
+    "binaryMask": as_boolean,
+    "excludeMask": as_boolean,
+    "doFilter": as_boolean,
+    "addWarpFieldDebugOverlay": as_boolean,
+    "backgroundRGBColor": as_integer,
+    "fillWithNoise": as_boolean,
+    "channels": as_text,
+    "mipmapPathBuilder": lambda value, where: mipmap_path_builder(value),
+    "filterSpecs": lambda value, where: as_list(value, where, filter_spec),
+    "tileSpecs": lambda value, where: as_list(value, where, lambda item, _: tile_spec(item)),
+    # documents and images that the server would have to fetch for a client
+    "tileSpecUrl": as_text,
+    "in": as_text,
+}
 
 
 @dataclass(frozen=True)
@@ -117,7 +162,12 @@ def render_parameters(
     if name is not None:
         filters = server.filter_lists.get(name)
         if filters is None:
-            raise Refusal(400, f"filter list '{name}' is not one of the lists of this server")
+            raise Refusal(
+                400,
+                f"Filter list with name '{name}' not found.  This could be caused by usage of an incorrect name "
+                "or by a problem with the system filter configuration file "
+                f"(this server has {', '.join(server.filter_lists) or 'no lists'}).",
+            )
     channels = query.get("channels")
     if channels is None:
         channels = version.get("defaultChannel")
@@ -203,13 +253,19 @@ def box_parameters(
     return replace(found, only_boxes=only_boxes)
 
 
-def get_tile(connection: sqlite3.Connection, key: StackKey, tile_id: str) -> Document:
-    """Give a tile resolved and flattened, refuse (404) if there is none."""
-    row = metadata.content_row(connection, key)
-    tile = tile_document(connection, row, tile_id)
+def stored_tile(connection: sqlite3.Connection, key: StackKey, tile_id: str) -> bytes:
+    """Give a tile as it is stored; refuse (404) if there is none, or no such stack."""
+    row = metadata.contents(connection, key)
+    tile = None if row is None else tile_document(connection, row, tile_id)
     if tile is None:
         raise tile_missing(key, tile_id)
-    return resolved_tile(connection, row, tile)
+    return tile
+
+
+def get_tile(connection: sqlite3.Connection, key: StackKey, tile_id: str) -> Document:
+    """Give a tile resolved and flattened, refuse (404) if there is none."""
+    tile = stored_tile(connection, key, tile_id)
+    return resolved_tile(connection, metadata.content_row(connection, key), tile)
 
 
 def cut_by_labels(
@@ -322,7 +378,8 @@ def first_image(tile: Document) -> tuple[str, Document]:
     channels = tile.get("channels")
     levels = channels[0]["mipmapLevels"] if channels else tile["mipmapLevels"]
     if not levels:
-        raise Refusal(400, f"tile '{tile.get('tileId')}' does not contain any mipmapLevel elements")
+        # nobody has looked at the tile there
+        raise Refusal(500, f"tile '{tile.get('tileId')}' does not contain any mipmapLevel elements")
     first: tuple[str, Document] = next(iter(levels.items()))
     return first
 
@@ -332,11 +389,7 @@ def source_parameters(
 ) -> RenderParameters:
     """Make the render parameters of the bare image (``part="image"``) or mask (``"mask"``) of a tile."""
     with server.store.read() as connection:
-        row = metadata.content_row(connection, key)
-        found = tile_document(connection, row, tile_id)
-    if found is None:
-        raise tile_missing(key, tile_id)
-    tile = _json.loads(found)
+        tile = _json.loads(stored_tile(connection, key, tile_id))
     level, image = first_image(tile)
     names = {
         f"{part}Url": "imageUrl",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_STORAGE_NAME = {"stack": 111, "match": 112}
+_KINDS = {"stack": "render", "match": "match"}
 TILE_LIMIT = 50_001
 
 _NAME = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*", re.ASCII)
@@ -47,8 +48,8 @@ def _check_length(kind: str, storage_name: str) -> None:
     if len(storage_name) > limit:
         raise Refusal(
             400,
-            f"{kind} name '{storage_name}' must be less than or equal to {limit} characters, "
-            f"it has {len(storage_name)}",
+            f"{_KINDS[kind]} collection name '{storage_name}' must be less than {limit} characters, therefore "
+            "the length of one or more of the collection fields should be reduced",
         )
 
 
@@ -93,7 +94,7 @@ class CollectionKey:
     def checked(self) -> CollectionKey:
         """Return the key itself if render-ws would take its names, refuse (400) otherwise."""
         check_name("owner", self.owner)
-        check_name("match collection name", self.name)
+        check_name("name", self.name)
         return self.short_enough()
 
     def short_enough(self) -> CollectionKey:

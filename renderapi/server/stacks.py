@@ -35,7 +35,7 @@ from renderapi.server.endpoint import (
     string,
     text_of,
 )
-from renderapi.server.metadata import LOADING, OFFLINE, READ_ONLY, Stack
+from renderapi.server.metadata import COMPLETE, LOADING, OFFLINE, READ_ONLY, Stack
 from renderapi.server.refusals import Refusal, StackKey, stack_missing
 from renderapi.server.resolving import resolved_content
 from renderapi.server.tile_rows import TileQuery
@@ -191,8 +191,7 @@ def clone(
     version = metadata.stack_version(body)
     target = StackKey(stack.owner, toProject or stack.project, toStack).checked()
     with server.store.write() as connection:
-        metadata.get(connection, stack)
-        source = metadata.content_row(connection, stack)
+        source = metadata.get(connection, stack).row
         existing = metadata.find(connection, target)
         if existing is not None and existing.state != LOADING:
             raise Refusal(500, f"Tiles cannot be cloned to stack {toStack} because it is {existing.state}.")
@@ -261,7 +260,9 @@ def save_resolution_values(server: Context, stack: StackKey, body: Any) -> Answe
     """Set the resolution in x, y and z; fewer values leave the rest as it is."""
     values = as_list(body, "resolutionValues", as_double)
     if values is None:
-        raise Refusal(400, "no resolution values provided")
+        with server.store.read() as connection:
+            metadata.get(connection, stack).must_be_writable()
+        raise Refusal(500, "the list of resolution values must not be null")
     return _change_version(
         server, stack, **{f"stackResolution{axis}": value for axis, value in zip("XYZ", values)}
     )
@@ -308,13 +309,18 @@ def stack_mipmap_path_builder(server: Context, stack: StackKey) -> Answer:
 @service.put(STACK + "/mipmapPathBuilder")
 def save_mipmap_path_builder(server: Context, stack: StackKey, body: Any) -> Answer:
     """Set the rule by which paths of mipmaps are built."""
-    builder = mipmap_path_builder(body) or {}
-    for key in ("rootPath", "numberOfLevels", "extension"):
-        if key not in builder:
-            raise Refusal(400, f"mipmap path builder {key} must be specified")
-    if not builder["rootPath"].endswith("/"):
-        builder["rootPath"] += "/"
-    return _change_version(server, stack, mipmapPathBuilder=builder)
+    builder = mipmap_path_builder(body)
+    with server.store.write() as connection:
+        found = metadata.get(connection, stack).must_be_writable()
+        if builder is not None:
+            for key in ("rootPath", "numberOfLevels", "extension"):
+                if key not in builder:
+                    raise Refusal(400, f"{key} must be specified for MipmapPathBuilder")
+            if not builder["rootPath"].endswith("/"):
+                builder["rootPath"] += "/"
+        found.set_version(mipmapPathBuilder=builder)
+        found.save(connection)
+    return OK
 
 
 @service.delete(STACK + "/mipmapPathBuilder")
@@ -354,8 +360,8 @@ def cycle(server: Context, stack: StackKey) -> Answer:
 def save_cycle(server: Context, stack: StackKey, body: Any) -> Answer:
     """Set the reconstruction cycle of a stack."""
     given = fields(body, "cycle", {"number": as_integer, "stepNumber": as_integer})
-    if given is None:
-        raise Refusal(400, "no reconstruction cycle provided")
+    # null is the cycle of nothing
+    given = given or {}
     return _change_version(
         server, stack, cycleNumber=given.get("number"), cycleStepNumber=given.get("stepNumber")
     )
@@ -390,6 +396,23 @@ def delete_layer(server: Context, stack: StackKey, z: float) -> Answer:
 @service.put(STACK + "/state/{state:state}", takes=None)
 def set_state(server: Context, stack: StackKey, state: str) -> Answer:
     """Bring a stack into another state; COMPLETE derives its stats."""
+    try:
+        _change_state(server, stack, state)
+    except Refusal as refusal:
+        if refusal.status == 500 and state == COMPLETE:
+            with server.store.write() as connection:
+                # looking for the sections has made the collections of an OFFLINE stack again, empty ones
+                connection.execute(
+                    "UPDATE stack SET aggregated = 1 WHERE id = ? AND state = ?",
+                    (metadata.get(connection, stack).row, OFFLINE),
+                )
+        raise
+    if state == OFFLINE:
+        server.store.remove_dropped("stack")
+    return CREATED
+
+
+def _change_state(server: Context, stack: StackKey, state: str) -> None:
     with server.store.write() as connection:
         found = metadata.get(connection, stack)
         if metadata.change_state(connection, found, state):
@@ -397,9 +420,6 @@ def set_state(server: Context, stack: StackKey, state: str) -> Answer:
             server.store.drop(connection, "stack", found.row)
             found.row = metadata.create(connection, stack, 0, {}).row
             found.save(connection)
-    if state == OFFLINE:
-        server.store.remove_dropped("stack")
-    return CREATED
 
 
 @service.get(STACK + "/bounds")

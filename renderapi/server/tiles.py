@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from renderapi.server import metadata
 from renderapi.server.endpoint import (
     OK,
     STACK,
@@ -27,9 +26,9 @@ from renderapi.server.parameters import (
     source_parameters,
     tile_parameters,
 )
-from renderapi.server.refusals import StackKey, tile_missing
+from renderapi.server.parameters import stored_tile as tile_as_stored
+from renderapi.server.refusals import StackKey
 from renderapi.server.stacks import delete_tiles
-from renderapi.server.tile_rows import tile_document
 from renderapi.server.validation import check_tile
 
 service = Service("TileDataService", "Single tiles")
@@ -42,10 +41,7 @@ GROUP = STACK + "/group/{groupId}"
 def stored_tile(server: Context, stack: StackKey, tileId: str) -> Answer:
     """Give a tile spec as it is stored, references kept."""
     with server.store.read() as connection:
-        tile = tile_document(connection, metadata.content_row(connection, stack), tileId)
-    if tile is None:
-        raise tile_missing(stack, tileId)
-    return json_bytes(tile)
+        return json_bytes(tile_as_stored(connection, stack, tileId))
 
 
 @service.delete(TILE)

@@ -8,13 +8,19 @@ from typing import Any
 from renderapi.server.boxes import derive_boxes
 from renderapi.server.documents import Document, references, tile_spec, transform
 from renderapi.server.endpoint import OWNER, TEXT, Answer, Context, Service, decode, text_of
+from renderapi.server.parameters import RENDER_PARAMETERS
 from renderapi.server.refusals import Refusal
 from renderapi.server.resolving import SharedTransforms
-from renderapi.server.values import as_list, as_object
+from renderapi.server.values import as_list, fields
 
 service = Service("ValidationService", "Checking documents")
 
 _PACKAGE = "org.janelia.alignment"
+
+
+def _null(method: str) -> str:
+    """Say that null was sent, as the Java of render-ws does."""
+    return f'Cannot invoke "{_PACKAGE}.{method}()" because "<local5>" is null'
 
 
 def check_tile(server: Context, tile: Document) -> None:
@@ -35,7 +41,9 @@ def check_images(server: Context, tile: Document) -> None:
 
     for channel in tile.get("channels") or [tile]:
         if not channel["mipmapLevels"]:
-            raise Refusal(400, f"tile '{tile.get('tileId')}' does not contain any mipmapLevel elements")
+            raise Refusal(
+                400, f"tile '{tile.get('tileId', 'null')}' does not contain any mipmapLevel elements"
+            )
         for image in channel["mipmapLevels"].values():
             for part in ("image", "mask"):
                 if f"{part}Url" in image:
@@ -53,13 +61,14 @@ def _resolved(spec: Document, shared: SharedTransforms) -> list[Document]:
 
 
 def _render(server: Context, raw: Any) -> str:
-    parameters = as_object(raw, "render parameters")
+    parameters = fields(raw, "render parameters", RENDER_PARAMETERS)
     if parameters is None:
-        raise Refusal(400, "there are no render parameters")
-    tiles = as_list(parameters.get("tileSpecs"), "tileSpecs", lambda item, _: tile_spec(item)) or []
+        raise Refusal(400, _null("RenderParameters.initializeDerivedValues"))
+    tiles = parameters.get("tileSpecs") or []
     for tile in tiles:
         _check_any_tile(server, tile)
-    return f"[{', '.join(str(tile.get('tileId')) for tile in tiles)}]"
+    sizes = "".join(f", {name}={parameters[name]}" for name in ("width", "height") if name in parameters)
+    return f"{{tileSpecs=[{len(tiles)} items]{sizes}}}"
 
 
 def _check_any_tile(server: Context, tile: Document) -> None:
@@ -68,9 +77,11 @@ def _check_any_tile(server: Context, tile: Document) -> None:
 
 
 def _tile(server: Context, raw: Any) -> str:
+    if raw is None:
+        raise Refusal(400, _null("spec.TileSpec.validate"))
     tile = tile_spec(raw)
     _check_any_tile(server, tile)
-    return str(tile.get("tileId"))
+    return str(tile.get("tileId", "null"))
 
 
 def _tile_array(server: Context, raw: Any) -> str:
@@ -79,29 +90,44 @@ def _tile_array(server: Context, raw: Any) -> str:
         raise Refusal(400, "there are no tile specs")
     for tile in tiles:
         check_images(server, tile)
-    return f"[{', '.join(str(tile.get('tileId')) for tile in tiles)}]"
+    return f"array of {len(tiles)} tile specifications"
 
 
 def _transform(server: Context, raw: Any) -> str:
     spec = transform(raw)
     check_transforms(_resolved(spec, SharedTransforms({})))
-    return str(spec.get("id"))
+    return str(spec.get("id", "null"))
 
 
 def _transform_array(server: Context, raw: Any) -> str:
     specs = as_list(raw, "transform specs", lambda item, _: transform(item))
     if specs is None:
-        raise Refusal(400, "there are no transform specs")
+        raise Refusal(400, "null")
     shared = SharedTransforms({spec["id"]: spec for spec in specs if "id" in spec})
     for spec in specs:
         check_transforms(_resolved(spec, shared))
-    return f"[{', '.join(str(spec.get('id')) for spec in specs)}]"
+    return f"array of {len(specs)} transform specifications"
+
+
+def _decoded(body: str, kind: str) -> Any:
+    """Decode a body; of render parameters render-ws says no more than that it cannot be read."""
+    try:
+        raw = decode(body.encode())
+        if kind == "render":
+            if not body.strip():
+                raise Refusal(400, "there is nothing")
+            fields(raw, "render parameters", RENDER_PARAMETERS)
+    except Refusal as problem:
+        if kind == "render":
+            raise Refusal(400, "failed to parse json text") from problem
+        raise
+    return raw
 
 
 def _declare(kind: str, class_name: str, check: Callable[[Context, Any], str], what: str) -> None:
     def validate(server: Context, owner: str, body: str) -> Answer:
         try:
-            value = check(server, decode(body.encode()))
+            value = check(server, _decoded(body, kind))
         except Refusal as refusal:
             return text_of(
                 f"Failed to parse {class_name} from JSON text.  Specific error is: {refusal.message}\n", 400

@@ -20,6 +20,7 @@ Rule = Callable[[Any, str], Any]
 Rules = Mapping[str, Rule]
 
 _DOUBLE = re.compile(r"\s*([+-]?)(NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)[fFdD]?\s*", re.ASCII)
+_HEX = re.compile(r"\s*[+-]?0[xX](?:[\da-fA-F]+\.?[\da-fA-F]*|\.[\da-fA-F]+)[pP][+-]?\d+[fFdD]?\s*", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _DATE = re.compile(r"\s*(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)\.(\d+)Z", re.ASCII)
 _NONFINITE = {
@@ -44,6 +45,8 @@ def parse_double(text: str) -> float:
         If it is none.
     """
     match = _DOUBLE.fullmatch(text)
+    if match is None and _HEX.fullmatch(text):
+        return float.fromhex(text.strip().rstrip("fFdD"))
     if match is None:
         raise ValueError(f'For input string: "{text}"')
     return float(match[1] + match[2])

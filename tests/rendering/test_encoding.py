@@ -106,8 +106,26 @@ def test_jpeg_is_rgb_over_black():
 def test_jpeg_of_an_opaque_image_is_that_of_its_colours():
     pixels = opaque(64, 96)
     colours = io.BytesIO()
-    Image.fromarray(pixels[:, :, :3].copy()).save(colours, "JPEG", quality=85)
+    tables = encoding.jpeg_tables(0.85)
+    Image.fromarray(pixels[:, :, :3].copy()).save(colours, "JPEG", qtables=tables, subsampling="4:2:0")
     assert encoding.encode(pixels, "jpeg") == colours.getvalue()
+
+
+def test_quantisation_is_scaled_in_single_precision():
+    luminance, chrominance = encoding.jpeg_tables(0.85)
+    # one less than those of libjpeg
+    assert [luminance[place] for place in (15, 41, 42, 58)] == [16, 10, 16, 28]
+    assert (luminance[0], chrominance[0]) == (5, 5)
+    assert set(encoding.jpeg_tables(1.0)[0]) == {1} and encoding.jpeg_tables(0.0, gray=True)[0][0] == 255
+    found = Image.open(io.BytesIO(encoding.encode(opaque(16, 16), "jpeg")))
+    assert [list(table) for table in found.quantization.values()] == [luminance, chrominance]
+
+
+def test_tiff_of_16_bits_is_big_endian():
+    pixels = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000
+    content = encoding.encode(pixels, "tiff16")
+    assert content[:2] == b"MM"
+    assert np.array_equal(np.array(Image.open(io.BytesIO(content))), pixels)
 
 
 def test_jpeg_quality():

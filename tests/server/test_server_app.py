@@ -277,7 +277,7 @@ def test_configuration(tmp_path):
         found = api.get("/serverProperties")
         assert list(found["properties"]) == ["a", "view.defaultOwner"]
         assert found["filePath"] == str(tmp_path / "render-ws.sqlite3")
-        assert api.get("/namedFilterSpecLists") == {"namedFilterSpecLists": {}}
+        assert sorted(api.get("/namedFilterSpecLists")["namedFilterSpecLists"]) == ["default", "simpleTest"]
         assert api.get("/versionInfo")["git.build.version"] == renderapi.__version__
         api.send("DELETE", "/imageProcessorCache/allEntries")
 

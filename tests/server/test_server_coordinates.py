@@ -101,7 +101,7 @@ def test_points_that_lie_nowhere(overlapping):
         500,
         "world coordinate (160.0, 30.25) found in tile id(s) [b, m] cannot be inverted",
     )
-    assert overlapping.refused("GET", "z/1/world-to-local-coordinates/1,1", stack="gone")[0] == 404
+    assert overlapping.refused("GET", "z/1/world-to-local-coordinates/1,1", stack="gone")[0] == 400
     assert overlapping.refused("GET", "tile/x/local-to-world-coordinates/1,1")[0] == 404
     assert overlapping.refused("GET", "tile/a/local-to-world-coordinates/1,one")[0] == 404
     assert overlapping.refused("GET", "z/1/world-to-local-coordinates/1")[0] == 404
@@ -144,7 +144,7 @@ def test_many_local_points(overlapping):
         assert batch(overlapping, path, items) == expected
         assert batch(overlapping, path, []) == []
     (found,) = batch(overlapping, "local-to-world-coordinates", items[:1], stack="gone")
-    assert found["error"] == "stack with owner 'o', project 'p', and name 'gone' does not exist"
+    assert found["error"] == "tile spec with id 'b' does not exist in the render.o__p__gone__tile collection"
     assert (
         overlapping.refused(
             "PUT", "local-to-world-coordinates", data="null", content_type="application/json"
@@ -163,7 +163,7 @@ def test_many_world_points_of_a_layer(overlapping):
         None,
         {"tileId": "a"},
         {"world": [1]},
-        {"world": [1, None]},
+        {"world": [None, -5]},
         {"world": [70, 30, 99]},
     ]
     expected = [
@@ -179,12 +179,13 @@ def test_many_world_points_of_a_layer(overlapping):
         [{"error": "coordinates are missing"}],
         [{"tileId": "a", "error": "world values are missing"}],
         [{"world": [1.0], "error": "world values must include both x and y"}],
-        [{"world": [1.0, None], "error": "world values must include both x and y"}],
+        # in an array of Java's numbers null is zero
+        [{"world": [0.0, -5.0], "error": missing + "x=0.0, y=-5.0, z=1.0"}],
         [A, B],
     ]
     assert batch(overlapping, "z/1/world-to-local-coordinates", items) == expected
     ((found,),) = batch(overlapping, "z/1/world-to-local-coordinates", items[:1], stack="gone")
-    assert found["error"] == "stack with owner 'o', project 'p', and name 'gone' does not exist"
+    assert found["error"].startswith("no tile specifications found in stack with owner 'o', project")
 
 
 def test_many_world_points_of_a_stack(overlapping):
@@ -216,7 +217,9 @@ def test_which_tiles_contain_points(overlapping):
     assert found == [[{"tileId": "other", "world": [70.0, 30.0, 2.0]}]]
     for bad in (None, {}, {"world": [1, 2]}):
         assert overlapping.refused("PUT", "tileIdsForCoordinates", [bad])[0] == 500
-    assert overlapping.refused("PUT", "z/1/tileIdsForCoordinates", items, stack="gone")[0] == 404
+    # nobody asks whether the stack is there
+    assert batch(overlapping, "z/1/tileIdsForCoordinates", items[1:2], stack="gone") == [items[1:2]]
+    assert overlapping.refused("PUT", "z/1/tileIdsForCoordinates", items, stack="a-b")[0] == 400
 
 
 def test_a_point_is_carried_to_another_stack(overlapping):
@@ -259,7 +262,10 @@ def test_tiles_that_cannot_be_calculated_with(loading):
     for direction in ("local-to-world", "world-to-local"):
         assert loading.refused("PUT", path.format(direction), make_tile("t", specs=[bad]))[0] == 400
         ref = [{"type": "ref", "refId": "x"}]
-        assert loading.refused("PUT", path.format(direction), make_tile("t", specs=ref))[0] == 500
+        assert loading.refused("PUT", path.format(direction), make_tile("t", specs=ref)) == (
+            400,
+            "spec reference to id 'x' has not been resolved",
+        )
         assert (
             loading.refused("PUT", path.format(direction), data="null", content_type="application/json")[0]
             == 500
@@ -336,3 +342,29 @@ def test_tiles_over_each_other_of_the_original(loading):
             else:
                 assert found[0]["error"].startswith("no tile specifications found in")
         loading.send("DELETE", f"z/{z}")
+
+
+def test_one_degenerate_tile_does_not_spoil_a_batch(loading):
+    loading.put_tiles(
+        make_tile("t", specs=[MOVE]),
+        make_tile("huge", specs=[affine("1e308 0 0 1e308 1e308 1e308")]),
+    )
+    items = [{"tileId": "huge", "local": [10, -10]}, {"tileId": "t", "local": ["NaN", 1]}]
+    items += [{"tileId": "t", "local": [None, 1]}]
+    found = batch(loading, "local-to-world-coordinates", items)
+    assert found[0] == {"tileId": "huge", "world": ["Infinity", "-Infinity", 1.0]}
+    assert found[1]["world"][0] == "NaN"
+    assert found[2] == batch(loading, "local-to-world-coordinates", [{"tileId": "t", "local": [0, 1]}])[0]
+    assert loading.get("tile/huge/local-to-world-coordinates/10,10")["world"] == ["Infinity", "Infinity", 1.0]
+
+
+def test_a_sent_tile_that_cannot_be_inverted(loading):
+    path = "/owner/o/world-to-local-coordinates/10,12"
+    # without transforms there is nothing to invert, whatever the size
+    plain = make_tile("t", specs=[], width=None, height=None, z=None)
+    assert batch(loading, path, plain) == [10.0, 12.0]
+    flat = make_tile("t", specs=[affine("0 0 0 0 0 0")])
+    assert loading.refused("PUT", path, flat) == (500, "Model not invertible.")
+    moved = make_tile("t", specs=[affine("1 0 0 1 500 500")])
+    assert loading.refused("PUT", path, moved) == (500, "Noninvertible location ( 10.0, 12.0 )")
+    assert loading.refused("PUT", path + "?meshCellSize=0", moved)[0] == 500

@@ -424,13 +424,14 @@ class TestLayoutFile:
             "3",
             "4",
             "c5",
-            "file:/images/a.png",
+            "/images/a.png",
             "6",
             "1.5",
             "1.0",
             url.format("a"),
         ]
-        assert b.split("\t")[:11] == ["1.0", "b", "8", "0", "1", "2", "3", "4", "5", "6", "7"]
+        # a reference is no affine itself, whatever it leads to
+        assert b.split("\t")[:8] == ["1.0", "b", "1.0", "0.0", "10.0", "0.0", "1.0", "20.0"]
         assert c.split("\t") == [
             "null",
             "c",
@@ -456,11 +457,24 @@ class TestLayoutFile:
     def test_scheffer(self, tiles):
         header, a, *_ = tiles.get("layoutFile?format=SCHEFFER").splitlines()
         assert header == "BBOX "
-        assert a == "TRANSFORM 'file:/images/a.png' 1 3 5 2 4 6 100 80"
+        assert a == "TRANSFORM '/images/a.png' 1 3 5 2 4 6 100 80"
         tiles.state("COMPLETE")
         lines = tiles.get("layoutFile?format=SCHEFFER").splitlines()
         assert lines[0] == "BBOX 0.0 0.0 10.0 10.0"
-        assert lines[3] == "TRANSFORM '/raw/c.png' 1.0 0.0 null 0.0 1.0 null -1 80"
+        assert lines[3] == "TRANSFORM '/raw/c.png' null -1 80"
+
+    def test_an_image_url_that_is_none(self, tiles):
+        tiles.put_tiles(
+            make_tile("u", 3.0, mipmapLevels={"0": {"imageUrl": "file:{{root}}/u.png"}}),
+            make_tile("v", 4.0, mipmapLevels={"0": {"imageUrl": "file:///v/v.png"}}),
+            make_tile("w", 4.0, mipmapLevels={"0": {"imageUrl": "http://x/w.png"}}),
+        )
+        assert tiles.refused("GET", "z/3/layoutFile") == (
+            500,
+            "failed to create URI for 'file:{{root}}/u.png'",
+        )
+        paths = [line.split("'")[1] for line in tiles.get("z/4/layoutFile?format=SCHEFFER").splitlines()[1:]]
+        assert paths == ["/v/v.png", "http://x/w.png"]
 
     def test_refusals(self, tiles):
         assert tiles.refused("GET", "layoutFile?format=OTHER")[0] == 404

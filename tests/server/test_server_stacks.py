@@ -342,16 +342,21 @@ def test_an_offline_stack_lost_its_contents(api):
     assert found["state"] == "OFFLINE" and found["stats"]["tileCount"] == 1
     missing = (404, f"{KEY} does not exist")
     for path in (
-        "tile/t",
         "z/1/tile-specs",
         "z/1/bounds",
         "z/1/tileBounds",
         "z/1/resolvedTiles",
-        "resolvedTiles",
+        "sectionData",
     ):
         assert api.refused("GET", path) == missing
     assert api.get("tileIds") == [] and api.get("zValues") == []
-    assert api.refused("GET", "sectionData")[0] == 400
+    assert api.refused("GET", "tile/t")[1].startswith("tile spec with id 't' does not exist in the render.")
+    words = f"no tile specifications found in {KEY} for Document{{{{}}}}"
+    assert api.refused("GET", "resolvedTiles") == (404, words)
+    assert api.get("layoutFile") == ""
+    # a state that it cannot come back to leaves the stack empty instead
+    assert api.refused("PUT", "state/COMPLETE")[0] == 500
+    assert api.refused("GET", "z/1/tile-specs")[0] == 400
     api.create()
     assert api.get("z/1/tileBounds") == []
     with api.store.read() as connection:
@@ -425,7 +430,7 @@ def test_resolution(api):
     api.send("DELETE", "resolutionValues")
     assert api.get("resolutionValues") == [None, None, None]
     assert (
-        api.refused("PUT", "resolutionValues", None, data="null", content_type="application/json")[0] == 400
+        api.refused("PUT", "resolutionValues", None, data="null", content_type="application/json")[0] == 500
     )
 
 
@@ -437,7 +442,9 @@ def test_cycle(api):
     assert api.get("")["currentVersion"] == {"cycleNumber": 3, "cycleStepNumber": 2}
     api.send("DELETE", "cycle")
     assert api.get("cycle") == {}
-    assert api.refused("PUT", "cycle", None, data="null", content_type="application/json")[0] == 400
+    api.send("PUT", "cycle", {"number": 3})
+    api.send("PUT", "cycle", None, data="null", content_type="application/json")
+    assert api.get("cycle") == {}
 
 
 def test_mipmap_path_builder(api):
@@ -571,7 +578,9 @@ class TestClone:
         assert source.refused("PUT", "cloneTo/s?toProject=a-b", {}, stack="from")[0] == 400
         assert source.refused("PUT", "cloneTo/s?z=one", {}, stack="from")[0] == 404
         source.state("OFFLINE", "from")
-        assert source.refused("PUT", "cloneTo/s", {}, stack="from")[0] == 404
+        # an OFFLINE stack is there, but empty
+        source.send("PUT", "cloneTo/s", {}, stack="from", status=201)
+        assert source.get("tileIds") == []
 
 
 def test_tile_ids(api, monkeypatch):

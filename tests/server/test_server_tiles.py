@@ -258,7 +258,7 @@ def test_bare_images_and_masks(loading):
     mask = loading.get("tile/b/mask/scale/1/render-parameters")
     assert mask["tileSpecs"][0]["channels"] == [{**shown, "mipmapLevels": {"0": {"imageUrl": "d"}}}]
     assert loading.refused("GET", "tile/c/source/scale/1/render-parameters") == (
-        400,
+        500,
         "tile 'c' does not contain any mipmapLevel elements",
     )
     assert loading.refused("GET", "tile/a/source/scale/x/render-parameters")[0] == 404

