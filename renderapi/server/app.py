@@ -33,7 +33,7 @@ from renderapi.server.endpoint import JSON, TEXT, Answer, Context, Endpoint, Ser
 from renderapi.server.metadata import STATES
 from renderapi.server.openapi import swagger
 from renderapi.server.refusals import CollectionKey, Refusal, StackKey
-from renderapi.server.store import Store, StoreError
+from renderapi.server.store import DamagedError, Store, StoreError, is_full
 from renderapi.server.values import parse_double, parse_integer
 from renderapi.server.visitors import Visitors
 
@@ -373,8 +373,12 @@ def _http_problem(problem: HTTPException) -> Response:
 
 
 def _failed(problem: Exception) -> Response:
+    if isinstance(problem, DamagedError):
+        return _refused(Refusal(500, str(problem)))
     if isinstance(problem, StoreError):
         return _refused(Refusal(503, str(problem)))
+    if is_full(problem):
+        return _refused(Refusal(507, "there is no space left on the disk of the server; nothing was stored"))
     logger.error("%s %s failed", request.method, request.path, exc_info=problem)
     told = (
         f"database problem: {problem}"

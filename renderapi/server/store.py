@@ -22,8 +22,13 @@ collection, pair
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import sqlite3
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain
@@ -34,6 +39,10 @@ from renderapi.errors import RenderError
 
 FILE_NAME = "render-ws.sqlite3"
 BATCH = 20_000
+# how long a database is looked through when it is opened
+CHECK_SECONDS = 1.0
+
+logger = logging.getLogger("renderapi.server")
 
 # each entry brings the schema from the version of its index to the next; released ones never change
 MIGRATIONS: tuple[str, ...] = (
@@ -154,6 +163,50 @@ class StoreError(RenderError, OSError):
     """The data folder cannot be used as a store."""
 
 
+class DamagedError(StoreError):
+    """The database is damaged: what can be read is, but nothing is written any more."""
+
+
+def is_full(problem: BaseException) -> bool:
+    """Tell whether something failed because there is no space left on the disk."""
+    return isinstance(problem, sqlite3.OperationalError) and "disk is full" in str(problem)
+
+
+def is_damaged(problem: BaseException) -> bool:
+    """Tell whether something failed because the database is not as it was written."""
+    words = ("malformed", "file is not a database")
+    return isinstance(problem, sqlite3.DatabaseError) and any(word in str(problem) for word in words)
+
+
+def _make_if_missing(path: Path) -> None:
+    """Make an empty database, at once as a whole, so that a file without contents is never one of ours.
+
+    Raises
+    ------
+    StoreError
+        If there is a file, but an empty one.
+    """
+    if path.exists():
+        if path.stat().st_size == 0:
+            raise StoreError(
+                f"{path} is empty, so it is no database any more: use a copy of it, or remove it"
+            )
+        return
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        with contextlib.closing(sqlite3.connect(made, isolation_level=None)) as connection:
+            # a tile and its transforms are about a kilobyte
+            connection.execute("PRAGMA page_size = 8192")
+            connection.execute("PRAGMA journal_mode = WAL")
+        try:
+            os.link(made, path)
+        except FileExistsError:
+            pass  # another process was faster
+        except OSError:  # not every file system has links
+            if not path.exists():
+                made.replace(path)
+
+
 class Store:
     """A database of stacks and match collections.
 
@@ -180,10 +233,15 @@ class Store:
         self._idle: list[sqlite3.Connection] = []
         self._waiting = threading.Lock()
         self._closed = False
+        self._damage: str | None = None
+        # one connection for everything: of a database in memory, or where there is no space for the index
+        # that several would share
+        self._alone = folder is None
         try:
             if self.folder is not None:
                 self.folder.mkdir(parents=True, exist_ok=True)
-            self._writer = self._connect(cache_megabytes=64)
+                _make_if_missing(self.folder / FILE_NAME)
+            self._writer = self._open()
         except (OSError, sqlite3.Error) as problem:
             raise StoreError(f"{folder} cannot be used as a data folder: {problem}") from problem
         try:
@@ -191,6 +249,22 @@ class Store:
         except BaseException:
             self.close()
             raise
+
+    def _open(self) -> sqlite3.Connection:
+        connection = self._connect(cache_megabytes=64)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as problem:
+            connection.close()
+            if self.folder is None or not (is_full(problem) or "disk I/O" in str(problem)):
+                raise
+            logger.warning("%s has no space left: it can be read, and hardly be written", self.folder)
+            self._alone = True
+            connection = self._connect(cache_megabytes=64)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _connect(self, cache_megabytes: int = 16) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -204,8 +278,14 @@ class Store:
         try:
             # a tile and its transforms are about a kilobyte
             connection.execute("PRAGMA page_size = 8192")
+            if self.folder is not None and self._alone:
+                # keeps the index of the log in memory
+                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             if self.folder is not None:
-                connection.execute("PRAGMA journal_mode = WAL")
+                # a page that cannot be right is found when it is read
+                connection.execute("PRAGMA cell_size_check = ON")
+                if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                    connection.execute("PRAGMA journal_mode = WAL")
                 # in pages: batches of an import are moved from the log to the database a few at a time
                 connection.execute("PRAGMA wal_autocheckpoint = 4000")
                 connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
@@ -219,59 +299,104 @@ class Store:
 
     def _prepare(self) -> None:
         try:
-            with self.write() as connection:
-                (version,) = connection.execute("PRAGMA user_version").fetchone()
-                if version > len(MIGRATIONS):
-                    raise StoreError(
-                        f"{self.folder} was written by a later version of renderapi "
-                        f"(schema {version}, this one knows {len(MIGRATIONS)})"
-                    )
-                for migration in MIGRATIONS[version:]:
-                    # not executescript, which would commit the transaction
-                    for statement in migration.split(";"):
-                        connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            (version,) = self._writer.execute("PRAGMA user_version").fetchone()
+            if version > len(MIGRATIONS):
+                raise StoreError(
+                    f"{self.folder} was written by a later version of renderapi "
+                    f"(schema {version}, this one knows {len(MIGRATIONS)})"
+                )
+            self._look_through()
+            if version < len(MIGRATIONS):
+                self._migrate(version)
         except sqlite3.Error as problem:
             raise StoreError(f"{self.folder} cannot be used as a data folder: {problem}") from problem
         for table in _CONTENTS:
             self.remove_dropped(table)
 
+    def _migrate(self, version: int) -> None:
+        with self.write() as connection:
+            # another process may have done it meanwhile
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            for migration in MIGRATIONS[version:]:
+                # not executescript, which would commit the transaction
+                for statement in migration.split(";"):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def _look_through(self) -> None:
+        """Refuse a database that is found to be damaged within a second; a large one is not seen whole."""
+        if self.folder is None:
+            return
+        end = time.monotonic() + CHECK_SECONDS
+        self._writer.set_progress_handler(lambda: time.monotonic() > end, 10_000)
+        try:
+            found = self._writer.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.OperationalError as problem:
+            if "interrupted" not in str(problem):
+                raise
+            return
+        finally:
+            self._writer.set_progress_handler(None, 0)
+        if found != ("ok",):
+            raise DamagedError(f"{self.folder / FILE_NAME} is damaged; use a copy of it ({found[0]:.200})")
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Note that the database is damaged when that comes out."""
+        try:
+            yield
+        except sqlite3.DatabaseError as problem:
+            if not is_damaged(problem):
+                raise
+            self._damage = (
+                f"{self.folder or 'memory'} holds a damaged database ({problem}); stop and use a copy of it"
+            )
+            raise DamagedError(self._damage) from problem
+
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """Open the one write transaction: committed at the end, undone if anything is raised."""
-        with self._writing:
+        with self._writing, self._watched():
             self._check_open()
+            if self._damage is not None:
+                raise DamagedError(self._damage)
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
                 connection.execute("COMMIT")
-            except BaseException:
+            except BaseException as problem:
                 # a COMMIT that fails (disk full) may have rolled back by itself
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+                if is_full(problem):
+                    # gives back what the log takes, if that needs no space in its turn
+                    with contextlib.suppress(sqlite3.DatabaseError):
+                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 raise
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Open a read transaction: all queries in it see one state of the database, whatever is written."""
         self._check_open()
-        if self.folder is None:
-            # a database in memory belongs to one connection
-            with self._writing:
+        if self._alone:
+            with self._writing, self._watched():
                 yield self._writer
             return
         with self._waiting:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
             connection = self._connect()
-        connection.execute("BEGIN")
         try:
-            yield connection
+            with self._watched():
+                connection.execute("BEGIN")
+                yield connection
         finally:
-            connection.execute("COMMIT")
+            # where BEGIN failed there is nothing to end, and a damaged database may not be read to the end
+            with contextlib.suppress(sqlite3.DatabaseError):
+                connection.execute("COMMIT")
             with self._waiting:
-                if self._closed:
+                if self._closed or connection.in_transaction:
                     connection.close()
                 else:
                     self._idle.append(connection)
@@ -283,7 +408,7 @@ class Store:
         All parts see one state of the database if it is in a file. In memory there is one connection, which
         nobody may keep for as long as a client takes to read.
         """
-        if self.folder is None:
+        if self._alone:
             yield self.read
         else:
             with self.read() as connection:
@@ -296,7 +421,7 @@ class Store:
         because a write would change them under way.
         """
         with self.read() as connection:
-            if self.folder is None:
+            if self._alone:
                 batches = iter([connection.execute(query, values).fetchall()])
             else:
                 cursor = connection.execute(query, values)
@@ -309,14 +434,29 @@ class Store:
         connection.execute(f"UPDATE {table} SET owner = NULL WHERE id = ?", (row,))
 
     def remove_dropped(self, table: str) -> None:
-        """Remove what `drop` took out of sight, a batch per transaction."""
-        while True:
-            with self.write() as connection:
-                dropped = connection.execute(f"SELECT id FROM {table} WHERE owner IS NULL").fetchone()
-                if dropped is None:
-                    return
-                if not self._remove_batch(connection, table, dropped[0]):
-                    connection.execute(f"DELETE FROM {table} WHERE id = ?", dropped)
+        """Remove what `drop` took out of sight, a batch per transaction.
+
+        It is out of sight already, so that nothing fails where it cannot be removed for want of space: the
+        rest is removed the next time.
+        """
+        try:
+            while self._remove_some(table):
+                pass
+        except sqlite3.OperationalError as problem:
+            if not is_full(problem):
+                raise
+            logger.warning("%s has no space left to remove what was deleted; later", self.folder)
+
+    def _remove_some(self, table: str) -> bool:
+        # without a transaction that writes where there is nothing to do
+        with self.read() as connection:
+            if connection.execute(f"SELECT id FROM {table} WHERE owner IS NULL").fetchone() is None:
+                return False
+        with self.write() as connection:
+            dropped = connection.execute(f"SELECT id FROM {table} WHERE owner IS NULL").fetchone()
+            if dropped is not None and not self._remove_batch(connection, table, dropped[0]):
+                connection.execute(f"DELETE FROM {table} WHERE id = ?", dropped)
+        return True
 
     def _remove_batch(self, connection: sqlite3.Connection, table: str, row: int) -> bool:
         for contents in _CONTENTS[table]:
