@@ -184,7 +184,10 @@ def dumps(obj: Any) -> bytes:
             if b"null" in content:
                 _refuse_nonfinite(obj)
             return content
-    return dumps_text(obj, separators=(",", ":"), ensure_ascii=False).encode()
+    try:
+        return dumps_text(obj, separators=(",", ":"), ensure_ascii=False).encode()
+    except RecursionError:
+        raise SpecError("a document is nested too deeply to be written, or holds itself") from None
 
 
 # What orjson, or a server whose bytes are copied, may write in another way than Python: exponents, and numbers

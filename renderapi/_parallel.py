@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, contextmanager
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -69,6 +69,49 @@ def in_threads(
             future.cancel()
         for _ in range(threads):
             tasks.put(None)
+
+
+class DaemonExecutor(Executor):
+    """Threads that a program which is interrupted does not wait for, unlike those of the standard library."""
+
+    def __init__(self, threads: int) -> None:
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._threads = threads
+        for index in range(threads):
+            threading.Thread(target=self._take, name=f"renderapi-{index}", daemon=True).start()
+
+    def _take(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Have a function called by one of the threads."""
+        future: Future[Any] = Future()
+
+        def task() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as error:
+                    future.set_exception(error)
+
+        self._tasks.put(task)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let the threads end when they have done what was submitted; nothing is waited for."""
+        for _ in range(self._threads):
+            self._tasks.put(None)
+
+
+@contextmanager
+def interrupt_says(what: Callable[[], str]) -> Iterator[None]:
+    """Let a Ctrl-C say what was done until then, unless somebody has said so already."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        interrupt.args = interrupt.args or (what(),)
+        raise
 
 
 def thread_session(session: requests.Session | None, render: Any) -> requests.Session | None:

@@ -445,6 +445,8 @@ def connect(
     headers: dict[str, str] | None = None,
     pool: int | None = None,
     errors: str | None = None,
+    total: float | None = None,
+    direct: bool | None = None,
     **kwargs: Any,
 ) -> Render:
     """Make a connection to a render server; nothing is sent yet.
@@ -494,6 +496,11 @@ def connect(
     errors : {"raise", "return"}, optional
         What image functions do with an answer that is no image: raise it, or give the `RenderError` back as
         render-python 2 did.
+    total : float, optional
+        Seconds for a whole call, with its repetitions and the last byte of its answer. Default a minute and
+        twice the timeout; an answer of many megabytes may take longer.
+    direct : bool, optional
+        Go past the proxy of the environment (``HTTP_PROXY``). Default: only to addresses of this machine.
     **kwargs
         Ignored, so that a whole configuration can be spread here; a likely misspelling gets a warning.
 
@@ -540,6 +547,8 @@ def connect(
         "headers": headers,
         "pool": pool,
         "errors": errors,
+        "total": total,
+        "direct": direct,
     }
     if web_only:
         return Render(**connection)

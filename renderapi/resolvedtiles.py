@@ -225,15 +225,24 @@ def check_tiles(tiles: Iterable[Mapping[str, Any]], shared_ids: Iterable[str]) -
             )
         if tile.get("width") is None or tile.get("height") is None:
             raise SpecError(f"tile {tile_id!r} has no width or height")
-        for spec in (tile.get("transforms") or {}).get("specList") or ():
-            if spec.get("type") in ("ref", "list", "interpolated"):
-                missing = sorted(_references(spec) - known)
-                if missing:
-                    raise SpecError(
-                        f"tile {tile_id} requires the following transform ids [{', '.join(missing)}], which "
-                        f"are not among the shared transforms sent with it: a server looks nowhere else"
-                    )
-            check_finite(spec, f"a transform of tile {tile_id!r}")
+        try:
+            _check_transforms(tile_id, tile.get("transforms"), known)
+        except (AttributeError, TypeError) as error:
+            raise SpecError(f"the transforms of tile {tile_id!r} are no transform list: {error}") from None
+        except RecursionError:
+            raise SpecError(f"the transforms of tile {tile_id!r} are nested too deeply") from None
+
+
+def _check_transforms(tile_id: str, transforms: Any, known: frozenset[str]) -> None:
+    for spec in (transforms or {}).get("specList") or ():
+        if spec.get("type") in ("ref", "list", "interpolated"):
+            missing = sorted(_references(spec) - known)
+            if missing:
+                raise SpecError(
+                    f"tile {tile_id} requires the following transform ids [{', '.join(missing)}], which "
+                    f"are not among the shared transforms sent with it: a server looks nowhere else"
+                )
+        check_finite(spec, f"a transform of tile {tile_id!r}")
 
 
 def check_finite(spec: Mapping[str, Any], what: str) -> None:

@@ -235,6 +235,17 @@ class TileSpec:
         return document
 
     def _build(self, name: str, document: dict[str, Any]) -> Any:
+        try:
+            return self._built(name, document)
+        except SpecError:
+            raise
+        except (AttributeError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
+            what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise SpecError(
+                f"{name} of tile {document.get('tileId')!r:.200} cannot be read: {what}"
+            ) from None
+
+    def _built(self, name: str, document: dict[str, Any]) -> Any:
         if name == "layout":
             layout = Layout(force_pixelsize=False)
             layout.from_dict(document.get("layout"))
@@ -412,12 +423,17 @@ class TileSpec:
         """
         for name in {*_SCALARS, *_BOUNDS, *_BUILT, "_raw", "_doc"} & self.__dict__.keys():
             del self.__dict__[name]
+        if not hasattr(d, "items"):
+            raise SpecError(f"a tile spec is a JSON object, not {d!r:.80}")
         document = {key: value for key, value in d.items() if key != "_id"}
         try:
             # the fastest copy that the caller cannot change
             self._raw = _cut(_json.dumps(document))
         except (TypeError, ValueError):
-            self._doc = copy.deepcopy(document)
+            try:
+                self._doc = copy.deepcopy(document)
+            except RecursionError:
+                raise SpecError(f"tile {d.get('tileId')!r:.200} is nested too deeply to be read") from None
 
     @property
     def bbox(self) -> tuple[Any, Any, Any, Any]:

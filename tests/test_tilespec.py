@@ -14,9 +14,11 @@ import responses
 from renderapi import _json
 from renderapi.channel import Channel
 from renderapi.errors import BadAnswerError, NotFoundError, RenderWarning, ServerError, SpecError
+from renderapi.geometry import bounding_boxes
 from renderapi.image_pyramid import ImagePyramid, MipMap, MipMapLevel
 from renderapi.layout import Layout
 from renderapi.render import connect
+from renderapi.resolvedtiles import check_tiles
 from renderapi.tilespec import (
     TileSpec,
     get_tile_spec,
@@ -615,3 +617,40 @@ def test_a_leaf_without_type_is_written_with_one(kind):
         assert json.loads(renderdumps([tile])) == [typed]
         assert tile.to_dict() == typed
     assert document["transforms"] == transforms()
+
+
+DEEP = {"type": "list", "specList": []}
+for _ in range(3000):
+    DEEP = {"type": "list", "specList": [DEEP]}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "name"),
+    [
+        ("layout", [1], "layout"),
+        ("layout", "x", "layout"),
+        ("transforms", "abc", "tforms"),
+        ("transforms", 5, "tforms"),
+        ("transforms", {"type": "list", "specList": 5}, "tforms"),
+        ("transforms", {"type": "list", "specList": ["a"]}, "tforms"),
+        ("mipmapLevels", {"0": "x"}, "imageUrl"),
+        ("mipmapLevels", [1], "ip"),
+        ("channels", [5], "channels"),
+        ("labels", 5, "labels"),
+        ("transforms", DEEP, "tforms"),
+        ("width", 10**400, None),
+    ],
+    ids=lambda value: f"{value!s:.40}" if value is not DEEP else "deep",
+)
+def test_a_garbled_part_of_a_document_is_a_spec_error(key, value, name):
+    def touch():
+        tile = TileSpec(json=document(**{key: value}))
+        if name is None:
+            bounding_boxes([tile])
+        return getattr(tile, name)
+
+    with pytest.raises(SpecError):
+        touch()
+    if key == "transforms":
+        with pytest.raises(SpecError):
+            check_tiles([document(transforms=value)], [])

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from renderapi import _json, _transport
-from renderapi._parallel import progress_reporter
+from renderapi._parallel import DaemonExecutor, interrupt_says, progress_reporter
 from renderapi.client._engine import Connection
 from renderapi.errors import (
     AccessDeniedError,
@@ -44,6 +45,8 @@ BATCH_TILES = 2000
 #: ... or when its JSON would exceed about this many bytes.
 BATCH_BYTES = 16 * 2**20
 _ENCODED_AT_ONCE = 500
+#: Seconds that batches on their way are given after a Ctrl-C, so that what is said of them is exact.
+_LAST_WORDS = 0.5
 #: More threads than this gain nothing: encoding is bound to one core, and a server has one writer.
 MAX_THREADS = 8
 
@@ -97,6 +100,8 @@ class Import:
     derive: str = "client"
     executor: Executor | None = None
     stored: int = 0
+    unknown: int = 0
+    all_read: bool = True
     failures: list[tuple[list[str], Exception]] = field(default_factory=list)
     unsent_shared: dict[str, Document] = field(init=False)
 
@@ -163,6 +168,17 @@ class Import:
             session = None  # `render` has it, one for each thread
         return partial(_send, replace(self.connection, session=session), self.stack, self.derive)
 
+    def so_far(self) -> str:
+        """Say what was stored, for an import that is interrupted."""
+        said = (
+            f"the import into stack {self.stack} was interrupted after {self.stored} tile specs were stored"
+        )
+        if self.unknown:
+            said += f"; {self.unknown} more were on their way: whether they are stored is unknown"
+        elif not self.stored:
+            said += ": nothing was sent"
+        return said
+
     def finish(self) -> None:
         """Raise what went wrong, if anything did."""
         if not self.failures:
@@ -175,6 +191,8 @@ class Import:
             f"{lost} tile specs in {batches} were not stored in stack {self.stack} ({self.stored} were). "
             f"First batch that failed: {shown}. The reason: {first}"
         )
+        if not self.all_read:
+            summary += "\nWhat comes after these tiles was neither read nor sent."
         if isinstance(first, requests.RequestException):
             # a server that cannot be reached is never a RenderError
             error: Exception = type(first)(summary)
@@ -270,8 +288,10 @@ def import_all(
     ImportFailedError
         If batches failed.
     """
-    tiles = _without_duplicates(tiles)
-    _send_all(job, list(job.batches(tiles, batch)), threads, progress, len(tiles))
+    with interrupt_says(job.so_far):
+        tiles = _without_duplicates(tiles)
+        batches = list(job.batches(tiles, batch))
+    _send_all(job, batches, threads, progress, len(tiles))
 
 
 def import_stream(
@@ -288,13 +308,14 @@ def import_stream(
     """
 
     def batches() -> Iterator[Batch | None]:
-        seen: set[int] = set()
+        # only what may still be on its way matters
+        seen: deque[set[int]] = deque(maxlen=2 * MAX_THREADS + 2)
         for group in grouped(tiles, batch):
             group = list(_without_duplicates(group))
             hashes = {hash(_tile_id(tile)) for tile in group}
-            if not seen.isdisjoint(hashes):
+            if not all(hashes.isdisjoint(before) for before in seen):
                 yield None  # a tile was sent before: the later one counts, so wait until that one is stored
-            seen |= hashes
+            seen.append(hashes)
             try:
                 yield from job.batches(group, batch)
             except SpecError as error:
@@ -346,27 +367,34 @@ def _send_all(
     """Send batches from several threads, with at most two for each waiting; None waits for all before it."""
     workers = max(1, min(threads, MAX_THREADS))
     alone = workers == 1 or (isinstance(batches, list) and len(batches) == 1)
-    with progress_reporter(progress, total, "importing tile specs") as advance:
-        try:
-            if alone and job.executor is None:
-                _send_from_here(job, batches, advance)
-            else:
-                _send_from_executor(job, batches, workers, advance)
-        except KeyboardInterrupt as interrupt:
-            interrupt.args = interrupt.args or (
-                f"the import into stack {job.stack} was interrupted after {job.stored} tile specs were stored",
-            )
-            raise
+    with progress_reporter(progress, total, "importing tile specs") as advance, interrupt_says(job.so_far):
+        if alone and job.executor is None:
+            _send_from_here(job, batches, advance)
+        else:
+            _send_from_executor(job, batches, workers, advance)
     job.finish()
 
 
 def _send_from_here(job: Import, batches: Iterable[Batch | None], advance: Callable[[int], None]) -> None:
     send = job.sender()
     for batch in batches:
-        if batch is not None and _is_hopeless(job):
-            job.failures.append((batch.tile_ids, job.failures[0][1]))
-        elif batch is not None:
-            _count(job, batch, send(batch), advance)
+        if batch is None:
+            continue
+        if _is_hopeless(job):
+            _not_sent(job, batch)
+        else:
+            job.unknown = len(batch.tile_ids)
+            error = send(batch)
+            job.unknown = 0
+            _count(job, batch, error, advance)
+        if _is_hopeless(job) and not isinstance(batches, list):
+            job.all_read = False
+            return
+
+
+def _not_sent(job: Import, batch: Batch) -> None:
+    """Note a batch that was not even sent, because it would fail as the others did."""
+    job.failures.append((batch.tile_ids, job.failures[0][1]))
 
 
 def _send_from_executor(
@@ -384,7 +412,8 @@ def _send_from_executor(
     with ExitStack() as own:
         executor = job.executor
         if executor is None:
-            executor = own.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="renderapi-import"))
+            executor = DaemonExecutor(workers)
+            own.callback(executor.shutdown)
         try:
             for batch in batches:
                 if batch is None:
@@ -392,16 +421,26 @@ def _send_from_executor(
                     continue
                 collect(until=2 * workers - 1)
                 if _is_hopeless(job):
-                    job.failures.append((batch.tile_ids, job.failures[0][1]))
-                    continue
+                    _not_sent(job, batch)
+                    if isinstance(batches, list):
+                        continue
+                    job.all_read = False
+                    break
                 waiting[executor.submit(send, batch)] = batch
             collect(until=0)
-        except BaseException:
+        except BaseException as error:
             # Ctrl-C, or a bad tile in a stream: what is not on its way yet stays here
             for future in list(waiting):
                 if future.cancel():
                     del waiting[future]
-            collect(until=0)
+            if isinstance(error, KeyboardInterrupt):
+                # nobody waits long for a server that may never answer
+                wait(waiting, timeout=_LAST_WORDS)
+                for future in [future for future in waiting if future.done()]:
+                    _count(job, waiting.pop(future), _outcome(future), advance)
+                job.unknown = sum(len(batch.tile_ids) for batch in waiting.values())
+            else:
+                collect(until=0)
             raise
 
 

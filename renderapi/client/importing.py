@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from renderapi._parallel import interrupt_says
 from renderapi.client._engine import Connection, uses_java
 from renderapi.client.client_calls import importJsonClient
 from renderapi.render import Render, RenderClient, accepts, renderaccess
@@ -85,6 +86,12 @@ def _import_files(
 
     threads = default_threads(poolsize)
     return import_files(target.connection, stack, jsonfiles, transformFile, validator, options, threads)
+
+
+def _make_loading(target: _Target, stack: str) -> None:
+    """Set the stack of an import LOADING, before anything is sent."""
+    with interrupt_says(lambda: f"the import into stack {stack} was interrupted: nothing was sent"):
+        set_stack_state(stack, "LOADING", **target.rest)
 
 
 def _executor(mpPool: Any) -> Executor | None:
@@ -216,7 +223,7 @@ def import_jsonfiles(
         If the Java client failed.
     """
     target = _Target(locals(), kwargs)
-    set_stack_state(stack, "LOADING", **target.rest)
+    _make_loading(target, stack)
     if target.by_java:
         importJsonClient(
             stack,
@@ -299,7 +306,7 @@ def import_jsonfiles_validate_client(
     data = _VALIDATOR_DATA if validator is None else validator
     checker = data if isinstance(data, TileSpecValidator) else TemTileSpecValidator.from_data(data)
     rejected: list[str] | None = None
-    set_stack_state(stack, "LOADING", **target.rest)
+    _make_loading(target, stack)
     if target.by_java:
         importJsonClient(
             stack,
@@ -368,7 +375,7 @@ def import_jsonfiles_parallel(
         If a Java client failed; the stack stays LOADING.
     """
     target = _Target(locals(), kwargs)
-    set_stack_state(stack, "LOADING", **target.rest)
+    _make_loading(target, stack)
     if target.by_java:
         run = partial(_import_one, stack=stack, java=target.java)
         _map(mpPool, poolsize, run, [(jsonfile, transformFile) for jsonfile in jsonfiles])
@@ -443,7 +450,7 @@ def import_jsonfiles_and_transforms_parallel_by_z(
             f"{len(jsonfiles)} tile files need as many transform files, not {len(transformfiles)}"
         )
     target = _Target(locals(), kwargs)
-    set_stack_state(stack, "LOADING", **target.rest)
+    _make_loading(target, stack)
     if target.by_java:
         run = partial(_import_one, stack=stack, java=target.java)
         _map(mpPool, poolsize, run, list(zip(jsonfiles, transformfiles)))
@@ -518,7 +525,8 @@ def import_tilespecs(
     else:
         from renderapi.client._bulk import make_loading
 
-        make_loading(stack, target.connection)
+        with interrupt_says(lambda: f"the import into stack {stack} was interrupted: nothing was sent"):
+            make_loading(stack, target.connection)
         poolsize = kwargs.get("poolsize") or 1
         _import_tiles(target, stack, tilespecs, sharedTransforms, "client", poolsize, kwargs)
 
@@ -630,7 +638,7 @@ def import_tilespecs_parallel(
         If a Java client failed; the stack stays LOADING.
     """
     target = _Target(locals(), kwargs)
-    set_stack_state(stack, "LOADING", **target.rest)
+    _make_loading(target, stack)
     if target.by_java:
         tiles = list(tilespecs)
         size = max_tilespecs_per_group or max(1, math.ceil(len(tiles) / poolsize))

@@ -134,7 +134,7 @@ def tile_size(tile: Any) -> tuple[float, float, float]:
         raise TileSpecError.of(tile, "width and height must be set to create a bounding box")
     try:
         return float(width), float(height), float(cell)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise TileSpecError.of(tile, f"width, height and meshCellSize must be numbers: {error}") from error
 
 

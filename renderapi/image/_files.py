@@ -6,6 +6,8 @@ import itertools
 import json
 import os
 import shutil
+import signal
+import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +35,26 @@ _NANOMETERS = 1e7  # per centimeter, the largest unit of a TIFF
 
 
 @contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM, where nobody else handles it, end the program with its clean-up instead of at once."""
+
+    def end(number: int, frame: Any) -> None:
+        raise SystemExit(128 + number)
+
+    ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    if ours:
+        signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary name beside a file or folder, which replaces it when the block ends well.
 
@@ -41,7 +63,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.part")
     try:
-        yield temporary
+        with _ended_in_order():
+            yield temporary
         if temporary.is_dir() and target.is_dir():
             old = temporary.with_suffix(".old")
             target.rename(old)

@@ -180,7 +180,8 @@ class BackgroundServer:
 
         if self._listener is None and settings.get("session") is None:
             settings["session"] = self.session()
-        settings.setdefault("direct", True)  # no proxy of the environment is in between
+        if self._listener is not None:
+            settings.setdefault("direct", True)  # no proxy of the environment is in between
         return connect(url=self.url, owner=owner, project=project, **settings)
 
     def session(self) -> requests.Session:

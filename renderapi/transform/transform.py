@@ -425,7 +425,10 @@ def load_transform_json(d: dict[str, Any], default_type: str = "leaf") -> Any:
         raise SpecError(f"a transform must be a JSON object, not {d!r:.100}")
     kind = d.get("type", default_type)
     if kind == "list":
-        return TransformList(json=d)
+        try:
+            return TransformList(json=d)
+        except RecursionError:
+            raise SpecError("the lists of a transform are nested too deeply to be read") from None
     if kind == "ref":
         return ReferenceTransform(json=d)
     if kind == "interpolated":

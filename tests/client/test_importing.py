@@ -3,14 +3,19 @@
 import gzip
 import inspect
 import json
+import signal
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 import requests
 import responses
+from loopback import Loopback, answer
 
 import renderapi
-from renderapi.client import _bulk, importing
+from renderapi.client import _bulk, _engine, importing
 from renderapi.errors import (
     ClientScriptError,
     ImportFailedError,
@@ -590,3 +595,61 @@ class TestSignatures:
         expected = sent.to_dict()
         actual = found.to_dict()
         assert {key: actual[key] for key in expected} == expected
+
+
+def silent_import(url, tiles, signal_after):
+    """Run an import in a program of its own, send it one SIGINT, and give how long it took and what it said."""
+    code = (
+        "import sys, renderapi\n"
+        "from renderapi.tilespec import TileSpec\n"
+        "r = renderapi.connect(url=sys.argv[1], owner='o', project='p', web_only=True)\n"
+        "tiles = [TileSpec(tileId=f't{i}', z=1, width=9, height=9) for i in range(int(sys.argv[2]))]\n"
+        "print('begin', flush=True)\n"
+        "renderapi.client.import_tilespecs_parallel('s', tiles, poolsize=4, max_tilespecs_per_group=2, render=r)\n"
+    )
+    command = [sys.executable, "-c", code, url, str(tiles)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "begin\n"
+            assert signal_after.wait(20)
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            return process.communicate(timeout=10)[1]
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("state", [False, True], ids=["before the first batch", "batches on their way"])
+def test_one_interrupt_ends_an_import_to_a_silent_server(state):
+    asked, over = threading.Event(), threading.Event()
+
+    def silent(connection):
+        asked.set()
+        over.wait(20)
+
+    with Loopback(*([answer(201)] if state else []), silent) as server:
+        said = silent_import(server.url, 40, asked)
+        over.set()
+    assert "KeyboardInterrupt: the import into stack s was interrupted" in said
+    assert ("whether they are stored is unknown" if state else "nothing was sent") in said
+
+
+def test_a_generator_is_not_drawn_from_when_its_stack_is_gone():
+    drawn = []
+
+    def tiles():
+        for i in range(3000):
+            drawn.append(i)
+            yield tile(i)
+
+    with serve_background() as server:
+        render = server.connect("o", "p")
+        renderapi.stack.create_stack("s", render=render)
+        job = _bulk.Import("gone", _engine.Connection(render=render, host=render.DEFAULT_HOST,
+                           port=render.DEFAULT_PORT, owner="o", project="p", session=render.session))  # fmt: skip
+        for threads in (1, 4):
+            drawn.clear()
+            job.failures.clear()
+            with pytest.raises(ImportFailedError, match="neither read nor sent"):
+                _bulk.import_stream(job, tiles(), 10, threads, None)
+            assert len(drawn) <= 10 * (2 * threads + 1)
