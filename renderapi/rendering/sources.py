@@ -30,7 +30,8 @@ from renderapi.rendering._remote import REMOTE_SCHEMES, Remote
 __all__ = ["ImageReference", "ImageSourceError", "Sources", "default_sources"]
 
 _SLICE_LOADERS = {"H5_SLICE": _volumes.h5_slice, "N5_SLICE": _volumes.n5_slice}
-_FILE_LOADERS = ("IMAGEJ_DEFAULT", "IMAGEJ_TIFF_STACK")
+_FILE_LOADERS = ("IMAGEJ_DEFAULT", "IMAGEJ_DEFAULT_W_TIMEOUT", "IMAGEJ_TIFF_STACK")
+_MASK_LOADERS = ("DYNAMIC_MASK", "MULTI_BOX_DYNAMIC_MASK")
 _MOST_HALVINGS = 32
 _BAND = 64  # rows that are converted at a time, so that little memory is taken
 
@@ -45,7 +46,8 @@ class ImageReference(NamedTuple):
     url : str
         ``imageUrl`` or ``maskUrl``: a path, or a URL with the scheme file, http, https, s3 or mask.
     loader : str
-        ``imageLoaderType``: IMAGEJ_DEFAULT, IMAGEJ_TIFF_STACK, H5_SLICE, N5_SLICE or DYNAMIC_MASK.
+        ``imageLoaderType``: IMAGEJ_DEFAULT, IMAGEJ_DEFAULT_W_TIMEOUT, IMAGEJ_TIFF_STACK, H5_SLICE, N5_SLICE,
+        DYNAMIC_MASK or MULTI_BOX_DYNAMIC_MASK.
     slice_number : int or None
         ``imageSliceNumber`` of an IMAGEJ_TIFF_STACK, counted from 1 as ImageJ does.
     """
@@ -87,7 +89,9 @@ class Sources:
     ``file:///volume.n5?dataSet=/path/in/it&x=0&y=0&z=0&w=100&h=100``, where x, y, z default to 0, w and h
     to all there is. DYNAMIC_MASK makes
     ``mask://outside-box?minX=&minY=&maxX=&maxY=&width=&height=[&level=]``: 255 where minX <= x < maxX and
-    minY <= y < maxY, 0 outside, halved ``level`` times. IMAGEJ_COMPOSITE is not supported.
+    minY <= y < maxY, 0 outside, halved ``level`` times. MULTI_BOX_DYNAMIC_MASK makes
+    ``mask://outside-boxes?width=&height=&count=&boxes=x,y,width,height,...[&level=]`` of several boxes, each
+    one pixel right of and below what its numbers say, as render does. IMAGEJ_COMPOSITE is not supported.
     """
 
     def __init__(
@@ -156,7 +160,7 @@ class Sources:
             location = self._locate(reference)
         except LocationError as error:
             raise _error(reference, f"{what} '{shown(reference.url)}' cannot be used: {error}") from None
-        if location.scheme != "file" or reference.loader == "DYNAMIC_MASK":
+        if location.scheme != "file" or reference.loader in _MASK_LOADERS:
             return
         name = f"{what} file '{location.path}'"
         true = self._folders.resolved(location.path)
@@ -180,8 +184,8 @@ class Sources:
         """Tell whether there is such an image; what may not be read is not there."""
         try:
             location = self._locate(reference)
-            if reference.loader == "DYNAMIC_MASK":
-                return _mask_box(reference.url) is not None
+            if reference.loader in _MASK_LOADERS:
+                return _mask_of(reference) is not None
             if location.scheme in REMOTE_SCHEMES:
                 if not self._http:
                     return False
@@ -297,8 +301,8 @@ class Sources:
     def _reader(self, reference: ImageReference) -> tuple[Hashable, Callable[[], Array]]:
         """Give what tells the image from any other one, and a function that reads it."""
         loader, number = reference.loader, reference.slice_number
-        if loader == "DYNAMIC_MASK":
-            return reference, lambda: self._dynamic_mask(reference.url)
+        if loader in _MASK_LOADERS:
+            return reference, lambda: self._dynamic_mask(reference)
         if loader not in _FILE_LOADERS and loader not in _SLICE_LOADERS:
             raise UnreadableImageError(f"images of the loader type {loader!r} cannot be read")
         if loader == "IMAGEJ_TIFF_STACK":
@@ -342,17 +346,18 @@ class Sources:
         read, limited = _SLICE_LOADERS[loader], self._folders.roots is not None
         return (loader, status, box), lambda: read(path, box, self._open, self._max_pixels, limited)
 
-    def _dynamic_mask(self, url: str) -> Array:
-        found = _mask_box(url)
+    def _dynamic_mask(self, reference: ImageReference) -> Array:
+        found = _mask_of(reference)
         if found is None:
             raise UnreadableImageError(
-                "dynamic masks look like mask://outside-box?minX=&minY=&maxX=&maxY=&width=&height="
+                f"failed to parse dynamic mask URL: {shown(reference.url)} (it must look like "
+                f"{_MASK_FORMS[reference.loader]})"
             )
-        left, top, right, bottom, width, height, level = found
-        _formats.check_size(height, width, self._max_pixels)
-        mask: Array = np.zeros((height, width), np.uint8)
-        mask[top:bottom, left:right] = 255
-        for _ in range(min(level, _MOST_HALVINGS)):
+        _formats.check_size(found.height, found.width, self._max_pixels)
+        mask: Array = np.zeros((found.height, found.width), np.uint8)
+        for left, top, right, bottom in found.boxes:
+            mask[top:bottom, left:right] = 255
+        for _ in range(min(found.level, _MOST_HALVINGS)):
             mask = halved(mask)
         return mask
 
@@ -382,21 +387,60 @@ def _error(reference: ImageReference, message: str) -> ImageSourceError:
     return ImageSourceError(message, image_url=shown(reference.url))
 
 
+class _Mask(NamedTuple):
+    """A mask that is computed: white boxes minX, minY, maxX, maxY, halved so many times."""
+
+    width: int
+    height: int
+    boxes: list[tuple[int, int, int, int]]
+    level: int
+
+
 _MASK_NUMBERS = ("minX", "minY", "maxX", "maxY", "width", "height")
+_MASK_FORMS = {
+    "DYNAMIC_MASK": "mask://outside-box?minX=&minY=&maxX=&maxY=&width=&height=",
+    "MULTI_BOX_DYNAMIC_MASK": "mask://outside-boxes?width=&height=&count=&boxes=x,y,width,height,...",
+}
+_BOXES = re.compile(
+    r"mask://outside-boxes\?width=([0-9]+)&height=([0-9]+)&count=([0-9]+)&boxes=([0-9,]*)(?:&level=([0-9]+))?"
+)
 
 
-def _mask_box(url: str) -> tuple[int, int, int, int, int, int, int] | None:
-    """Give minX, minY, maxX, maxY, width, height and level of a dynamic mask; None if it is none."""
+def _mask_of(reference: ImageReference) -> _Mask | None:
+    """Read the URL of a dynamic mask; None if it is none of its loader."""
+    boxes = reference.loader == "MULTI_BOX_DYNAMIC_MASK"
+    return _mask_of_boxes(reference.url) if boxes else _mask_of_box(reference.url)
+
+
+def _mask_of_box(url: str) -> _Mask | None:
     match = re.fullmatch(r"mask://outside-box\?([^#]*)", url)
     if match is None:
         return None
     try:
         values = {name: _number(text) for name, text in parse_qsl(match[1], keep_blank_values=True)}
-        box = [values[name] for name in _MASK_NUMBERS]
+        left, top, right, bottom, width, height = (values[name] for name in _MASK_NUMBERS)
     except (KeyError, ValueError):
         return None
-    left, top, right, bottom, width, height = box
-    return left, top, right, bottom, width, height, values.get("level", 0)
+    return _Mask(width, height, [(left, top, right, bottom)], values.get("level", 0))
+
+
+def _mask_of_boxes(url: str) -> _Mask | None:
+    match = _BOXES.fullmatch(url)
+    if match is None:
+        return None
+    texts = match[4].split(",") if match[4] else []
+    try:
+        width, height, count, level = (_number(text) for text in (*match.groups()[:3], match[5] or "0"))
+        numbers = [_number(text) for text in texts]
+    except ValueError:
+        return None
+    if len(numbers) != 4 * count:
+        raise UnreadableImageError(
+            f"expected {4 * count} box values but found {len(numbers)} in dynamic mask URL: {shown(url)}"
+        )
+    # a slip of the original: each box lies one pixel further right and down
+    boxes = [(x + 1, y + 1, x + 1 + w, y + 1 + h) for x, y, w, h in zip(*[iter(numbers)] * 4)]
+    return _Mask(width, height, boxes, level)
 
 
 def _number(text: str) -> int:

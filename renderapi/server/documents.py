@@ -34,7 +34,16 @@ DEFAULT_MESH_CELL_SIZE = 64.0
 MOST_NESTED = 100
 
 _LOADER_TYPE = one_of(
-    ("IMAGEJ_DEFAULT", "IMAGEJ_TIFF_STACK", "H5_SLICE", "N5_SLICE", "IMAGEJ_COMPOSITE", "DYNAMIC_MASK")
+    (
+        "IMAGEJ_DEFAULT",
+        "IMAGEJ_DEFAULT_W_TIMEOUT",
+        "IMAGEJ_TIFF_STACK",
+        "H5_SLICE",
+        "N5_SLICE",
+        "IMAGEJ_COMPOSITE",
+        "DYNAMIC_MASK",
+        "MULTI_BOX_DYNAMIC_MASK",
+    )
 )
 _IMAGE_AND_MASK: Rules = {
     "imageUrl": as_text,

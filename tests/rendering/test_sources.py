@@ -464,8 +464,38 @@ def test_a_dynamic_mask_of_a_level_is_the_halved_mask(sources):
 )
 def test_dynamic_masks_that_are_none(url, sources):
     there = reference(url, "DYNAMIC_MASK")
-    assert "dynamic masks look like mask://outside-box?minX=" in refused(sources.mask, there)
+    message = refused(sources.mask, there)
+    assert "failed to parse dynamic mask URL: " in message
+    assert "it must look like mask://outside-box?minX=" in message
     assert not sources.exists(there)
+
+
+def test_masks_of_several_boxes(sources):
+    url = "mask://outside-boxes?width=9&height=6&count=2&boxes=0,1,3,2,6,4,9,9"
+    mask = sources.mask(reference(url, "MULTI_BOX_DYNAMIC_MASK"))
+    wanted = np.zeros((6, 9), np.uint8)
+    # one pixel further right and down than the boxes say, as in the original
+    wanted[2:4, 1:4] = wanted[5:, 7:] = 255
+    np.testing.assert_array_equal(mask, wanted)
+    half = sources.mask(reference(url + "&level=1", "MULTI_BOX_DYNAMIC_MASK"))
+    assert half.shape == (3, 4) and half[1, 1] == 255
+    assert sources.exists(reference(url, "MULTI_BOX_DYNAMIC_MASK"))
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (
+            "mask://outside-boxes?width=9&height=6&count=1&boxes=1,2,3,4,5",
+            "expected 4 box values but found 5",
+        ),
+        ("mask://outside-boxes?width=9&height=6&count=1&boxes=-1,2,3,4", "failed to parse dynamic mask URL"),
+        ("mask://outside-boxes?width=9&height=6", "failed to parse dynamic mask URL"),
+        (MASK_URL, "failed to parse dynamic mask URL"),
+    ],
+)
+def test_masks_of_several_boxes_that_are_none(url, words, sources):
+    assert words in refused(sources.mask, reference(url, "MULTI_BOX_DYNAMIC_MASK"))
 
 
 @pytest.mark.parametrize("size, word", [("0", "0 x 24 pixels"), ("999999999", "are more than")])

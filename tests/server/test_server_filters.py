@@ -9,6 +9,7 @@ from PIL import Image
 
 from renderapi.server import serve_background
 
+BOX = {"minX": 0.0, "minY": 0.0, "maxX": 30.0, "maxY": 20.0}
 INVERT = {"className": "org.janelia.alignment.filter.Invert"}
 
 
@@ -17,7 +18,7 @@ def stack(tmp_path):
     pixels = np.random.default_rng(5).integers(0, 256, (20, 30), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "i.png")
     levels = {"0": {"imageUrl": f"file:{tmp_path}/i.png"}}
-    tile = {"tileId": "t", "z": 1.0, "width": 30, "height": 20, "mipmapLevels": levels}
+    tile = {"tileId": "t", "z": 1.0, "width": 30, "height": 20, **BOX, "mipmapLevels": levels}
     tile = {
         **tile,
         "layout": {"sectionId": "1.0"},

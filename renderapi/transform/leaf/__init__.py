@@ -23,8 +23,10 @@ from renderapi.transform.leaf.polynomial_models import (
 )
 from renderapi.transform.leaf.single_dimension import (
     ExponentialFunctionOffsetTransform,
+    ExponentialFunctionOffsetTransformWithWrongSign,
     ExponentialRecoveryOffsetTransform,
     SEMDistortionTransformA,
+    StageCreepCorrectionTransform,
 )
 from renderapi.transform.leaf.thin_plate_spline import ThinPlateSplineTransform
 from renderapi.transform.leaf.transform import Transform
@@ -34,6 +36,7 @@ __all__ = [
     "AffineModel",
     "AffineWarpFieldTransform",
     "ExponentialFunctionOffsetTransform",
+    "ExponentialFunctionOffsetTransformWithWrongSign",
     "ExponentialRecoveryOffsetTransform",
     "HomographyModel2D",
     "LensCorrection",
@@ -45,6 +48,7 @@ __all__ = [
     "RigidModel",
     "SEMDistortionTransformA",
     "SimilarityModel",
+    "StageCreepCorrectionTransform",
     "ThinPlateSplineTransform",
     "Transform",
     "TranslationModel",

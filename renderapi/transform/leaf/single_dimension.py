@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ExponentialFunctionOffsetTransform",
+    "ExponentialFunctionOffsetTransformWithWrongSign",
     "ExponentialRecoveryOffsetTransform",
     "SEMDistortionTransformA",
     "SingleDimensionTransform",
+    "StageCreepCorrectionTransform",
 ]
 
+_MOST_STEPS = 10
+_NEAR = 1e-9
 _SEPARATORS = re.compile(r"[, ]+")
 
 
@@ -59,7 +63,7 @@ class SingleDimensionTransform(ParsedTransform):
     dimension: int
 
     def _parse_text(self, text: str) -> None:
-        fields = _SEPARATORS.split(text)
+        fields = _SEPARATORS.split(text.strip())
         while fields and not fields[-1]:
             fields.pop()
         count = self.coefficient_count
@@ -127,6 +131,17 @@ class ExponentialFunctionOffsetTransform(SingleDimensionTransform):
         return v - (a * _exp(-b * v) + c)
 
 
+class ExponentialFunctionOffsetTransformWithWrongSign(SingleDimensionTransform):
+    """v' = v + (a exp(-b v) + c), which render's branch newsolver keeps for stacks that were made with it."""
+
+    className = "org.janelia.alignment.transform.ExponentialFunctionOffsetTransformWithWrongSign"
+    coefficient_count = 3
+
+    def _function(self, v: Array) -> Array:
+        a, b, c = self.coefficients
+        return v + (a * _exp(-b * v) + c)
+
+
 class ExponentialRecoveryOffsetTransform(SingleDimensionTransform):
     """v' = v - (a (1 - exp(-b v)) + c)."""
 
@@ -147,3 +162,30 @@ class SEMDistortionTransformA(SingleDimensionTransform):
     def _function(self, v: Array) -> Array:
         a, b, c, d = self.coefficients
         return v + (a * _exp(-v / b) + c * _exp(-v / d))
+
+
+class StageCreepCorrectionTransform(SingleDimensionTransform):
+    """The v' of which v = v' + a exp(-v' / b) + c exp(-v' / d), for the creep of a piezo stage.
+
+    It is found by at most ten steps of Newton's method that begin at v, as in render's branch newsolver.
+    """
+
+    className = "org.janelia.alignment.transform.StageCreepCorrectionTransform"
+    coefficient_count = 4
+
+    def _function(self, v: Array) -> Array:
+        # a division by zero is Java's: infinite or not a number
+        a, b, c, d = (np.float64(value) for value in self.coefficients)
+        w = v.copy()
+        active = np.ones(len(v), bool)
+        for _ in range(_MOST_STEPS):
+            at = w[active]
+            first, second = _exp(-at / b), _exp(-at / d)
+            missed = at + a * first + c * second - v[active]
+            near = np.abs(missed) < _NEAR
+            slope = 1.0 - (a / b) * first - (c / d) * second
+            w[active] = np.where(near, at, at - missed / slope)
+            active[active] = ~near
+            if not active.any():
+                break
+        return w

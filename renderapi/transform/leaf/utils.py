@@ -21,8 +21,10 @@ from renderapi.transform.leaf.polynomial_models import (
 )
 from renderapi.transform.leaf.single_dimension import (
     ExponentialFunctionOffsetTransform,
+    ExponentialFunctionOffsetTransformWithWrongSign,
     ExponentialRecoveryOffsetTransform,
     SEMDistortionTransformA,
+    StageCreepCorrectionTransform,
 )
 from renderapi.transform.leaf.thin_plate_spline import ThinPlateSplineTransform
 from renderapi.transform.leaf.transform import Transform
@@ -49,8 +51,10 @@ LEAF_CLASSES: dict[str, type[Transform]] = {
         MovingLeastSquaresTransform,
         MovingLeastSquaresTransform2,
         ExponentialFunctionOffsetTransform,
+        ExponentialFunctionOffsetTransformWithWrongSign,
         ExponentialRecoveryOffsetTransform,
         SEMDistortionTransformA,
+        StageCreepCorrectionTransform,
         AffineWarpFieldTransform,
     )
 }
