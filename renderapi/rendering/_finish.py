@@ -40,32 +40,91 @@ def range_table8(low: float, high: float) -> Bytes:
 
 @lru_cache(maxsize=4)
 def range_table16(low: float, high: float) -> Bytes:
-    """Give what the display range of a 16-bit image makes of 0 ... 65535, as 8-bit values."""
-    bottom, top = (int(np.clip(np.trunc(limit), 0, 65535)) for limit in (low, high))
-    values = np.maximum(np.arange(65536) - bottom, 0)
-    table = np.clip(np.trunc(values * (256.0 / (top - bottom + 1)) + 0.5), 0, 255).astype(np.uint8)
+    """Give what the display range of a 16-bit image makes of 0 ... 65535, as 8-bit values.
+
+    Only what is above 255 is cut: a range whose end lies before its begin gives what is left in 8 bits of
+    negative values.
+    """
+    bottom, top = _limits16(low, high)
+    values = np.maximum(np.arange(65536) - bottom, 0).astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        table = _cut8(values * (np.float64(256.0) / (top - bottom + 1)) + 0.5)
     table.flags.writeable = False
     return table
 
 
-def in_range(pixels: Bytes, low: float, high: float) -> Bytes:
-    """Apply a display range to 8-bit pixels; the range that changes nothing gives the same array."""
-    table = range_table8(low, high)
-    if np.array_equal(table, np.arange(256)):
+def _limits16(low: float, high: float) -> tuple[int, int]:
+    return int(max(low, 0.0)), int(min(high, 65535.0))
+
+
+def _cut8(values: Image) -> Bytes:
+    # Java's cast to an integer, at most 255, and the lowest 8 bits of it
+    whole = np.clip(np.nan_to_num(values, nan=0.0), -(2.0**31), 255.0).astype(np.int64)
+    return (whole & 255).astype(np.uint8)
+
+
+def remembered(image: Image, low: float, high: float) -> tuple[float, float] | None:
+    """Give what ImageJ remembers of the display range that it is told for an image.
+
+    Parameters
+    ----------
+    image : array
+        Its kind decides: limits of 8-bit images are rounded, those of 16-bit and colour images truncated, those
+        of floating point images single precision.
+    low, high : float
+        Display range. (0, 0) stands for the extremes of 16-bit and floating point images.
+
+    Returns
+    -------
+    tuple of float or None
+        None if the range ends before it begins and the image keeps the one it has.
+    """
+    if image.dtype == np.uint8:
+        if high < low:
+            return None
+        if image.ndim == 3:
+            return float(int(low)), float(int(high))
+        return float(np.floor(low + 0.5)), float(np.floor(high + 0.5))
+    if low == 0 and high == 0:
+        shown = image[np.isfinite(image)] if image.dtype == np.float32 else image
+        return (float(shown.min()), float(shown.max())) if shown.size else (0.0, 0.0)
+    if image.dtype == np.uint16:
+        bottom, top = _limits16(low, high)
+        return float(bottom), float(top)
+    return float(np.float32(low)), float(np.float32(high))
+
+
+def in_range_of_colour(pixels: Bytes, low: float, high: float) -> Bytes:
+    """Apply a display range to the pixels of a colour image; the range that changes nothing gives the same array.
+
+    The limits are truncated, but not the span between them.
+    """
+    if high < low:
+        return pixels
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled = 256.0 * (np.arange(256) - int(low)) / np.float64(high - low)
+    table = np.clip(np.trunc(np.nan_to_num(scaled, nan=0.0)), 0, 255).astype(np.uint8)
+    if pixels.size == 0 or np.array_equal(table, np.arange(256)):
         return pixels
     return _looked_up(table, pixels.reshape(len(pixels), -1)).reshape(pixels.shape)
+
+
+def _in_range8(pixels: Bytes, low: float, high: float) -> Bytes:
+    # the range that changes nothing gives the same array
+    table = range_table8(low, high)
+    return pixels if np.array_equal(table, np.arange(256)) else _looked_up(table, pixels)
 
 
 def _shown(gray: Image, low: float, high: float) -> Bytes:
     # 8-bit values of a gray image in its display range
     if gray.dtype == np.uint8:
-        return in_range(gray, low, high)
+        return _in_range8(gray, low, high)
     if gray.dtype == np.uint16:
         return _looked_up(range_table16(low, high), gray)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scaled = (gray - np.float32(low)) * np.float32(256.0 / (high - low))
-    shown: Bytes = np.nan_to_num(np.clip(np.trunc(scaled), 0, 255)).astype(np.uint8)
-    return shown
+    bottom = float(np.float32(low))
+    with np.errstate(all="ignore"):
+        scale = np.float64(255.0) / (float(np.float32(high)) - bottom)
+        return _cut8(np.fmax(gray.astype(np.float64) - bottom, 0.0) * scale + 0.5)
 
 
 # ------------------------------------------------------------------------------ kinds of images
@@ -92,18 +151,25 @@ def converted(image: Image, canvas: Image, low: float, high: float) -> Image:
         if canvas.dtype == np.uint8:
             gray = _shown(gray, low, high)
         elif gray.dtype == np.float32:
-            gray = _rounded16(gray)
+            gray = _scaled16(gray, low, high)
         else:
             gray = gray.astype(canvas.dtype)
     return gray[None]
 
 
-def _rounded16(values: Image) -> Image:
-    return np.clip(np.floor(values + np.float32(0.5)), 0, 65535).astype(np.uint16)
+def _scaled16(values: Image, low: float, high: float) -> Image:
+    # the display range of a floating point image becomes 0 ... 65535
+    span = float(np.float32(high)) - float(np.float32(low))
+    with np.errstate(all="ignore"):
+        scaled = (values.astype(np.float64) - float(np.float32(low))) * (65535.0 / span if span else 1.0)
+        whole = np.clip(np.nan_to_num(scaled, nan=0.0), 0, 65535) + 0.5
+    return whole.astype(np.uint16)
 
 
 def planes_for(canvas: Canvas, first: Canvas) -> Image:
-    """Give the planes of a canvas as those of another one, to be averaged with it."""
+    """Give the planes of a canvas to be averaged with another one: gray values are taken as they are."""
+    if not canvas.colour and not first.colour:
+        return canvas.pixels
     image = np.moveaxis(canvas.pixels, 0, -1) if canvas.colour else canvas.pixels[0]
     return converted(image, first.pixels, canvas.low, canvas.high)
 
@@ -254,13 +320,16 @@ def gray8(canvas: Canvas, parameters: Parameters) -> Bytes:
     planes = canvas.pixels[:, :height, :width]
     if canvas.colour:
         return gray_of_colour(np.moveaxis(planes, 0, -1))
-    return _shown(planes[0], canvas.low, canvas.high)
+    # an 8-bit image needs no conversion, which is what applies the range
+    return planes[0].copy() if planes.dtype == np.uint8 else _shown(planes[0], canvas.low, canvas.high)
 
 
 def gray16(canvas: Canvas, parameters: Parameters) -> NDArray[np.uint16]:
-    """Give the 16-bit gray image of a canvas; display ranges do not count."""
+    """Give the 16-bit gray image of a canvas; display ranges count for floating point images only."""
     height, width = parameters.size
     planes = canvas.pixels[:, :height, :width]
     if canvas.colour:
         return gray_of_colour(np.moveaxis(planes, 0, -1)).astype(np.uint16)
-    return _rounded16(planes[0]) if planes.dtype == np.float32 else planes[0].astype(np.uint16)
+    if planes.dtype == np.float32:
+        return _scaled16(planes[0], canvas.low, canvas.high)
+    return planes[0].astype(np.uint16)

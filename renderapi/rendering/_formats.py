@@ -7,7 +7,8 @@ far as arrays can say it:
   raised by 32768; other integers and floating point numbers become float32;
 * colour becomes (H, W, 3) uint8; alpha is dropped; a JPEG whose three channels are equal is a gray image;
 * images with a palette become the colours of the palette, or gray where all its colours are gray;
-* a TIFF in which white is zero is inverted.
+* samples of a gray TIFF are taken as they are stored: that white is zero, and a palette of gray (what Fiji's
+  "Convert to Mask" writes), are for display only.
 
 A file that is cut off is an error, never half an image.
 """
@@ -150,7 +151,7 @@ def _loaded(image: ImageFile, size: int, max_pixels: int) -> Array:
     mode = image.mode
     if mode in ("P", "PA"):
         palette = np.frombuffer(bytes(image.getpalette("RGB") or []), np.uint8).reshape(-1, 3)
-        return _coloured(pixels if pixels.ndim == 2 else pixels[..., 0], palette)
+        return _coloured(pixels if pixels.ndim == 2 else pixels[..., 0], palette, raw=image.format == "TIFF")
     if mode in ("RGB", "RGBA", "RGBX"):
         pixels = pixels[..., :3]
         return _gray_if_equal(pixels) if image.format == "JPEG" else pixels
@@ -165,12 +166,14 @@ def _loaded(image: ImageFile, size: int, max_pixels: int) -> Array:
     raise UnreadableImageError(f"images of {mode} colour cannot be read")
 
 
-def _coloured(indices: Array, palette: Array) -> Array:
-    """Give the colours of a palette, gray where all of them are."""
+def _coloured(indices: Array, palette: Array, *, raw: bool) -> Array:
+    """Give the colours of a palette; where all of them are gray, one gray value: ``raw`` the index itself."""
     whole = np.zeros((256, 3), np.uint8)
     whole[: len(palette)] = palette[:256]
     used = whole[: len(palette)]
     gray = bool(np.all(used[:, :1] == used))
+    if gray and raw:
+        return indices
     return np.take(whole[:, 0] if gray else whole, indices, axis=0)
 
 
@@ -270,14 +273,14 @@ def _of_page(page: TiffPage, pixels: Array) -> Array:
     if photometric == 3:
         if page.colormap is None or pixels.ndim != 2 or pixels.dtype != np.uint8:
             raise UnreadableImageError("its palette is damaged")
-        return _coloured(pixels, (page.colormap >> 8).astype(np.uint8).T)
+        return _coloured(pixels, (page.colormap >> 8).astype(np.uint8).T, raw=True)
     if photometric in (2, 6):
         return _colour(pixels, planar=int(page.planarconfig) == 2)
     if photometric not in (0, 1):
         raise UnreadableImageError(f"TIFF images of photometric interpretation {photometric} cannot be read")
     if pixels.ndim == 3:  # further samples are alpha or the like
         pixels = pixels[0] if int(page.planarconfig) == 2 else pixels[..., 0]
-    return _gray(pixels, page.bitspersample, white_is_zero=photometric == 0)
+    return _gray(pixels, page.bitspersample)
 
 
 def _colour(pixels: Array, *, planar: bool) -> Array:
@@ -288,7 +291,7 @@ def _colour(pixels: Array, *, planar: bool) -> Array:
     return pixels[..., :3]
 
 
-def _gray(pixels: Array, bits: int, *, white_is_zero: bool) -> Array:
+def _gray(pixels: Array, bits: int) -> Array:
     kind, itemsize = pixels.dtype.kind, pixels.dtype.itemsize
     if kind == "b":
         pixels = pixels.astype(np.uint8) * np.uint8(255)
@@ -300,7 +303,7 @@ def _gray(pixels: Array, bits: int, *, white_is_zero: bool) -> Array:
         return pixels.astype(np.float32)
     elif kind != "u" or itemsize > 2:
         raise UnreadableImageError(f"pixels of type {pixels.dtype} cannot be read")
-    return np.iinfo(pixels.dtype).max - pixels if white_is_zero else pixels
+    return pixels
 
 
 def _tiff_by_pillow(file: BinaryIO, size: int, slice_number: int | None, max_pixels: int) -> Array:
@@ -315,8 +318,8 @@ def _tiff_by_pillow(file: BinaryIO, size: int, slice_number: int | None, max_pix
                 image.seek(slice_number - 1)
             pixels = _loaded(image, size, max_pixels)
             # Pillow inverts those of 8 bits by itself
-            white_is_zero = image.tag_v2.get(262) == 0 and pixels.dtype == np.uint16
-            return np.iinfo(np.uint16).max - pixels if white_is_zero else pixels
+            inverted = image.tag_v2.get(262) == 0 and pixels.dtype == np.uint8
+            return np.uint8(255) - pixels if inverted else pixels
     except UnreadableImageError:
         raise
     except Exception as error:

@@ -85,7 +85,8 @@ def render8(
     Returns
     -------
     (H, W) uint8 array
-        Values in the display range; 0 where no tile is. Masks leave their mark on the values only.
+        Values of 8-bit images as they are, those of others in the display range; 0 where no tile is.
+        Masks leave their mark on the values only.
 
     Raises
     ------
@@ -111,7 +112,8 @@ def render16(
     Returns
     -------
     (H, W) uint16 array
-        Values as they are in the sources, whatever the display range; 0 where no tile is. 8-bit sources
+        Values as they are in the sources, whatever the display range, which counts for floating point
+        sources only: it becomes 0 to 65535. 0 where no tile is. 8-bit sources
         give 0 to 255, unless the maximum intensity of their channel is above 255: then values times 256.
 
     Raises
@@ -192,6 +194,13 @@ class Canvas:
         """Whether the canvas has three planes."""
         return len(self.pixels) == 3
 
+    def show(self, low: float, high: float) -> None:
+        """Take over the display range that the image of a tile has; colours are changed by it at once."""
+        planes = np.moveaxis(self.pixels, 0, -1) if self.colour else self.pixels[0]
+        self.low, self.high = _finish.remembered(planes, low, high) or (self.low, self.high)
+        if self.colour:
+            self.pixels = _finish.in_range_of_colour(self.pixels, low, high)
+
 
 def _painted(
     render_parameters: Mapping[str, Any], sources: Sources | None, engine: str | None
@@ -270,14 +279,15 @@ class _Job:
             image = own.apply(image, *own_range(image), p.scale, _noise(tile, level, -1))
         if image.ndim == 3:
             # ImageJ applies the range of a colour image to its pixels; others only remember it
-            image = _finish.in_range(image, low, high)
+            image = _finish.in_range_of_colour(image, low, high)
+        shown = _finish.remembered(image, low, high) or (0.0, 255.0)
         for number, step in enumerate(self.filters):
             image = step.apply(image, low, high, 2.0**-level, _noise(tile, level, number))
         canvas = self.canvases.get(channel.name)
         new = canvas is None
         if canvas is None:
             canvas = self.canvases[channel.name] = self._new_canvas(image)
-        source = _finish.converted(image, canvas.pixels, low, high)
+        source = _finish.converted(image, canvas.pixels, *shown)
         pixels, alpha, nearest = canvas.pixels, canvas.alpha, self.parameters.nearest
         if alpha is None:
             self.brush.paint(pixels, source, triangles, nearest)
@@ -287,9 +297,7 @@ class _Job:
             # no pixel of a colour canvas counts as unpainted once a tile's range has been applied to it
             over = canvas.colour and not new
             self.brush.paint_with_mask(pixels, alpha, source, mipmap.mask, triangles, nearest, over)
-        canvas.low, canvas.high = low, high
-        if canvas.colour:
-            canvas.pixels = _finish.in_range(canvas.pixels, low, high)
+        canvas.show(*shown)
 
     def _new_canvas(self, image: Image) -> Canvas:
         size = self.parameters.canvas_size
@@ -315,6 +323,9 @@ def _averaged(parameters: Parameters, canvases: dict[str | None, Canvas]) -> Can
     for canvas, weight in painted:
         share = np.float32(weight)
         opacity = share if canvas.alpha is None else canvas.alpha / one * share
-        values = np.trunc(_finish.planes_for(canvas, first).astype(np.float32) * opacity + values)
+        values = _finish.planes_for(canvas, first).astype(np.float32) * opacity + values
+        if first.pixels.dtype != np.float32:
+            # the lowest 8 or 16 bits are kept at every step
+            values = np.trunc(values) % np.float32(np.iinfo(first.pixels.dtype).max + 1)
         alphas = np.trunc((opacity + alphas / one) * one)
     return Canvas(values.astype(first.pixels.dtype), alphas.astype(np.uint8), first.low, first.high)

@@ -198,10 +198,22 @@ def test_colour_tiff_of_planes_and_with_alpha():
     )
 
 
-@pytest.mark.parametrize("pixels", [GRAY, DEEP])
-def test_white_is_zero_is_inverted(pixels, tiff_reader):
-    white = np.iinfo(pixels.dtype).max
-    is_same(read(tiff(pixels, photometric="miniswhite")), white - pixels)
+@pytest.mark.parametrize("pixels", [GRAY, DEEP, DEEP.astype(np.float32)])
+def test_that_white_is_zero_is_for_display_only(pixels, tiff_reader):
+    is_same(read(tiff(pixels, photometric="miniswhite")), pixels)
+
+
+def test_bits_of_which_white_is_zero_are_taken_as_they_are(tiff_reader):
+    stored = tiff(GRAY > 99, photometric="miniswhite", metadata=None)
+    is_same(read(stored), np.where(GRAY > 99, 255, 0).astype(np.uint8))
+
+
+@pytest.mark.parametrize("step", [-257, 257, 128])
+def test_a_gray_palette_of_a_tiff_is_for_display_only(step, tiff_reader):
+    # step -257 is what Fiji writes for a mask
+    ramp = np.arange(256) * abs(step)
+    colormap = np.stack([ramp[:: 1 if step > 0 else -1]] * 3).astype(np.uint16)
+    is_same(read(tiff(GRAY, photometric="palette", colormap=colormap)), GRAY)
 
 
 def test_bilevel_tiff(tiff_reader):
