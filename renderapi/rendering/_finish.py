@@ -60,7 +60,8 @@ def _limits16(low: float, high: float) -> tuple[int, int]:
 def _cut8(values: Image) -> Bytes:
     # Java's cast to an integer, at most 255, and the lowest 8 bits of it
     whole = np.clip(np.nan_to_num(values, nan=0.0), -(2.0**31), 255.0).astype(np.int64)
-    return (whole & 255).astype(np.uint8)
+    lowest: Bytes = (whole & 255).astype(np.uint8)
+    return lowest
 
 
 def remembered(image: Image, low: float, high: float) -> tuple[float, float] | None:
@@ -157,13 +158,14 @@ def converted(image: Image, canvas: Image, low: float, high: float) -> Image:
     return gray[None]
 
 
-def _scaled16(values: Image, low: float, high: float) -> Image:
+def _scaled16(values: Image, low: float, high: float) -> NDArray[np.uint16]:
     # the display range of a floating point image becomes 0 ... 65535
     span = float(np.float32(high)) - float(np.float32(low))
     with np.errstate(all="ignore"):
         scaled = (values.astype(np.float64) - float(np.float32(low))) * (65535.0 / span if span else 1.0)
         whole = np.clip(np.nan_to_num(scaled, nan=0.0), 0, 65535) + 0.5
-    return whole.astype(np.uint16)
+    scaled16: NDArray[np.uint16] = whole.astype(np.uint16)
+    return scaled16
 
 
 def planes_for(canvas: Canvas, first: Canvas) -> Image:
