@@ -334,4 +334,5 @@ def gray16(canvas: Canvas, parameters: Parameters) -> NDArray[np.uint16]:
         return gray_of_colour(np.moveaxis(planes, 0, -1)).astype(np.uint16)
     if planes.dtype == np.float32:
         return _scaled16(planes[0], canvas.low, canvas.high)
-    return planes[0].astype(np.uint16)
+    raw: NDArray[np.uint16] = planes[0].astype(np.uint16)
+    return raw
