@@ -187,10 +187,9 @@ def _make_if_missing(path: Path) -> None:
         If there is a file, but an empty one.
     """
     if path.exists():
-        if path.stat().st_size == 0:
-            raise StoreError(
-                f"{path} is empty, so it is no database any more: use a copy of it, or remove it"
-            )
+        # SQLite takes what is shorter than a page for a database without tables
+        if path.stat().st_size < 512:
+            raise StoreError(f"{path} is empty, so it is not a database any more: use a copy, or remove it")
         return
     with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
         made = Path(folder) / path.name
