@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,10 @@ _BUFFER = 16 << 20
 # a client that reads slowly never stops a worker
 _MOST_UNSENT = 1 << 40
 _SWITCH_SECONDS = 0.001
+# a client that has not sent its headers by then never will
+HEADER_SECONDS = 10.0
+# how long requests under way may go on when the server stops; what is cut off was not acknowledged
+STOP_SECONDS = 3.0
 
 logger = logging.getLogger("renderapi.server")
 
@@ -70,6 +75,8 @@ class Listener:
         self._workers = Lanes()
         self._map: dict[int, Any] = {}
         self._stopping = threading.Event()
+        # since when the headers of a connection are awaited
+        self._awaited: dict[Any, tuple[Any, float]] = {}
         try:
             self._socket = _bind(host, port)
             self._server: Any = create_server(
@@ -85,6 +92,8 @@ class Listener:
                 recv_bytes=1 << 18,
                 connection_limit=1000,
                 channel_timeout=600,
+                # so that it is seen when a client goes away, and what it asked for is not begun
+                channel_request_lookahead=1,
                 log_socket_errors=False,
                 clear_untrusted_proxy_headers=True,
                 asyncore_use_poll=hasattr(select, "poll"),
@@ -105,14 +114,34 @@ class Listener:
                 wasyncore.loop(
                     timeout=1.0, use_poll=self._server.adj.asyncore_use_poll, map=self._map, count=1
                 )
+                self._cut_slow_headers()
         finally:
-            self._workers.join()
+            self._workers.join(STOP_SECONDS)
             # what the last requests answered is still sent
             for channel in list(self._server.active_channels.values()):
                 if channel.total_outbufs_len and channel.connected:
                     channel.socket.settimeout(1.0)
                     channel.handle_write()
             wasyncore.close_all(self._map)
+
+    def _cut_slow_headers(self) -> None:
+        """Close connections that say nothing, or their headers too slowly; those kept alive may be silent."""
+        now = time.monotonic()
+        awaited = {}
+        for channel in list(self._server.active_channels.values()):
+            request = channel.request
+            begun = request is not None and not request.headers_finished
+            silent = (
+                request is None and not channel.requests and channel.last_activity == channel.creation_time
+            )
+            if not begun and not silent:
+                continue
+            before, since = self._awaited.get(channel, (request, now))
+            # the first bytes of a connection are no new beginning
+            awaited[channel] = (request, since if before in (request, None) else now)
+            if now - awaited[channel][1] > HEADER_SECONDS:
+                channel.will_close = True
+        self._awaited = awaited
 
     def stop(self) -> None:
         """Let `run` return; may be called from any thread."""

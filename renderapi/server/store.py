@@ -41,6 +41,7 @@ FILE_NAME = "render-ws.sqlite3"
 BATCH = 20_000
 # how long a database is looked through when it is opened
 CHECK_SECONDS = 1.0
+CLOSE_SECONDS = 0.5
 
 logger = logging.getLogger("renderapi.server")
 
@@ -473,12 +474,20 @@ class Store:
             raise StoreError("the store is closed")
 
     def close(self) -> None:
-        """Close every connection; waits for a write in progress, not for who still reads."""
-        with self._writing, self._waiting:
-            self._closed = True
-            self._writer.close()
-            while self._idle:
-                self._idle.pop().close()
+        """Close every connection; waits a moment for a write in progress, not for who still reads."""
+        self._closed = True
+        # interrupted, it is undone: it was not acknowledged
+        if not self._writing.acquire(timeout=CLOSE_SECONDS):
+            self._writer.interrupt()
+            if not self._writing.acquire(timeout=CLOSE_SECONDS):
+                return
+        try:
+            with self._waiting:
+                self._writer.close()
+                while self._idle:
+                    self._idle.pop().close()
+        finally:
+            self._writing.release()
 
     def __enter__(self) -> Store:
         return self

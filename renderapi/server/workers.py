@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
 from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
@@ -13,6 +14,10 @@ from renderapi.server.drawing import cores
 
 # each keeps the memory of the largest body that it has read
 THREADS = 4
+# requests with larger bodies have workers of their own
+LARGE_BODY = 1 << 16
+# those without are many, so that some slow ones leave others free
+SMALL_THREADS = 16
 
 _IMAGE = re.compile(r"(-image|/(jpg|png|tif)|/largeDataTileSource/.*\.(jpg|png))/*\Z")
 
@@ -54,43 +59,54 @@ class Workers(ThreadedTaskDispatcher):
         """Let every worker go when it has finished the request that it is at."""
         self.set_thread_count(0)
 
-    def join(self) -> None:
-        """Wait until every worker is gone, and drop what was never begun."""
+    def join(self, seconds: float) -> None:
+        """Wait until every worker is gone, but not longer than that, and drop what was never begun."""
+        end = time.monotonic() + seconds
         for worker in self.workers:
-            worker.join()
+            worker.join(max(end - time.monotonic(), 0.0))
         waiting: Any = self.queue
         while waiting:
             waiting.popleft().cancel()
 
 
 class Lanes:
-    """Two kinds of workers, one for images.
+    """Three kinds of workers: for images, for large bodies, and for everything else.
 
     A browser asks for six images at a time, and all of them may wait for a core; whoever asks for a tile
-    spec meanwhile is answered at once.
+    spec meanwhile is answered at once. So it is while large bodies are worked on.
     """
 
     def __init__(self) -> None:
-        self.documents = Workers("renderapi-server", THREADS)
+        self.documents = Workers("renderapi-server", SMALL_THREADS)
+        self.bodies = Workers("renderapi-server-bodies", THREADS)
         # while some draw, others look whether the client has the image already, and send
         self.images = Workers("renderapi-server-images", 2 * cores())
 
     def add_task(self, task: Any) -> None:
         """Queue a connection that has a request."""
-        path = getattr(task.requests[0], "path", "") if task.requests else ""
-        (self.images if is_image(path) else self.documents).add_task(task)
+        request = task.requests[0] if task.requests else None
+        if is_image(getattr(request, "path", "")):
+            self.images.add_task(task)
+        elif getattr(request, "body_bytes_received", 0) > LARGE_BODY:
+            self.bodies.add_task(task)
+        else:
+            self.documents.add_task(task)
+
+    def _all(self) -> tuple[Workers, ...]:
+        return self.documents, self.bodies, self.images
 
     def start(self) -> None:
         """Start all threads."""
-        self.documents.start()
-        self.images.start()
+        for workers in self._all():
+            workers.start()
 
-    def join(self) -> None:
-        """Wait until every worker has finished the request that it is at, and is gone."""
-        self.documents.stop()
-        self.images.stop()
-        self.documents.join()
-        self.images.join()
+    def join(self, seconds: float) -> None:
+        """Let every worker finish the request that it is at, but not for longer than that."""
+        end = time.monotonic() + seconds
+        for workers in self._all():
+            workers.stop()
+        for workers in self._all():
+            workers.join(max(end - time.monotonic(), 0.0))
 
 
 def is_image(path: str) -> bool:

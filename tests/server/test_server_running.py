@@ -357,3 +357,89 @@ def test_after_the_end_there_is_no_answer_to_hope_for():
     with server.session() as session:
         answer = session.get(server.url + "/v1/owners")
     assert (answer.status_code, answer.text) == (503, "the store is closed")
+
+
+PROGRAMS = {
+    "serve": "from renderapi.server import serve; serve({!r}, port=0)",
+    "command": "from renderapi.cli import main; main(['serve', '--port', '0', '--data', {!r}])",
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_signals_end_it_where_sigint_is_ignored_and_a_request_never_ends(tmp_path, number, program):
+    slow = (
+        "import time; from renderapi.server import stacks\n"
+        "from renderapi.server.endpoint import json_of\n"
+        "@stacks.service.get('/sleep')\n"
+        "def sleep(server):\n    time.sleep(60)\n    return json_of(1)\n"
+    )
+    command = [sys.executable, "-c", slow + program.format(str(tmp_path))]
+    process = subprocess.Popen(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command], stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        url = process.stdout.readline().split()[2].rstrip(",")
+        assert (
+            requests.post(url + "/v1/owner/o/project/p/stack/s", json={}, timeout=TIMEOUT).status_code == 201
+        )
+        with socket.create_connection(url.split("/")[2].split(":")) as client:
+            client.sendall(b"GET /render-ws/v1/sleep HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            time.sleep(0.5)
+            process.send_signal(number)
+            assert process.wait(TIMEOUT) in (0, 130)
+    with serve_background(tmp_path) as server:
+        assert requests.get(server.url + "/v1/owners", timeout=TIMEOUT).json() == ["o"]
+
+
+def test_slow_headers_are_cut_and_silent_clients_too(monkeypatch):
+    monkeypatch.setattr("renderapi.server.running.HEADER_SECONDS", 0.5)
+    with serve_background() as server, requests.Session() as session:
+        address = ("127.0.0.1", int(server.url.split(":")[2].split("/")[0]))
+        # kept alive, and silent from here
+        assert session.get(server.url + "/v1/owners", timeout=TIMEOUT).json() == []
+        pool = session.get_adapter(server.url)
+        with socket.create_connection(address) as silent, socket.create_connection(address) as slow:
+            silent.settimeout(TIMEOUT)
+            slow.settimeout(0.1)
+            slow.sendall(b"GET / HTTP/1.1\r\n")
+            for _ in range(TIMEOUT * 10):
+                try:
+                    slow.sendall(b"X-A: b\r\n")
+                    if slow.recv(1) == b"":
+                        break
+                except TimeoutError:
+                    continue
+                except ConnectionError:
+                    break
+            else:
+                pytest.fail("the headers went on for ever")
+            assert silent.recv(1) == b""
+        assert session.get(server.url + "/v1/owners", timeout=TIMEOUT).json() == []
+        assert pool is session.get_adapter(server.url)
+
+
+def test_small_requests_do_not_wait_for_large_bodies(monkeypatch):
+    go_on, begun = threading.Event(), threading.Semaphore(0)
+
+    def slow(*values, **more):
+        begun.release()
+        go_on.wait(TIMEOUT)
+        return []
+
+    monkeypatch.setattr("renderapi.server.coordinates._items", slow)
+    with serve_background() as server:
+        path = server.url + "/v1/owner/o/project/p/stack/s/z/1/world-to-local-coordinates"
+        body = [{"world": [1.0, 2.0]}] * 5000
+        threads = [
+            threading.Thread(target=lambda: requests.put(path, json=body, timeout=TIMEOUT)) for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            assert all(begun.acquire(timeout=TIMEOUT) for _ in range(4))
+            assert requests.get(server.url + "/v1/owners", timeout=TIMEOUT / 2).json() == []
+        finally:
+            go_on.set()
+        for thread in threads:
+            thread.join(TIMEOUT)
