@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -30,8 +31,10 @@ from renderapi.server import (
 from renderapi.server.collecting import reading
 from renderapi.server.drawing import CACHE_BYTES, MAX_PIXELS, Drawing
 from renderapi.server.endpoint import JSON, TEXT, Answer, Context, Endpoint, Service, decode
+from renderapi.server.java_order import as_hash_set
 from renderapi.server.metadata import STATES
 from renderapi.server.openapi import swagger
+from renderapi.server.protocol import check_accept, tidy_path
 from renderapi.server.refusals import CollectionKey, Refusal, StackKey
 from renderapi.server.store import DamagedError, Store, StoreError, is_full
 from renderapi.server.values import parse_double, parse_integer
@@ -122,8 +125,11 @@ class _EncodedPath:
             if unquote(sent, "latin-1") == unquote(path, "latin-1"):
                 path = sent
         if path.startswith(BASE):
-            # render-ws takes a slash at the end, and commas encoded or not
-            path = path.rstrip("/").replace("%2C", ",").replace("%2c", ",")
+            try:
+                path = tidy_path(path)
+            except Refusal as refusal:
+                refused = Response(refusal.message, status=refusal.status, content_type=_TEXT_UTF8)
+                return refused(environ, start_response)
         environ["PATH_INFO"] = path
         return self.application(environ, start_response)
 
@@ -205,6 +211,18 @@ class Application(Flask):
         self.register_error_handler(Exception, _failed)
         self.before_request(_check_visitor)
         self.after_request(_cross_origin)
+
+    def make_default_options_response(self) -> Response:  # type: ignore[override]
+        """Name the methods of a path, in text too; a browser that only asks for permission is told no more."""
+        if "Access-Control-Request-Method" in request.headers:
+            response = Response()
+            del response.headers["Content-Type"]
+            return response
+        adapter = self.create_url_adapter(request)
+        methods = as_hash_set(sorted(adapter.allowed_methods() if adapter is not None else ()))
+        response = Response(", ".join(methods), content_type=_TEXT_UTF8)
+        response.headers["Allow"] = ", ".join(methods)
+        return response
 
     def close(self) -> None:
         """Close the images that are held open; the store is left to whoever opened it."""
@@ -290,6 +308,7 @@ def _view(endpoint: Endpoint) -> Callable[..., Response]:
     """Make the Flask view: values out of path, query and body, then the handler, then its answer."""
 
     def view(**path: Any) -> Response:
+        check_accept(request.headers.get("Accept"), endpoint.gives)
         values: dict[str, Any] = {
             name: rule.read(name, request.args.getlist(name)) for name, rule in endpoint.query.items()
         }
@@ -325,7 +344,9 @@ def _fold_names(path: dict[str, Any], endpoint: Endpoint) -> None:
 
 def _body(endpoint: Endpoint) -> Any:
     content = request.get_data(cache=False)
-    if endpoint.takes != "*/*" and content and request.mimetype != endpoint.takes:
+    if endpoint.takes != "*/*" and (content or request.mimetype) and request.mimetype != endpoint.takes:
+        if request.mimetype and "/" not in request.mimetype:
+            raise Refusal(400, f"'{request.mimetype}' is no content type")
         raise Refusal(415, f"Cannot consume content type '{request.mimetype}', only {endpoint.takes}")
     if not endpoint.raw:
         # a tile spec is about half a kilobyte
@@ -364,12 +385,29 @@ def _http_problem(problem: HTTPException) -> Response:
     message = problem.description or problem.name
     if isinstance(problem, RequestEntityTooLarge):
         message = f"the body is larger than the {request.max_content_length} bytes that this server takes"
+    elif request.method == "TRACE":
+        return _refused(Refusal(403, "TRACE is not answered"))
+    elif status == 405 and not _other_method():
+        # only the methods of what the path would be with a number in it
+        return _refused(Refusal(404, f"Could not find resource for path: {request.path}"))
     elif status == 404:
         message = f"Could not find resource for path: {request.path}"
     response = _refused(Refusal(status, message))
     if "Allow" in problem.get_response().headers:
         response.headers["Allow"] = problem.get_response().headers["Allow"]
     return response
+
+
+def _other_method() -> bool:
+    """Tell whether the path of a request is one of another method."""
+    adapter = current_app.create_url_adapter(request)
+    if adapter is None:
+        return False
+    for method in {*adapter.allowed_methods()} - {"OPTIONS", "HEAD"}:
+        with suppress(HTTPException):
+            adapter.match(method=method)
+            return True
+    return False
 
 
 def _failed(problem: Exception) -> Response:

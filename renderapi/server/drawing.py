@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from renderapi.errors import SpecError
 from renderapi.server.documents import Document
 from renderapi.server.refusals import Refusal, not_built
 
@@ -125,6 +126,33 @@ class Drawing:
         except ArithmeticError as problem:
             raise Refusal(400, f"numbers that are too large to draw with: {problem}") from None
 
+    def _refuse_missing(self, tile: Document) -> None:
+        """Refuse what `check_images` does, but for what only the options of this server forbid."""
+        try:
+            self.check_images(tile)
+        except Refusal as refusal:
+            if not any(words in refusal.message for words in _HINTS):
+                raise
+
+    def check_images(self, tile: Document) -> None:
+        """Refuse (400) a tile without images, or with local ones that are not there, not readable or empty."""
+        from renderapi.rendering import ImageReference
+
+        for channel in tile.get("channels") or [tile]:
+            if not channel["mipmapLevels"]:
+                raise Refusal(
+                    400, f"tile '{tile.get('tileId', 'null')}' does not contain any mipmapLevel elements"
+                )
+            for image in channel["mipmapLevels"].values():
+                for part in ("image", "mask"):
+                    if f"{part}Url" in image:
+                        loader = image.get(f"{part}LoaderType", "IMAGEJ_DEFAULT")
+                        reference = ImageReference(
+                            image[f"{part}Url"], loader, image.get(f"{part}SliceNumber")
+                        )
+                        with self.reading():
+                            self.sources.check(reference, f"{part}Url")
+
     def draw(self, parameters: Document, kind: str, only_boxes: bool = False) -> bytes:
         """Draw an image.
 
@@ -153,7 +181,13 @@ class Drawing:
 
         if parameters.get("addWarpFieldDebugOverlay"):
             raise not_built("the overlay of warp fields")
-        width, height = outlines.image_size(parameters)
+        try:
+            width, height = outlines.image_size(parameters)
+        except SpecError:
+            # what is wrong with the images is said first
+            for tile in () if only_boxes else parameters.get("tileSpecs") or ():
+                self._refuse_missing(tile)
+            raise
         if width * height > self.max_pixels:
             raise Refusal(
                 400,

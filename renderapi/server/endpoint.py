@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -243,4 +244,9 @@ def decode(content: bytes) -> Any:
             return json.loads(content, parse_constant=_refuse_constant)
         return _json.loads(content)
     except (ValueError, RecursionError) as problem:
+        # what comes after a document is not looked at
+        with suppress(ValueError, RecursionError):
+            found, _ = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(content.decode().strip())
+            if isinstance(found, (dict, list)):
+                return found
         raise Refusal(400, f"Cannot read the body as JSON: {problem}") from None

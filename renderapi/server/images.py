@@ -32,7 +32,7 @@ from renderapi.server.parameters import (
     source_parameters,
     tile_parameters,
 )
-from renderapi.server.refusals import Refusal, StackKey, not_built
+from renderapi.server.refusals import QueryRefusal, Refusal, StackKey, not_built
 from renderapi.server.tiles import GROUP, TILE
 from renderapi.server.values import as_int, fields, parse_integer
 
@@ -59,7 +59,7 @@ _LARGE = STACK + "/largeDataTileSource/{width:int}/{height:int}"
 _LARGE_LIMIT = Query("integer", parse_integer, default=40)
 _OVERVIEW_SIZE = Query("integer", parse_integer, default=192)
 _LIMITED_QUERY = {**RENDER_QUERY, "maxTileSpecsToRender": integer}
-# of a level, in powers of two: more is beyond all that a box can be
+# of a level, in powers of two
 _MOST_LEVEL = 31
 
 Find = Callable[..., RenderParameters]
@@ -95,6 +95,13 @@ def check_properties(server: Context) -> None:
         raise ValueError(f"{TILE_LIMIT_PROPERTY} is {text!r}; it must be a number of tiles")
 
 
+def _found(find: Find, *args: Any, **values: Any) -> RenderParameters:
+    try:
+        return find(*args, **values)
+    except QueryRefusal as refusal:
+        raise Refusal(500, refusal.message) from None
+
+
 def _answer(server: Context, found: RenderParameters, kind: str) -> Answer:
     return Answer(server.drawing.draw(found.document(), kind, found.only_boxes), _TYPES[kind])
 
@@ -125,7 +132,7 @@ def _box(
 def _declare_limited(path: str, kind: str, find: Find, what: str) -> None:
     def image(server: Context, stack: StackKey, maxTileSpecsToRender: int | None, **values: Any) -> Answer:
         most = tile_limit(server, maxTileSpecsToRender)
-        return _answer(server, find(server, stack, most, **values), kind)
+        return _answer(server, _found(find, server, stack, most, **values), kind)
 
     image.__doc__ = f"Draw {what} ({kind})."
     render_service.get(path, query=_LIMITED_QUERY, gives=_TYPES[kind], name_status=500, of_stack=True)(image)
@@ -174,7 +181,7 @@ def _declare_large(place: str, extension: str, find: Find, more_query: dict[str,
             stored = _materialized(server, stack, f"{width}x{height}/{place.format(**parts)}.{extension}")
             if stored is not None:
                 return Answer(stored, _TYPES[kind])
-        return _answer(server, find(server, stack, most, width, height, z, **values), kind)
+        return _answer(server, _found(find, server, stack, most, width, height, z, **values), kind)
 
     image.__doc__ = f"Draw {what}, or send its file if boxes were materialized ({kind})."
     template = place.replace("{z}", "{z:double}")
@@ -203,7 +210,11 @@ def _large_tile(
 ) -> RenderParameters:
     if abs(level) > _MOST_LEVEL:
         raise Refusal(400, f"level {level} is beyond the levels that there can be ({_MOST_LEVEL})")
-    factor = 2.0**level
+    if level == -1:
+        # Java's 1 << -1, the least integer: all that is left of the box is one pixel
+        return box_parameters(server, stack, z, (0.0, 0.0, 1, 1), 1.0, query, most=most)
+    # of Java's shift only the last five bits count
+    factor = 2.0 ** (level & _MOST_LEVEL)
     box = (
         column * width * factor,
         row * height * factor,
@@ -247,7 +258,11 @@ def _one_tile(server: Context, stack: StackKey, tileId: str, **query: Any) -> Re
 
 def _bare(part: str) -> Find:
     def find(server: Context, stack: StackKey, tileId: str, **query: Any) -> RenderParameters:
-        return source_parameters(server, stack, tileId, 1.0, query, part)
+        found = source_parameters(server, stack, tileId, 1.0, query, part)
+        for tile in found.document()["tileSpecs"]:
+            if not all("imageUrl" in image for image in tile["channels"][0]["mipmapLevels"].values()):
+                raise Refusal(400, "no imageUrl specified")
+        return found
 
     return find
 
@@ -261,7 +276,7 @@ def _neighbors(
 
 def _declare_tile(folder: str, kind: str, find: Find, query: dict[str, Query], what: str) -> None:
     def image(server: Context, stack: StackKey, tileId: str, **values: Any) -> Answer:
-        found = find(server, stack, tileId, **values)
+        found = _found(find, server, stack, tileId, **values)
         limit = tile_limit(server)
         only_boxes = found.only_boxes or (limit is not None and limit < 1)
         return _answer(server, replace(found, only_boxes=only_boxes), kind)

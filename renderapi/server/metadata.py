@@ -9,6 +9,7 @@ from typing import Any
 
 from renderapi import _json
 from renderapi.server.documents import Document, mipmap_path_builder
+from renderapi.server.java_order import as_hash_set
 from renderapi.server.refusals import Refusal, StackKey, read_only, stack_missing
 from renderapi.server.values import Rules, as_date, as_double, as_integer, as_text, fields
 
@@ -267,7 +268,7 @@ def derive_stats(connection: sqlite3.Connection, stack: Stack) -> Document:
         "tileCount": count,
         "transformCount": transforms,
         **{name: int(size) for name, size in zip(names_of_sizes, sizes)},
-        "channelNames": sorted(channels),
+        "channelNames": as_hash_set(sorted(channels)),
     }
 
 

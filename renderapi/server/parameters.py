@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from renderapi import _json
+from renderapi.errors import SpecError
 from renderapi.server import metadata
 from renderapi.server.boxes import derive_boxes
 from renderapi.server.documents import (
@@ -23,7 +24,7 @@ from renderapi.server.documents import (
 )
 from renderapi.server.endpoint import Context, Query, boolean, double, integer, string, strings
 from renderapi.server.layers import box_query, layer_bounds
-from renderapi.server.refusals import Refusal, StackKey, tile_missing
+from renderapi.server.refusals import QueryRefusal, Refusal, StackKey, tile_missing
 from renderapi.server.resolving import labels_of, resolved_content, resolved_tile
 from renderapi.server.tile_rows import TileQuery, tile_document
 from renderapi.server.values import (
@@ -128,7 +129,10 @@ def _check_channels(channels: str) -> None:
     # loaded with the first request that needs it
     from renderapi.rendering._parameters import channel_weights
 
-    channel_weights(channels)
+    try:
+        channel_weights(channels)
+    except SpecError as problem:
+        raise QueryRefusal(400, str(problem)) from None
 
 
 def render_parameters(
@@ -162,7 +166,7 @@ def render_parameters(
     if name is not None:
         filters = server.filter_lists.get(name)
         if filters is None:
-            raise Refusal(
+            raise QueryRefusal(
                 400,
                 f"Filter list with name '{name}' not found.  This could be caused by usage of an incorrect name "
                 "or by a problem with the system filter configuration file "
@@ -404,7 +408,10 @@ def source_parameters(
         "meshCellSize": DEFAULT_MESH_CELL_SIZE,
     }
     box = (0.0, 0.0, *_size(tile))
-    return render_parameters(server, box, scale, query, [anonymous], {}, skip_interpolation=True)
+    try:
+        return render_parameters(server, box, scale, query, [anonymous], {}, skip_interpolation=True)
+    except QueryRefusal as refusal:
+        raise Refusal(500, refusal.message) from None
 
 
 def _size(tile: Document) -> tuple[int, int]:

@@ -33,6 +33,10 @@ class MeaningRefusal(Refusal):
     """A refusal that render-ws finds after it has looked at the stack, not while it reads the body."""
 
 
+class QueryRefusal(Refusal):
+    """A refusal of what a query asks for: 400, but 500 where render-ws reads it outside of its care."""
+
+
 def check_name(kind: str, name: str) -> None:
     """Refuse (400) a name that render-ws does not take for an owner, project, stack or collection."""
     if not _NAME.fullmatch(name):

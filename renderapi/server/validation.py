@@ -25,7 +25,7 @@ def _null(method: str) -> str:
 
 def check_tile(server: Context, tile: Document) -> None:
     """Refuse (400) a resolved tile whose images cannot be read or whose transforms cannot be made."""
-    check_images(server, tile)
+    server.drawing.check_images(tile)
     check_transforms(tile["transforms"]["specList"])
 
 
@@ -33,24 +33,6 @@ def check_transforms(specs: list[Document]) -> None:
     """Refuse (400) transforms that cannot be made."""
     probe = {"tileId": "", "width": 2.0, "height": 2.0, "transforms": {"type": "list", "specList": specs}}
     derive_boxes([probe], {})
-
-
-def check_images(server: Context, tile: Document) -> None:
-    """Refuse (400) a tile without images, or with local ones that are not there, not readable or empty."""
-    from renderapi.rendering import ImageReference
-
-    for channel in tile.get("channels") or [tile]:
-        if not channel["mipmapLevels"]:
-            raise Refusal(
-                400, f"tile '{tile.get('tileId', 'null')}' does not contain any mipmapLevel elements"
-            )
-        for image in channel["mipmapLevels"].values():
-            for part in ("image", "mask"):
-                if f"{part}Url" in image:
-                    loader = image.get(f"{part}LoaderType", "IMAGEJ_DEFAULT")
-                    reference = ImageReference(image[f"{part}Url"], loader, image.get(f"{part}SliceNumber"))
-                    with server.drawing.reading():
-                        server.drawing.sources.check(reference, f"{part}Url")
 
 
 def _resolved(spec: Document, shared: SharedTransforms) -> list[Document]:
@@ -72,7 +54,7 @@ def _render(server: Context, raw: Any) -> str:
 
 
 def _check_any_tile(server: Context, tile: Document) -> None:
-    check_images(server, tile)
+    server.drawing.check_images(tile)
     check_transforms(_resolved(tile["transforms"], SharedTransforms({})))
 
 
@@ -89,7 +71,7 @@ def _tile_array(server: Context, raw: Any) -> str:
     if tiles is None:
         raise Refusal(400, "there are no tile specs")
     for tile in tiles:
-        check_images(server, tile)
+        server.drawing.check_images(tile)
     return f"array of {len(tiles)} tile specifications"
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
+from renderapi.server.java_order import as_hash_set
 from renderapi.server.refusals import Refusal
 
 T = TypeVar("T")
@@ -211,9 +212,11 @@ def as_list(value: Any, where: str, element: Callable[[Any, str], T]) -> list[T]
 
 
 def as_labels(value: Any, where: str) -> list[str | None] | None:
-    """Read a set of strings; render-ws keeps no order, here it is that of first appearance."""
+    """Read a set of strings, in the order in which render-ws answers it."""
     texts = as_list(value, where, as_text)
-    return None if texts is None else list(dict.fromkeys(texts))
+    if texts is None or len(texts) < 2:
+        return texts
+    return [*([None] if None in texts else []), *as_hash_set(text for text in texts if text is not None)]
 
 
 def as_object(value: Any, where: str) -> dict[str, Any] | None:

@@ -84,7 +84,6 @@ def test_names_that_are_none_fail_otherwise_in_images_and_batches(api):
     [
         "/nowhere",
         "/owner/o/nowhere",
-        "/owner//projects",
         "/owner/o/project/p/stack/s/z/one/tile-specs",
         "/owner/o/project/p/stack/s/z/1/tiff16-image",
     ],
@@ -101,9 +100,46 @@ def test_methods_that_there_are_not(api):
     assert api("HEAD", "/owners").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/owners/", "/owner/o/stacks/", "/owners//"])
+@pytest.mark.parametrize("path", ["/owners/", "/owner/o/stacks/"])
 def test_a_slash_at_the_end_is_taken(api, path):
     assert api.get(path) == []
+
+
+@pytest.mark.parametrize(
+    "path, text",
+    [
+        ("/owner//projects", "Ambiguous URI empty segment"),
+        ("/owners//", "Ambiguous URI empty segment"),
+        ("/owner/o/%2e%2e/stacks", "Ambiguous URI path segment"),
+    ],
+)
+def test_ambiguous_paths(api, path, text):
+    assert api.refused("GET", path) == (400, text)
+
+
+def test_paths_are_tidied(loading):
+    for path in ("tile/../zValues", "./zValues", "zValues;a=b", "%7AValues", "zValues/"):
+        assert loading("GET", path).status_code == 200, path
+    assert loading.refused("GET", "z/x/resolvedTiles")[0] == 404
+    assert loading.refused("POST", "zValues")[0] == 405
+
+
+def test_what_a_client_accepts(loading):
+    for accept, status in (("text/html", 406), ("garbage", 400), ("text/html, application/*", 200)):
+        assert loading("GET", "zValues", headers={"Accept": accept}).status_code == status
+    assert loading("GET", "", stack="gone", headers={"Accept": "text/html"}).status_code == 406
+
+
+def test_methods_of_a_path_are_named(loading):
+    answer = loading("OPTIONS", "")
+    assert answer.text == "HEAD, DELETE, POST, GET, OPTIONS"
+    assert loading("OPTIONS", "state/COMPLETE").text == "OPTIONS, PUT"
+    assert loading("TRACE", "zValues").status_code == 403
+
+
+def test_what_follows_a_document_is_not_looked_at(api):
+    api.send("POST", "", data="{}{}", content_type="application/json", status=201)
+    api.send("POST", "", data="{} more", content_type="application/json", status=201)
 
 
 def test_bodies_that_are_no_json(loading):

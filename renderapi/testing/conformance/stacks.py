@@ -223,7 +223,7 @@ class StackMetaDataConformance(ServiceConformance):
             10,
             80,
         ]
-        assert stats["channelNames"] == ["DAPI", "GFP"]
+        assert stats["channelNames"] == ["GFP", "DAPI"]
 
     def test_a_deleted_stack_is_gone(self, stack: Rest) -> None:
         """Deletion takes tiles along; a stack that is not there is deleted, too."""
