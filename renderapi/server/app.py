@@ -212,7 +212,7 @@ class Application(Flask):
         self.before_request(_check_visitor)
         self.after_request(_cross_origin)
 
-    def make_default_options_response(self) -> Response:  # type: ignore[override]
+    def make_default_options_response(self) -> Response:
         """Name the methods of a path, in text too; a browser that only asks for permission is told no more."""
         if "Access-Control-Request-Method" in request.headers:
             response = Response()
