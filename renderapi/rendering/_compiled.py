@@ -67,7 +67,8 @@ def paint_with_mask(
     if canvas.dtype.kind == "f":
         _numpy.paint_with_mask(canvas, alpha, source, mask, triangles, nearest, over)
         return
-    _blend(canvas, alpha, _frozen(source), *_mask_of(source, mask), *triangles, nearest, over)
+    opaque, given = _mask_of(source, mask)
+    _blend(canvas, alpha, _frozen(source), opaque, given, *triangles, nearest, over)
 
 
 def paint_with_binary_mask(
@@ -79,12 +80,13 @@ def paint_with_binary_mask(
     if canvas.dtype.kind == "f":
         _numpy.paint_with_binary_mask(canvas, alpha, source, mask, triangles, nearest)
         return
-    _paint_masked(canvas, alpha, _frozen(source), *_mask_of(source, mask), *triangles, nearest)
+    opaque, given = _mask_of(source, mask)
+    _paint_masked(canvas, alpha, _frozen(source), opaque, given, *triangles, nearest)
 
 
 def prepare() -> None:
     """Paint one pixel of every kind, which compiles what images will need."""
-    triangles = Triangles(np.zeros((1, 6)), np.zeros((1, 6)))
+    triangles = Triangles(np.zeros((1, 6)), np.zeros((1, 6)), False)
     for kind in (np.uint8, np.uint16):
         for planes in (1, 3):
             source = np.zeros((planes, 1, 1), kind)
@@ -162,6 +164,31 @@ def _row(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
 
 
 @_compiled
+def _span(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
+    """Give the pixels of a row between the edges of a triangle, from - to, as newsolver counts them."""
+    low, high = float(first), float(end)
+    for edge in range(3):
+        ax, ay = corners[2 * edge], corners[2 * edge + 1]
+        following = (2 * edge + 2) % 6
+        bx, by = corners[following], corners[following + 1]
+        flip = ay > by
+        px, py = (ax, ay) if flip else (bx, by)
+        qx, qy = (bx, by) if flip else (ax, ay)
+        slope = (qx - px) / (qy - py)
+        # horizontal edges are no limit
+        if not np.isfinite(slope):
+            continue
+        at = px + slope * (ty - py)
+        if flip:
+            high = min(high, at)
+        else:
+            low = max(low, at)
+    # clamped before they become integers, which an edge may exceed, and after: no index may be outside
+    from_ = max(int(np.ceil(min(low, float(end)))), first)
+    return from_, min(int(np.floor(max(high, first - 2.0) + 1)), end)
+
+
+@_compiled
 def _limits(corners: Any, axis: int, size: int) -> tuple[int, int]:
     """Give the rows or columns that a triangle may touch, from - to."""
     low = min(corners[axis], corners[axis + 2], corners[axis + 4]) + 0.5
@@ -230,7 +257,7 @@ def _opacity(mask: Any, given: bool, shape: Any, x: float, y: float, nearest: bo
 
 
 @_compiled
-def _paint(canvas: Any, source: Any, corners: Any, inverse: Any, nearest: bool) -> None:
+def _paint(canvas: Any, source: Any, corners: Any, inverse: Any, stepping: bool, nearest: bool) -> None:
     rows, columns = canvas.shape
     height, width = source.shape
     for triangle in range(len(corners)):
@@ -241,11 +268,17 @@ def _paint(canvas: Any, source: Any, corners: Any, inverse: Any, nearest: bool) 
         left, right = _limits(own, 0, columns)
         top, bottom = _limits(own, 1, rows)
         for ty in range(top, bottom):
-            low, high = _row(own, left, right, ty)
+            low, high = _span(own, left, right, ty) if stepping else _row(own, left, right, ty)
             if low >= high:
                 continue
             rx, ry = ty * i01, ty * i11
             x, y = low * i00 + rx + i02, low * i10 + ry + i12
+            if stepping:
+                for tx in range(low, high):
+                    canvas[ty, tx] = _sampled(source, x, y, nearest)
+                    x += i00
+                    y += i10
+                continue
             last = high - 1
             to_x, to_y = last * i00 + rx + i02, last * i10 + ry + i12
             if nearest or not _inside(x, y, width, height) or not _inside(to_x, to_y, width, height):
@@ -268,7 +301,15 @@ def _paint(canvas: Any, source: Any, corners: Any, inverse: Any, nearest: bool) 
 
 @_compiled
 def _paint_masked(
-    canvas: Any, alpha: Any, source: Any, mask: Any, given: bool, corners: Any, inverse: Any, nearest: bool
+    canvas: Any,
+    alpha: Any,
+    source: Any,
+    mask: Any,
+    given: bool,
+    corners: Any,
+    inverse: Any,
+    stepping: bool,
+    nearest: bool,
 ) -> None:
     rows, columns = alpha.shape
     shape = source.shape[1:]
@@ -279,10 +320,17 @@ def _paint_masked(
         left, right = _limits(own, 0, columns)
         top, bottom = _limits(own, 1, rows)
         for ty in range(top, bottom):
-            low, high = _row(own, left, right, ty)
+            low, high = _span(own, left, right, ty) if stepping else _row(own, left, right, ty)
+            next_x = low * back[0] + ty * back[1] + back[2]
+            next_y = low * back[3] + ty * back[4] + back[5]
             for tx in range(low, high):
-                x = tx * back[0] + ty * back[1] + back[2]
-                y = tx * back[3] + ty * back[4] + back[5]
+                if stepping:
+                    x, y = next_x, next_y
+                    next_x += back[0]
+                    next_y += back[3]
+                else:
+                    x = tx * back[0] + ty * back[1] + back[2]
+                    y = tx * back[3] + ty * back[4] + back[5]
                 if _opacity(mask, given, shape, x, y, nearest) > 0:
                     for plane in range(len(canvas)):
                         canvas[plane, ty, tx] = _sampled(source[plane], x, y, nearest)
@@ -298,6 +346,7 @@ def _blend(
     given: bool,
     corners: Any,
     inverse: Any,
+    stepping: bool,
     nearest: bool,
     over: bool,
 ) -> None:
@@ -313,10 +362,17 @@ def _blend(
         left, right = _limits(own, 0, columns)
         top, bottom = _limits(own, 1, rows)
         for ty in range(top, bottom):
-            low, high = _row(own, left, right, ty)
+            low, high = _span(own, left, right, ty) if stepping else _row(own, left, right, ty)
+            next_x = low * back[0] + ty * back[1] + back[2]
+            next_y = low * back[3] + ty * back[4] + back[5]
             for tx in range(low, high):
-                x = tx * back[0] + ty * back[1] + back[2]
-                y = tx * back[3] + ty * back[4] + back[5]
+                if stepping:
+                    x, y = next_x, next_y
+                    next_x += back[0]
+                    next_y += back[3]
+                else:
+                    x = tx * back[0] + ty * back[1] + back[2]
+                    y = tx * back[3] + ty * back[4] + back[5]
                 opaque = _opacity(mask, given, shape, x, y, nearest)
                 if opaque == 255:
                     # what the arithmetic below comes to

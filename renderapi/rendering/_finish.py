@@ -40,12 +40,12 @@ def range_table8(low: float, high: float) -> Bytes:
 
 @lru_cache(maxsize=4)
 def range_table16(low: float, high: float) -> Bytes:
-    """Give what the display range of a 16-bit image makes of 0 ... 65535, as 8-bit values.
+    """Give what the display range of a 16-bit image, as `remembered`, makes of 0 ... 65535, as 8-bit values.
 
     Only what is above 255 is cut: a range whose end lies before its begin gives what is left in 8 bits of
     negative values.
     """
-    bottom, top = _limits16(low, high)
+    bottom, top = int(low), int(high)
     values = np.maximum(np.arange(65536) - bottom, 0).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         table = _cut8(values * (np.float64(256.0) / (top - bottom + 1)) + 0.5)
@@ -64,7 +64,7 @@ def _cut8(values: Image) -> Bytes:
     return lowest
 
 
-def remembered(image: Image, low: float, high: float) -> tuple[float, float] | None:
+def remembered(image: Image, low: float, high: float, compat: str) -> tuple[float, float] | None:
     """Give what ImageJ remembers of the display range that it is told for an image.
 
     Parameters
@@ -74,6 +74,9 @@ def remembered(image: Image, low: float, high: float) -> tuple[float, float] | N
         of floating point images single precision.
     low, high : float
         Display range. (0, 0) stands for the extremes of 16-bit and floating point images.
+    compat : {"master", "newsolver"}
+        With newsolver, whose ImageJ is a later one, limits of 16-bit images are rounded, and may lie outside
+        of what pixels can be.
 
     Returns
     -------
@@ -89,6 +92,8 @@ def remembered(image: Image, low: float, high: float) -> tuple[float, float] | N
     if low == 0 and high == 0:
         shown = image[np.isfinite(image)] if image.dtype == np.float32 else image
         return (float(shown.min()), float(shown.max())) if shown.size else (0.0, 0.0)
+    if image.dtype == np.uint16 and compat == "newsolver":
+        return float(np.floor(low + 0.5)), float(np.floor(high + 0.5))
     if image.dtype == np.uint16:
         bottom, top = _limits16(low, high)
         return float(bottom), float(top)

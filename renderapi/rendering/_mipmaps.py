@@ -23,9 +23,16 @@ class Mipmap(NamedTuple):
 
 
 def load(
-    channel: Channel, level: int, builder: PathBuilder | None, exclude_mask: bool, sources: Sources
+    channel: Channel,
+    level: int,
+    builder: PathBuilder | None,
+    exclude_mask: bool,
+    sources: Sources,
+    strict: str | None = None,
 ) -> Mipmap:
     """Read image and mask of a channel at a level; what is not stored is made from the level above.
+
+    With a tile id as ``strict`` a mask of another size than the image is an error; else it does not count.
 
     Raises
     ------
@@ -41,7 +48,12 @@ def load(
     if exclude_mask or entry.mask is None:
         return Mipmap(image, None)
     mask = sources.mask(entry.mask, halvings=halvings)
-    # as in render-ws, a mask of another size does not count
+    for size, of_image, of_mask in zip(("height", "width"), image.shape, mask.shape):
+        if strict is not None and of_image != of_mask:
+            raise RenderParametersError(
+                f"imageProcessor {size} {of_image} differs from maskProcessor {size} {of_mask} "
+                f"for tile '{strict}'"
+            )
     return Mipmap(image, mask if mask.shape == image.shape[:2] else None)
 
 

@@ -190,8 +190,11 @@ def _rounded(locations: NDArray[np.float64], size: int) -> NDArray[np.intp]:
 
 
 def _hits(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
+    if triangles.stepping:
+        yield from _hits_of_rows(triangles, shape)
+        return
     height, width = shape
-    corners, inverse = triangles
+    corners, inverse, _ = triangles
     x, y = corners[:, ::2], corners[:, 1::2]
     usable = np.isfinite(corners).all(axis=1) & np.isfinite(inverse).all(axis=1)
     left, right = _range(x, width)
@@ -217,6 +220,60 @@ def _hits(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
         i00, i01, i02, i10, i11, i12 = (c[own] for c in np.ascontiguousarray(inverse[part].T))
         yield _Hits(ty * width + tx, tx * i00 + ty * i01 + i02, tx * i10 + ty * i11 + i12)
         start = stop
+
+
+def _hits_of_rows(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
+    height, width = shape
+    corners = triangles.corners
+    left, right = _range(corners[:, ::2], width)
+    top, bottom = _range(corners[:, 1::2], height)
+    count = np.where(right >= left, np.maximum(bottom - top + 1, 0), 0)
+    ends = np.cumsum(count)
+    start = 0
+    most = max(1, _BLOCK // max(width, 1))
+    while start < len(corners):
+        done = ends[start - 1] if start else 0
+        stop = max(int(np.searchsorted(ends, done + most, side="right")), start + 1)
+        own = np.repeat(np.arange(start, stop), count[start:stop])
+        row = np.arange(len(own)) - np.repeat(ends[start:stop] - count[start:stop] - done, count[start:stop])
+        yield _of_rows(triangles, own, row + top[own], left[own], right[own] + 1, width)
+        start = stop
+
+
+def _of_rows(
+    triangles: Triangles,
+    own: NDArray[np.intp],
+    row: NDArray[np.intp],
+    left: NDArray[np.intp],
+    end: NDArray[np.intp],
+    width: int,
+) -> _Hits:
+    # the pixels of one row of one triangle each
+    corners = triangles.corners[own]
+    low, high = left.astype(np.float64), end.astype(np.float64)
+    for a, b in ((0, 2), (2, 4), (4, 0)):
+        ax, ay, bx, by = corners[:, a], corners[:, a + 1], corners[:, b], corners[:, b + 1]
+        flip = ay > by
+        px, py = np.where(flip, ax, bx), np.where(flip, ay, by)
+        qx, qy = np.where(flip, bx, ax), np.where(flip, by, ay)
+        slope = (qx - px) / (qy - py)
+        at = px + slope * (row - py)
+        bound = np.isfinite(slope)
+        high = np.where(bound & flip, np.minimum(high, at), high)
+        low = np.where(bound & ~flip, np.maximum(low, at), low)
+    first = np.ceil(low).astype(np.intp)
+    last = np.minimum(end, np.floor(high + 1).astype(np.intp))
+    length = np.maximum(last - first, 0)
+    i00, i01, i02, i10, i11, i12 = triangles.inverse[own].T
+    most = int(length.max(initial=0))
+    within = np.arange(most)[None, :] < length[:, None]
+    positions = []
+    for step, across, shift in ((i00, i01, i02), (i10, i11, i12)):
+        steps = np.repeat(step[:, None], most, axis=1)
+        steps[:, :1] = (first * step + row * across + shift)[:, None]
+        positions.append(np.add.accumulate(steps, axis=1)[within])
+    pixels = (row * width + first)[:, None] + np.arange(most)[None, :]
+    return _Hits(pixels[within], positions[0], positions[1])
 
 
 def _range(values: NDArray[np.float64], size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from renderapi.rendering._errors import RenderParametersError
@@ -82,6 +83,7 @@ class Parameters:
     channels: tuple[tuple[str | None, float], ...]
     builder: PathBuilder | None
     tiles: tuple[Tile, ...]
+    compat: str = "master"
 
     @property
     def size(self) -> tuple[int, int]:
@@ -113,8 +115,8 @@ class Parameters:
                         yield level.mask, "maskUrl"
 
 
-def read(render_parameters: Mapping[str, Any]) -> Parameters:
-    """Read a RenderParameters document.
+def read(render_parameters: Mapping[str, Any], compat: str = "master") -> Parameters:
+    """Read a RenderParameters document, to be drawn as that branch of render does.
 
     Raises
     ------
@@ -126,7 +128,8 @@ def read(render_parameters: Mapping[str, Any]) -> Parameters:
         raise RenderParametersError("this is a tile spec: render parameters have a list of them as tileSpecs")
     scale = number_of(document, "scale", 1.0)
     tiles = tuple(
-        _tile(spec, index) for index, spec in enumerate(_sequence(document.get("tileSpecs"), "tileSpecs"))
+        _with_mask_at(_tile(spec, index), document)
+        for index, spec in enumerate(_sequence(document.get("tileSpecs"), "tileSpecs"))
     )
     # the service looks at the cells at the scale of the image
     least_cell = number_of(document, "minMeshCellSize", 0.0)
@@ -149,6 +152,7 @@ def read(render_parameters: Mapping[str, Any]) -> Parameters:
         channels=_channels(document.get("channels"), tiles),
         builder=_builder(document.get("mipmapPathBuilder")),
         tiles=tiles,
+        compat=compat,
     )
     image_size(parameters.scale, parameters.width, parameters.height)
     if not parameters.cell > 0:
@@ -195,6 +199,28 @@ def _tile(spec: Any, index: int) -> Tile:
     if not all(channel.levels for channel in channels):
         raise RenderParametersError(f"tile '{tile_id}' does not contain any mipmapLevel elements")
     return Tile(document, tile_id, width, height, channels)
+
+
+_MASK_URL = re.compile(r"mask://outside-box\?minX=([0-9]+)&minY=([0-9]+)&(.*?)(?:&level=[0-9]+)?")
+
+
+def _with_mask_at(tile: Tile, document: Mapping[str, Any]) -> Tile:
+    """Give a tile whose computed mask, of the first channel, begins at maskMinX and maskMinY."""
+    left, top = (_optional_integer(document, name) for name in ("maskMinX", "maskMinY"))
+    if left is None and top is None:
+        return tile
+    first = tile.channels[0]
+    levels = {}
+    for number, level in first.levels.items():
+        mask = level.mask
+        if mask is not None and mask.loader == "DYNAMIC_MASK":
+            found = _MASK_URL.fullmatch(mask.url)
+            if found is not None:
+                x, y = found[1] if left is None else left, found[2] if top is None else top
+                # as in the original, a level of the URL is lost
+                mask = mask._replace(url=f"mask://outside-box?minX={x}&minY={y}&{found[3]}")
+        levels[number] = level._replace(mask=mask)
+    return replace(tile, channels=(replace(first, levels=levels), *tile.channels[1:]))
 
 
 def _tile_channels(document: Mapping[str, Any]) -> Iterator[Channel]:

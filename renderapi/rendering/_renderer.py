@@ -26,10 +26,15 @@ if TYPE_CHECKING:
     Image = NDArray[Any]
 
 ENGINES = ("numpy", "numba")
+BRANCHES = ("master", "newsolver")
 
 
 def render(
-    render_parameters: Mapping[str, Any], *, sources: Sources | None = None, engine: str | None = None
+    render_parameters: Mapping[str, Any],
+    *,
+    sources: Sources | None = None,
+    engine: str | None = None,
+    compat: str = "master",
 ) -> NDArray[np.uint8]:
     """Render an image in colour, as a server answers it as PNG.
 
@@ -44,6 +49,11 @@ def render(
     engine : {None, "numpy", "numba"}
         What paints: with None the compiled painter where numba is installed (``pip install
         "render-python[fast]"``), else numpy. Both give the same pixels.
+    compat : {"master", "newsolver"}
+        Which branch of render the pixels are those of: newsolver goes through the rows of triangles in
+        another way, so that tiles have no black last row and column, rounds the display ranges of 16-bit
+        images, and refuses masks of another size than their image. Filters, loaders and transforms of
+        newsolver are known to both.
 
     Returns
     -------
@@ -66,20 +76,24 @@ def render(
     ``ValueToNoise``; their generators are seeded (`render` of the same parameters gives the same pixels, and
     the noise of a tile does not depend on the box that is rendered).
     """
-    parameters, canvas = _painted(render_parameters, sources, engine)
+    parameters, canvas = _painted(render_parameters, sources, engine, compat)
     if canvas is None:
         return np.zeros((*parameters.size, 4), np.uint8)
     return _finish.rgba(canvas, parameters)
 
 
 def render8(
-    render_parameters: Mapping[str, Any], *, sources: Sources | None = None, engine: str | None = None
+    render_parameters: Mapping[str, Any],
+    *,
+    sources: Sources | None = None,
+    engine: str | None = None,
+    compat: str = "master",
 ) -> NDArray[np.uint8]:
     """Render an 8-bit gray image, as the original's ``ByteRenderer`` does.
 
     Parameters
     ----------
-    render_parameters, sources, engine
+    render_parameters, sources, engine, compat
         As for `render`.
 
     Returns
@@ -93,20 +107,24 @@ def render8(
     RenderParametersError, ImageSourceError
         As for `render`.
     """
-    parameters, canvas = _painted(render_parameters, sources, engine)
+    parameters, canvas = _painted(render_parameters, sources, engine, compat)
     if canvas is None:
         return np.zeros(parameters.size, np.uint8)
     return _finish.gray8(canvas, parameters)
 
 
 def render16(
-    render_parameters: Mapping[str, Any], *, sources: Sources | None = None, engine: str | None = None
+    render_parameters: Mapping[str, Any],
+    *,
+    sources: Sources | None = None,
+    engine: str | None = None,
+    compat: str = "master",
 ) -> NDArray[np.uint16]:
     """Render a 16-bit gray image, as a server answers it as 16-bit TIFF or PNG.
 
     Parameters
     ----------
-    render_parameters, sources, engine
+    render_parameters, sources, engine, compat
         As for `render`.
 
     Returns
@@ -121,7 +139,7 @@ def render16(
     RenderParametersError, ImageSourceError
         As for `render`.
     """
-    parameters, canvas = _painted(render_parameters, sources, engine)
+    parameters, canvas = _painted(render_parameters, sources, engine, compat)
     if canvas is None:
         return np.zeros(parameters.size, np.uint16)
     return _finish.gray16(canvas, parameters)
@@ -194,18 +212,20 @@ class Canvas:
         """Whether the canvas has three planes."""
         return len(self.pixels) == 3
 
-    def show(self, low: float, high: float) -> None:
+    def show(self, low: float, high: float, compat: str) -> None:
         """Take over the display range that the image of a tile has; colours are changed by it at once."""
         planes = np.moveaxis(self.pixels, 0, -1) if self.colour else self.pixels[0]
-        self.low, self.high = _finish.remembered(planes, low, high) or (self.low, self.high)
+        self.low, self.high = _finish.remembered(planes, low, high, compat) or (self.low, self.high)
         if self.colour:
             self.pixels = _finish.in_range_of_colour(self.pixels, low, high)
 
 
 def _painted(
-    render_parameters: Mapping[str, Any], sources: Sources | None, engine: str | None
+    render_parameters: Mapping[str, Any], sources: Sources | None, engine: str | None, compat: str
 ) -> tuple[Parameters, Canvas | None]:
-    parameters = _parameters.read(render_parameters)
+    if compat not in BRANCHES:
+        raise ValueError(f"compat is {compat!r}; it must be 'master' or 'newsolver'")
+    parameters = _parameters.read(render_parameters, compat)
     filters = filters_of(render_parameters)
     used = default_sources() if sources is None else sources
     for reference, what in dict.fromkeys(parameters.references()):
@@ -238,8 +258,12 @@ class _Job:
         triangles: Triangles | None = None
         first_shape: tuple[int, ...] = ()
         for channel in channels:
+            # newsolver refuses masks of another size, but looks at those of the first channel only
+            strict = (
+                tile.tile_id if self.parameters.compat == "newsolver" and channel is channels[0] else None
+            )
             mipmap = _mipmaps.load(
-                channel, level, self.parameters.builder, self.parameters.exclude_mask, self.sources
+                channel, level, self.parameters.builder, self.parameters.exclude_mask, self.sources, strict
             )
             shape = mipmap.image.shape[:2]
             if 0 in shape:
@@ -280,7 +304,9 @@ class _Job:
         if image.ndim == 3:
             # ImageJ applies the range of a colour image to its pixels; others only remember it
             image = _finish.in_range_of_colour(image, low, high)
-        shown = _finish.remembered(image, low, high) or (0.0, 255.0)
+        shown = _finish.remembered(image, low, high, p.compat) or (0.0, 255.0)
+        if p.compat == "newsolver" and image.dtype == np.uint16:
+            low, high = shown
         for number, step in enumerate(self.filters):
             image = step.apply(image, low, high, 2.0**-level, _noise(tile, level, number))
         canvas = self.canvases.get(channel.name)
@@ -297,7 +323,7 @@ class _Job:
             # no pixel of a colour canvas counts as unpainted once a tile's range has been applied to it
             over = canvas.colour and not new
             self.brush.paint_with_mask(pixels, alpha, source, mipmap.mask, triangles, nearest, over)
-        canvas.show(*shown)
+        canvas.show(*shown, p.compat)
 
     def _new_canvas(self, image: Image) -> Canvas:
         size = self.parameters.canvas_size

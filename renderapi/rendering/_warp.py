@@ -38,10 +38,13 @@ class Triangles(NamedTuple):
         x and y of the three corners on the canvas.
     inverse : (T, 6) array
         i00, i01, i02, i10, i11, i12 of the affine transform from canvas to mipmap.
+    stepping : bool
+        Whether rows are painted as newsolver does: between the edges, each pixel one step from the last.
     """
 
     corners: Array
     inverse: Array
+    stepping: bool
 
 
 class Warp:
@@ -120,8 +123,36 @@ class Warp:
         px, py = vertices[:, 0][corners], vertices[:, 1][corners]
         with np.errstate(all="ignore"):
             m00, m01, m10, m11, m02, m12 = _fit.affine(px, py, x, y, None)
+            if self._parameters.compat == "newsolver":
+                return _stepping(x, y, m00, m01, m02, m10, m11, m12)
             inverse = np.stack(_fit.invert(m00, m01, m02, m10, m11, m12), axis=-1)
-        return Triangles(np.stack([x[0], y[0], x[1], y[1], x[2], y[2]], axis=-1), inverse)
+        return Triangles(np.stack([x[0], y[0], x[1], y[1], x[2], y[2]], axis=-1), inverse, False)
+
+
+# keeps positions inside of the source: of a tile on whole pixels the last row and column are drawn too
+_SHRINK = 1e-8
+
+
+def _stepping(
+    x: Array, y: Array, m00: Array, m01: Array, m02: Array, m10: Array, m11: Array, m12: Array
+) -> Triangles:
+    det = m00 * m11 - m01 * m10
+    d = 1.0 / det
+    values = [m11 * d, -m01 * d, (m01 * m12 - m02 * m11) * d, -m10 * d, m00 * d, (m02 * m10 - m00 * m12) * d]
+    inverse = np.stack(values, axis=-1) * (1.0 - _SHRINK)
+    inverse[:, 2] += _SHRINK / 2
+    inverse[:, 5] += _SHRINK / 2
+    # one orientation for all
+    turned = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0]) > 0
+    first, second = np.where(turned, 1, 0), np.where(turned, 0, 1)
+    every = np.arange(x.shape[1])
+    order = (first, second, np.full(len(every), 2))
+    corners = np.stack([axis[which, every] for which in order for axis in (x, y)], axis=-1)
+    usable = np.flatnonzero((det != 0) & np.isfinite(corners).all(axis=1) & np.isfinite(inverse).all(axis=1))
+    corners, inverse = corners[usable], inverse[usable]
+    if (corners == np.roll(corners, 2, axis=1)).reshape(-1, 3, 2).all(axis=2).any():
+        raise RenderParametersError("zero length triangle edge")
+    return Triangles(corners, inverse, True)
 
 
 def _grid(width: int, height: int, cell: float) -> Array:
