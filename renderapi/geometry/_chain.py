@@ -16,7 +16,7 @@ import numpy as np
 from renderapi.errors import RenderError, SpecError
 from renderapi.transform import _numbers
 from renderapi.transform._native import AFFINE as _AFFINE
-from renderapi.transform._native import NATIVE_COUNTS, native_matrix
+from renderapi.transform._native import NATIVE_COUNTS, TRANSLATION, native_matrix
 from renderapi.transform.leaf.affine_models import AffineModel
 from renderapi.transform.leaf.common import term_count
 from renderapi.transform.leaf.polynomial_models import Polynomial2DTransform, apply_polynomial
@@ -351,6 +351,9 @@ def apply_step(step: Any, numbers: Array | None, x: Array, y: Array) -> tuple[Ar
     columns = [column[:, None] for column in numbers.T]
     if step in AFFINE_KINDS:
         m00, m01, m10, m11, b0, b1 = columns
+        if step == TRANSLATION:
+            # not 0 times what may be infinite
+            return x + b0, y + b1
         return x * m00 + y * m01 + b0, x * m10 + y * m11 + b1
     order = step[1]
     terms = term_count(order)

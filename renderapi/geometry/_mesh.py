@@ -351,7 +351,11 @@ class _Faces:
         qx, qy = self._corners[triangles].transpose(2, 1, 0)
         # the weight does not cancel in floating point
         m00, m01, m10, m11, m02, m12 = _fit.affine(px, py, qx, qy, np.full((3, 1), self._weight))
-        return np.column_stack(_fit.invert(m00, m01, m02, m10, m11, m12))
+        inverse = np.column_stack(_fit.invert(m00, m01, m02, m10, m11, m12))
+        if min(self._vertices.max(axis=0)) <= 0:
+            # a tile of one pixel's width or height: no triangle defines a transform, and mpicbg's stay identities
+            inverse[:] = 1, 0, 0, 0, 1, 0
+        return inverse
 
 
 def _forward(tilespec: Any, document: Any, shared_transforms: Any) -> Callable[[Array], Array]:

@@ -382,3 +382,12 @@ def test_numbers_of_steps_that_are_read_one_by_one(monkeypatch):
     with pytest.raises(SpecError, match="together"):
         _chain.read_numbers(AFFINE, ["a", "b"])
     assert len(calls) == 3
+
+
+def test_a_translation_after_an_infinite_coordinate():
+    leaves = [
+        {"type": "leaf", "className": f"mpicbg.trakem2.transform.{name}", "dataString": text}
+        for name, text in (("AffineModel2D", "1e308 0 0 1 1e308 0"), ("TranslationModel2D", "5 7"))
+    ]
+    tile = {"tileId": "t", "width": 100, "height": 80, "transforms": {"specList": leaves}}
+    assert bounding_boxes([tile])[0, 1::2].tolist() == [7, 87]

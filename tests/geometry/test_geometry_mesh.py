@@ -228,3 +228,14 @@ def test_meshes_of_large_tiles_are_not_kept(monkeypatch):
     before = _mesh._topology.cache_info().currsize
     CoordinateMesh(tile(AffineModel(), width=1234.0))
     assert _mesh._topology.cache_info().currsize == before
+
+
+@pytest.mark.parametrize("size, point", [((1, 300), (10.0, 25.0)), ((300, 1), (25.0, 10.0))])
+def test_a_tile_of_one_pixel_gives_the_world_back(size, point):
+    leaf = {
+        "type": "leaf",
+        "className": "mpicbg.trakem2.transform.AffineModel2D",
+        "dataString": "1 0 0 1 10 10",
+    }
+    tile = {"tileId": "t", "width": size[0], "height": size[1], "transforms": {"specList": [leaf]}}
+    assert world_to_local(tile, [point]).tolist() == [list(point)]
