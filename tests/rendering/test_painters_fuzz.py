@@ -47,7 +47,7 @@ for number in range(count):
     inverse = numbers(len(corners), 6)
     if rng.random() < 0.3:  # moved by whole pixels
         inverse[:] = [1, 0, rng.integers(-3, 9), 0, 1, rng.integers(-3, 9)]
-    triangles = Triangles(corners, inverse)
+    triangles = Triangles(corners, inverse, False)
     canvas = rng.choice([0, 1, top], (planes, *size)).astype(dtype)
     alpha = rng.choice(np.array([0, 7, 255], np.uint8), size)
     nearest, over = bool(rng.integers(2)), bool(rng.integers(2))
@@ -68,7 +68,7 @@ for number in range(count):
 if sys.argv[3] == "1":  # that bounds are checked at all
     inside, nothing = np.array([[0.0, 0, 9, 0, 0, 9]]), np.zeros((0, 0), np.uint8)
     try:
-        _compiled._paint(np.zeros((9, 9), np.uint8), nothing, inside, np.eye(2, 3).reshape(1, 6), True)
+        _compiled._paint(np.zeros((9, 9), np.uint8), nothing, inside, np.eye(2, 3).reshape(1, 6), False, True)
     except IndexError:
         pass
     else:

@@ -119,7 +119,7 @@ def test_a_channel_that_vanishes_leaves_the_others(folder, engine):
     assert not rendering.render(document, engine=engine).any()
 
 
-TRIANGLES = Triangles(np.array([[0.0, 0, 9, 0, 0, 9]]), np.array([[1.0, 0, 0, 0, 1, 0]]))
+TRIANGLES = Triangles(np.array([[0.0, 0, 9, 0, 0, 9]]), np.array([[1.0, 0, 0, 0, 1, 0]]), False)
 
 
 @pytest.mark.parametrize("brush", [_numpy, _compiled])
