@@ -59,9 +59,10 @@ LEAF_CLASSES: dict[str, type[Transform]] = {
     )
 }
 
-# what a render server finds under these names; TrakEM2's plugin classes are not installed there
+# what a render server finds under these names; the lens correction of TrakEM2's plugin, which newer ones no longer
+# have, is computed as its successor
 SERVER_CLASSES: dict[Any, type[Transform]] = {
-    name: cls for name, cls in LEAF_CLASSES.items() if cls not in (NonLinearTransform, LensCorrection)
+    name: cls for name, cls in LEAF_CLASSES.items() if cls is not NonLinearTransform
 }
 
 
