@@ -114,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
         help="most pixels of an image that is drawn (default 268435456)",
     )
     serve.add_argument(
+        "--compat",
+        choices=["master", "newsolver"],
+        default="master",
+        help="branch of render whose pixels are drawn (default master)",
+    )
+    serve.add_argument(
         "--property",
         action="append",
         type=_property,
@@ -174,6 +180,7 @@ def _serve(options: argparse.Namespace) -> int:
         properties=dict(options.property),
         allow_hosts=options.allow_host,
         cors_origins=options.cors_origin,
+        compat=options.compat,
         **given,
     )
     return 0

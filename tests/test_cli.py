@@ -181,7 +181,7 @@ class TestServe:
         monkeypatch.setattr(server, "serve", lambda *args, **options: given.append((args, options)))
         assert cli.main(["serve", "--data", "d"]) == 0
         words = "--image-root a --image-root b --image-http --max-pixels 5 --property x.y=1=2 --property z="
-        words += " --allow-host n.lab --allow-host m.lab --cors-origin https://v.lab"
+        words += " --compat newsolver --allow-host n.lab --allow-host m.lab --cors-origin https://v.lab"
         assert (
             cli.main(["serve", "--data", "d", "--host", "h", "--port", "1", "--durable", *words.split()]) == 0
         )
@@ -195,6 +195,7 @@ class TestServe:
             "image_roots": ["a", "b"],
             "image_http": True,
             "max_pixels": 5,
+            "compat": "newsolver",
             "properties": {"x.y": "1=2", "z": ""},
             "allow_hosts": ["n.lab", "m.lab"],
             "cors_origins": ["https://v.lab"],

@@ -241,6 +241,7 @@ def create_app(
     filter_lists: Mapping[str, list[dict[str, Any]]] | None = None,
     allow_hosts: Iterable[str] = (),
     cors_origins: Iterable[str] = (),
+    compat: str = "master",
 ) -> Application:
     """Build the application of a render-ws over a store.
 
@@ -271,6 +272,8 @@ def create_app(
         Origins (``https://viewer.example.org``) whose pages may use this server in a browser. Those of this
         machine may read in any case, and ``"*"`` lets all others read; only an origin that is named may
         change anything.
+    compat : {"master", "newsolver"}
+        Branch of render whose pixels are drawn; see `renderapi.rendering.render`.
 
     Returns
     -------
@@ -280,10 +283,11 @@ def create_app(
     Raises
     ------
     ValueError
-        If ``webService.maxTileSpecsToRender`` is no number, or a host or an origin is none.
+        If ``webService.maxTileSpecsToRender`` is no number, a host or an origin is none, or there is no such
+        branch.
     """
     visitors = Visitors.of(allow_hosts, cors_origins)
-    drawing = Drawing(image_roots, image_http, max_pixels, image_cache)
+    drawing = Drawing(image_roots, image_http, max_pixels, image_cache, compat)
     server = Context(
         store,
         drawing,

@@ -24,6 +24,7 @@ logger = logging.getLogger("renderapi.server")
 
 MAX_PIXELS = 1 << 28
 CACHE_BYTES = 512 << 20
+BRANCHES = ("master", "newsolver")
 # what the sources say of images that the options of the server would allow
 _HINTS = {
     "allowed folder": " (this server opens files below its image roots only: --image-root, image_roots)",
@@ -52,6 +53,13 @@ class Drawing:
         Most pixels of an image.
     cache_bytes : int
         Memory for source images.
+    compat : {"master", "newsolver"}
+        Branch of render whose pixels are drawn.
+
+    Raises
+    ------
+    ValueError
+        If there is no such branch.
     """
 
     def __init__(
@@ -60,7 +68,11 @@ class Drawing:
         http: bool = False,
         max_pixels: int = MAX_PIXELS,
         cache_bytes: int = CACHE_BYTES,
+        compat: str = "master",
     ) -> None:
+        if compat not in BRANCHES:
+            raise ValueError(f"compat is {compat!r}; it must be 'master' or 'newsolver'")
+        self.compat = compat
         self.roots = tuple(Path(root).resolve() for root in roots)
         self.http = http
         self.max_pixels = max_pixels
@@ -209,7 +221,7 @@ class Drawing:
         from renderapi.rendering import encoding, render, render16
 
         draw = render16 if kind in encoding.SIXTEEN_BIT else render
-        return draw(parameters, sources=self.sources, engine=self._engine)
+        return draw(parameters, sources=self.sources, engine=self._engine, compat=self.compat)
 
     @staticmethod
     def _outlines(parameters: Document, kind: str) -> np.ndarray[Any, Any]:

@@ -81,6 +81,8 @@ RENDER_PARAMETERS: Rules = {
     "skipInterpolation": as_boolean,
     "binaryMask": as_boolean,
     "excludeMask": as_boolean,
+    "maskMinX": as_integer,
+    "maskMinY": as_integer,
     "doFilter": as_boolean,
     "addWarpFieldDebugOverlay": as_boolean,
     "backgroundRGBColor": as_integer,

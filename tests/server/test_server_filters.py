@@ -53,6 +53,25 @@ def test_images_are_filtered_and_the_source_of_a_tile_is_not(stack):
     np.testing.assert_array_equal(shown(f"{url}/tile/t/source/png-image"), pixels[:19, :29])
 
 
+def test_the_branch_decides_the_last_row_and_column(tmp_path):
+    Image.fromarray(np.full((20, 30), 77, np.uint8)).save(tmp_path / "i.png")
+    levels = {"0": {"imageUrl": f"file:{tmp_path}/i.png"}}
+    tile = {"tileId": "t", "width": 30, "height": 20, "mipmapLevels": levels}
+    body = {"x": 0, "y": 0, "width": 30, "height": 20, "scale": 1.0, "tileSpecs": [tile]}
+    shown = {}
+    for branch in ("master", "newsolver"):
+        with serve_background(image_roots=[tmp_path], compat=branch) as server:
+            answer = requests.put(f"{server.url}/v1/owner/o/png-image", json=body, timeout=60)
+            shown[branch] = np.array(Image.open(io.BytesIO(answer.content)))[..., 0]
+    assert (shown["master"][-1] == 0).all() and (shown["master"][:, -1] == 0).all()
+    assert (shown["newsolver"] == 77).all()
+
+
+def test_a_branch_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="compat is 'main'"), serve_background(compat="main"):
+        pass
+
+
 @pytest.mark.parametrize("wrong", ["Invert", ["Invert"]])
 def test_a_filter_spec_that_is_no_object_is_refused(stack, wrong):
     url, tile, _ = stack
