@@ -96,6 +96,9 @@ def access(f: Decorated, complete: Callable[..., Any]) -> Decorated:
 
     @functools.wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        for index, value in enumerate(args):
+            if isinstance(value, Connection):
+                call.refuse_misplaced(index)
         if len(args) > connection_index:
             # connection parameters given by position: move them to their names, so that a None is filled in
             if len(args) > len(names):
@@ -141,10 +144,22 @@ class _Call:
         self.wants_session = "session" in self.accepts
         #: connection settings among its parameters: without a connection they come from the environment
         self.settings = tuple(name for name in _FROM_ENVIRONMENT if name in parameters)
+        self._name = getattr(f, "__name__", repr(f))
+        self._ours = f.__module__.partition(".")[0] == __name__.partition(".")[0]
         #: keywords that the function knows; None where it is not ours to judge
         self.known: frozenset[str] | None = None
-        if takes_any and f.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        if takes_any and self._ours:
             self.known = CONNECTION_KEYWORDS | frozenset(parameters) | frozenset(getattr(f, "accepts", ()))
+
+    def refuse_misplaced(self, index: int) -> None:
+        """Raise `TypeError` for a connection that stands where another positional argument is expected."""
+        name = self.positional[index] if index < len(self.positional) else None
+        # what functions of others do with connections is their affair, unless it is taken for a setting
+        if name in (None, "render") or not (self._ours or index >= self.first_connection_index):
+            return
+        raise TypeError(
+            f"{self._name}() got a connection by position, where {name} is expected: give it by name, render=..."
+        )
 
 
 def _call_with_connection(call: _Call, render: Connection | None, kwargs: dict[str, Any]) -> None:

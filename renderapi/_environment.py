@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from renderapi.errors import ConnectionSettingsError
 
@@ -27,11 +29,22 @@ def environment_setting(name: str) -> str | None:
     return None
 
 
-def ask_for(missing: list[str]) -> dict[str, str]:
-    """Ask the person at the keyboard, or raise one error that lists everything that is missing."""
+_ATTEMPTS = 5
+
+
+def ask_for(missing: list[str], checks: Mapping[str, Callable[[str], Any]] | None = None) -> dict[str, str]:
+    """Ask the person at the keyboard, or raise one error that lists everything that is missing.
+
+    Parameters
+    ----------
+    missing : list of str
+        Names of settings.
+    checks : dict, optional
+        What raises `ConnectionSettingsError` for an answer that cannot be: it is shown, and asked again.
+    """
     if _somebody_is_there():
         try:
-            return {name: input(f"render {name}: ").strip() for name in missing}
+            return {name: _answer(name, (checks or {}).get(name)) for name in missing}
         except (EOFError, NotImplementedError):
             pass  # the terminal was closed, or the notebook runs by itself
     lines = [f"  {name}=  or  {' / '.join(ENVIRONMENT[name])}" for name in missing]
@@ -40,6 +53,21 @@ def ask_for(missing: list[str]) -> dict[str, str]:
         + "\n".join(lines)
         + "\nFor a server of your own without installation see: renderapi serve --help"
     )
+
+
+def _answer(name: str, check: Callable[[str], Any] | None) -> str:
+    for attempt in range(1, _ATTEMPTS + 1):
+        answer = input(f"render {name}: ").strip()
+        if check is None:
+            break
+        try:
+            check(answer)
+            break
+        except ConnectionSettingsError as error:
+            if attempt == _ATTEMPTS:
+                raise
+            print(error, file=sys.stderr)
+    return answer
 
 
 def _somebody_is_there() -> bool:

@@ -73,6 +73,9 @@ def format_baseurl(host: str, port: int | str | None) -> str:
     str
         For instance ``http://localhost:8080/render-ws/v1``.
     """
+    if not isinstance(host, str):
+        raise ConnectionSettingsError(f"host must be a text, not {host!r:.100} of type {type(host).__name__}")
+    host, port = host_and_port(host, port)
     scheme, separator, rest = host.strip().rstrip("/").rpartition("://")
     authority, slash, prefix = rest.partition("/")
     if port not in (None, ""):
@@ -122,10 +125,24 @@ def stack_url(
     *segments: object,
 ) -> str:
     """Give the URL of something in a stack."""
+    if len(segments) > 1 and segments[0] == "z":
+        _check_z(segments[1])
     return join_url(
         format_preamble(host, port, owner, project, stack),  # type: ignore[arg-type]
         *segments,
     )
+
+
+def _check_z(z: object) -> None:
+    if type(z) is int or (type(z) is float and math.isfinite(z)):
+        return
+    try:
+        if isinstance(z, str):
+            format_number(float(z))
+        else:
+            format_number(z)
+    except ValueError:
+        raise SpecError(f"z must be a finite number, not {z!r:.100}: nothing was sent") from None
 
 
 def join_url(base: str, *segments: object) -> str:
@@ -173,7 +190,37 @@ def required(name: str, value: Any) -> Any:
         variables = ENVIRONMENT.get(name)
         where = f", or set {' or '.join(variables)}" if variables else ""
         raise ConnectionSettingsError(f"{name} is not known: give render= or {name}={where}")
-    return value if name == "host" else str(value)
+    if name == "host" or type(value) is str:
+        return value
+    if isinstance(value, (list, tuple, set, dict, bytes)) or hasattr(value, "to_dict"):
+        raise ConnectionSettingsError(
+            f"{name} must be a text, not {value!r:.100} of type {type(value).__name__}: nothing was sent"
+        )
+    return str(value)
+
+
+_AUTHORITY_WITH_PORT = re.compile(r"(.*?(?:\]|[^:\]])):(\d+)")
+
+
+def host_and_port(host: str, port: int | str | None) -> tuple[str, int | str | None]:
+    """Take the port out of a host that names one beside a port given for itself.
+
+    Raises
+    ------
+    ConnectionSettingsError
+        If they contradict each other.
+    """
+    scheme, separator, rest = host.strip().rpartition("://")
+    authority, slash, path = rest.partition("/")
+    named = _AUTHORITY_WITH_PORT.fullmatch(authority) if ":" in authority else None
+    # an address of IPv6 without brackets has colons, but no port
+    if named is None or port in (None, "") or (":" in named[1].rpartition("@")[2] and named[1][-1] != "]"):
+        return host, port
+    if int(named[2]) != as_port(port):
+        raise ConnectionSettingsError(
+            f"host {redacted(host)!r} names port {named[2]}, but port is {port!r}: give one of them only"
+        )
+    return f"{scheme}{separator}{named[1]}{slash}{path}", port
 
 
 def split_url(url: str) -> tuple[str, int | None]:

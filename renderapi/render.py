@@ -32,6 +32,7 @@ from renderapi._urls import (
     format_baseurl,
     format_number,
     format_preamble,
+    host_and_port,
     join_url,
     owner_url,
     required,
@@ -119,8 +120,8 @@ class Render(Connection):
         create_session: bool = True,
         **kwargs: Any,
     ) -> None:
-        self.DEFAULT_HOST = host
         self.DEFAULT_PORT = as_port(port)
+        self.DEFAULT_HOST = host_and_port(host, self.DEFAULT_PORT)[0] if isinstance(host, str) else host
         self.DEFAULT_PROJECT = project
         self.DEFAULT_OWNER = owner
         self.DEFAULT_CLIENT_SCRIPTS = client_scripts
@@ -530,7 +531,7 @@ def connect(
         found["port"] = port
     missing = [name for name, value in found.items() if value is None and not (url and name == "port")]
     if missing:
-        found.update(ask_for(missing))
+        found.update(ask_for(missing, {"port": as_port}))
 
     host = str(found["host"])
     if force_http and "://" not in host:
@@ -561,7 +562,7 @@ def connect(
             client_script=client_script, memGB=memGB, validate_client=validate_client, **connection
         )
     except ClientScriptError as error:
-        logger.warning("no Java clients on this connection: %s", error)
+        warnings.warn(f"no Java clients on this connection: {error}", RenderWarning, stacklevel=2)
         return Render(**connection)
 
 

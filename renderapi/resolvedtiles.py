@@ -131,6 +131,7 @@ class ResolvedTiles:
         SpecError
             If a tile or a shared transform has no id.
         """
+        check_tile_list(self.tilespecs)
         return _collection([_as_dict(tile, bounds) for tile in self.tilespecs], self.transforms)
 
     def __repr__(self) -> str:
@@ -202,6 +203,25 @@ def combine_resolvedtiles(rts_l: Iterable[ResolvedTiles]) -> ResolvedTiles:
             transform_id = getattr(transform, "transformId", None)
             transforms[id(transform) if transform_id is None else transform_id] = transform
     return ResolvedTiles(list(tiles.values()), list(transforms.values()))
+
+
+def check_tile_list(tilespecs: Any) -> None:
+    """Raise `SpecError` for what is no collection of tiles, or one with something else in it."""
+    if isinstance(tilespecs, (str, bytes, Mapping)) or not isinstance(tilespecs, Iterable):
+        raise SpecError(f"tilespecs must be a list of tile specs, not {tilespecs!r:.100}: give [tilespec]")
+    if not isinstance(tilespecs, (list, tuple)):
+        return
+    # most lists hold one kind only, so that a million tiles cost no more than a set of their types
+    strange = {kind for kind in set(map(type, tilespecs)) if not _is_tile_kind(kind)}
+    if strange:
+        index, first = next((i, tile) for i, tile in enumerate(tilespecs) if type(tile) in strange)
+        raise SpecError(
+            f"item {index} of tilespecs is {first!r:.100} of type {type(first).__name__}, not a tile spec"
+        )
+
+
+def _is_tile_kind(kind: type) -> bool:
+    return not issubclass(kind, type) and (issubclass(kind, Mapping) or hasattr(kind, "to_dict"))
 
 
 def check_tiles(tiles: Iterable[Mapping[str, Any]], shared_ids: Iterable[str]) -> None:
@@ -362,6 +382,9 @@ def put_tilespecs(
     RenderError
         If the server refuses otherwise; nothing was stored.
     """
+    given: Any = resolved_tiles
+    if isinstance(given, (TileSpec, Mapping, str)):
+        check_tile_list(given)
     if resolved_tiles is None or isinstance(resolved_tiles, (list, tuple)):
         resolved_tiles = ResolvedTiles(list(resolved_tiles or tilespecs or ()), list(shared_transforms or ()))
     if type(resolved_tiles).to_dict is ResolvedTiles.to_dict:

@@ -160,6 +160,8 @@ class TileSpec:
         self.height = height
         self.minint = minint
         self.maxint = maxint
+        if hasattr(tforms, "to_dict") or isinstance(tforms, (str, dict)):
+            raise SpecError(f"tforms must be a list: give tforms=[...] instead of {tforms!r:.100}")
         self.tforms = [] if tforms is None else tforms
         self.labels = [] if labels is None else labels
         self.groupId = groupId

@@ -5,7 +5,6 @@ import copyreg
 import functools
 import io
 import json
-import logging
 import multiprocessing
 import pickle
 import sys
@@ -300,12 +299,11 @@ def test_C1_web_only_needs_no_scripts(given):
     assert type(connect(*HERE, **given, web_only=True)) is Render
 
 
-def test_D8_a_script_that_is_not_there_leaves_a_plain_connection(caplog):
-    with caplog.at_level(logging.WARNING, logger="renderapi"):
+def test_D8_a_script_that_is_not_there_leaves_a_plain_connection():
+    with pytest.warns(RenderWarning, match="/nowhere/run_ws_client.sh not found"):
         render = connect(*HERE, client_scripts="/nowhere")
     assert type(render) is Render
     assert render.DEFAULT_CLIENT_SCRIPTS == "/nowhere"
-    assert "/nowhere/run_ws_client.sh not found" in caplog.text
 
 
 def test_D8_a_script_that_is_not_checked_is_believed():

@@ -18,7 +18,7 @@ from renderapi._parallel import interrupt_says
 from renderapi.client._engine import Connection, uses_java
 from renderapi.client.client_calls import importJsonClient
 from renderapi.render import Render, RenderClient, accepts, renderaccess
-from renderapi.resolvedtiles import put_tilespecs
+from renderapi.resolvedtiles import check_tile_list, put_tilespecs
 from renderapi.stack import set_stack_state
 from renderapi.utils import renderdump_temp
 
@@ -517,6 +517,7 @@ def import_tilespecs(
         return
     if tilespecs is None:
         raise ValueError("import_tilespecs needs tilespecs (or resolved_tiles= together with use_rest=True)")
+    check_tile_list(tilespecs)
     if use_rest:
         derive = "server" if deriveData else "none"
         _import_tiles(target, stack, tilespecs, sharedTransforms, derive, 1, kwargs)
@@ -638,6 +639,7 @@ def import_tilespecs_parallel(
         If a Java client failed; the stack stays LOADING.
     """
     target = _Target(locals(), kwargs)
+    check_tile_list(tilespecs)
     _make_loading(target, stack)
     if target.by_java:
         tiles = list(tilespecs)

@@ -92,12 +92,15 @@ def match_residuals(
     >>> match_residuals([match], tiles).distances.tolist()
     [3.0]
     """
+    if isinstance(matches, Mapping):
+        raise SpecError("matches is one document: give a list, [match]")
     tiles = _by_id(tilespecs)
     number = {tile_id: index for index, tile_id in enumerate(tiles)}
     ends: dict[str, list[Array]] = {"p": [], "q": []}
     tile: dict[str, list[int]] = {"p": [], "q": []}
     weights, counts, documents = [], [], []
     for index, document in enumerate(matches):
+        _check_match(index, document)
         content = document.get("matches")
         names = {side: document.get(f"{side}Id") for side in ("p", "q")}
         if content is None or any(name not in number for name in names.values()):
@@ -130,6 +133,17 @@ def match_residuals(
         np.concatenate([np.empty(0), *weights]),
         np.repeat(np.array(documents, np.intp), counts),
     )
+
+
+def _check_match(index: int, document: Any) -> None:
+    if isinstance(document, Mapping) and "pId" in document and "qId" in document:
+        return
+    if tile_id_of(document) is not None:
+        raise SpecError(
+            f"item {index} of matches is the tile spec {tile_id_of(document)!r}: the order is "
+            f"match_residuals(matches, tilespecs)"
+        )
+    raise SpecError(f"item {index} of matches is no match document with pId and qId: {document!r:.100}")
 
 
 def _by_id(tilespecs: Any) -> dict[Any, Any]:

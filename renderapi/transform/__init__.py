@@ -3,6 +3,8 @@
 Points are (N, 2) float64 arrays of x, y in pixels.
 """
 
+from typing import Any
+
 from renderapi.transform import leaf, transform, utils
 from renderapi.transform._ransac import Ransac
 from renderapi.transform.leaf import (
@@ -75,3 +77,14 @@ __all__ = [
     "transform",
     "utils",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "AffineTransform":
+        import warnings
+
+        warnings.warn(
+            "renderapi.transform.AffineTransform is called AffineModel", DeprecationWarning, stacklevel=2
+        )
+        return AffineModel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -237,10 +237,11 @@ class TestStreams:
 class TestParallel:
     def test_the_guide_runs_where_its_client_scripts_are_not(self, render, server):
         host, port = server.url.removesuffix("/render-ws").rsplit(":", 1)
-        connected = renderapi.connect(
-            host=host, port=port, owner="own", project="proj",
-            client_scripts="/usr/local/render/render-ws-java-client/src/scripts", memGB="2G",
-        )  # fmt: skip
+        with pytest.warns(RenderWarning, match="no Java clients on this connection"):
+            connected = renderapi.connect(
+                host=host, port=port, owner="own", project="proj",
+                client_scripts="/usr/local/render/render-ws-java-client/src/scripts", memGB="2G",
+            )  # fmt: skip
         with connected:
             renderapi.client.import_tilespecs_parallel(render.stack, [tile(1)], render=connected)
         assert state(render) == "COMPLETE"
