@@ -17,7 +17,6 @@ __all__ = [
     "ImagePyramid",
     "MipMap",
     "MipMapLevel",
-    "MipmapLevelError",
     "NullHandler",
     "RenderError",
     "TransformedDict",

@@ -47,7 +47,6 @@ logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
 __all__ = [
-    "BareArrayError",
     "NullHandler",
     "RenderEncoder",
     "RenderError",

@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 #: Keywords that the import functions read beside those of their signature.
-_OPTIONS = ("engine", "progress", "batch_size", "session", "stdout", "stderr", "validator")
+_OPTIONS = ("engine", "progress", "batch_size", "session", "stdout", "stderr", "validator", "use_rest")
 #: What ``import_jsonfiles_validate_client`` has always asked of tiles.
 _VALIDATOR_DATA = "minCoordinate:-500,maxCoordinate:100000,minSize:500,maxSize:10000"
 
@@ -58,7 +58,9 @@ class _Target:
         client_script = values.get("client_script") or kwargs.get("client_script")
         client_scripts = values.get("client_scripts") or kwargs.get("client_scripts")
         scripts = {"client_script": client_script, "client_scripts": client_scripts}
-        self.by_java = uses_java(values["render"], kwargs.get("engine"), **scripts)
+        self.by_java = not kwargs.get("use_rest") and uses_java(
+            values["render"], kwargs.get("engine"), **scripts
+        )
         if client_script is None and client_scripts:
             client_script = RenderClient.clientscript_from_clientscripts(client_scripts)
         streams: dict[str, Any] = {name: kwargs[name] for name in ("stdout", "stderr") if name in kwargs}

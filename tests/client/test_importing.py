@@ -654,3 +654,21 @@ def test_a_generator_is_not_drawn_from_when_its_stack_is_gone():
             with pytest.raises(ImportFailedError, match="neither read nor sent"):
                 _bulk.import_stream(job, tiles(), 10, threads, None)
             assert len(drawn) <= 10 * (2 * threads + 1)
+
+
+@pytest.mark.parametrize("function", ["import_tilespecs_parallel", "import_single_json_file"])
+def test_use_rest_runs_no_script(function, tmp_path, monkeypatch):
+    from renderapi.client import _bulk, importing
+
+    seen = []
+    monkeypatch.setattr(importing, "_import_by_java", lambda *args, **kwargs: seen.append("java"))
+    monkeypatch.setattr(importing, "_import_tiles", lambda *args, **kwargs: seen.append("python"))
+    monkeypatch.setattr(importing, "_import_files", lambda *args, **kwargs: seen.append("python"))
+    monkeypatch.setattr(importing, "set_stack_state", lambda *args, **kwargs: None)
+    monkeypatch.setattr(_bulk, "make_loading", lambda *args, **kwargs: None)
+    script = tmp_path / "run_ws_client.sh"
+    script.touch(0o700)
+    render = renderapi.render.RenderClient(str(script), None, True, "http://h", 1, "o", "p")
+    given = [] if function == "import_tilespecs_parallel" else "tiles.json"
+    getattr(renderapi.client, function)("s", given, use_rest=True, render=render)
+    assert seen == ["python"]
