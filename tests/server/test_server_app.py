@@ -237,10 +237,10 @@ def test_failures_tell_the_client_nothing_but_that_they_are(api, monkeypatch, ca
     assert "RuntimeError: /secret/path" in caplog.text
 
     def lock(*_):
-        raise sqlite3.OperationalError("database or disk is full")
+        raise sqlite3.OperationalError("database is locked")
 
     monkeypatch.setattr("renderapi.server.metadata.get", lock)
-    assert api.refused("GET", "bounds") == (500, "database problem: database or disk is full")
+    assert api.refused("GET", "bounds") == (500, "database problem: database is locked")
 
 
 def test_a_refusal_is_one_line_in_the_log(api, caplog):

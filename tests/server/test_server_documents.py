@@ -97,7 +97,7 @@ def test_values_are_coerced_to_what_is_declared():
             "mipmapLevels": {"0": {}, "2": {"imageSliceNumber": 3}, "10": {"imageUrl": "1"}},
             "transforms": {"type": "list", "specList": []},
             "meshCellSize": 32.0,
-            "labels": ["b", "1"],
+            "labels": ["1", "b"],  # as a hash set of Java has them
         }
     )
 
@@ -258,15 +258,25 @@ def test_nested_lists_are_known(specs, nested):
         [],
         {"tileIdToSpecMap": []},
         {"transformIdToSpecMap": []},
-        {"transformIdToSpecMap": {"a": {"className": "c"}}},
         {"tileIdToSpecMap": {"a": {}}},
-        {"tileIdToSpecMap": {"a": None}},
     ],
 )
 def test_bodies_that_are_no_resolved_tiles(body):
     with pytest.raises(Refusal) as refusal:
         ResolvedTiles(body)
     assert refusal.value.status == 400
+
+
+@pytest.mark.parametrize("body", [{"tileIdToSpecMap": {"a": None}}, {"tileIdToSpecMap": None}])
+def test_null_tiles_are_refused_as_a_failure(body):
+    with pytest.raises(Refusal, match="must not be null") as refusal:
+        ResolvedTiles(body)
+    assert refusal.value.status == 500
+
+
+def test_shared_transforms_that_nothing_finds_are_passed_over():
+    read = ResolvedTiles({"transformIdToSpecMap": {"a": {"className": "c"}, "b": None, "c": {"id": "d"}}})
+    assert list(read.transforms) == ["d"]
 
 
 def test_identity_comes_from_the_values_not_from_the_keys():
