@@ -145,6 +145,33 @@ def with_note(error: Failure, note: str) -> Failure:
 
 
 @contextmanager
+def checks_reporter(
+    progress: Any, total: int, what: str, unit: str = " tiles"
+) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told of what was checked before anything is sent.
+
+    A bar of tqdm shows it; what was made by the caller to count what is stored is told of nothing, unless it
+    has tqdm's ``set_postfix_str`` for a text beside the count.
+    """
+    if hasattr(progress, "set_postfix_str"):
+        checked = 0
+
+        def tell(n: int) -> None:
+            nonlocal checked
+            checked += n
+            progress.set_postfix_str(f"{what}: {checked} of {total}")
+
+        yield tell
+        progress.set_postfix_str("")
+    elif progress and not hasattr(progress, "update") and not callable(progress):
+        named = f"{progress}: {what}" if isinstance(progress, str) else what
+        with progress_reporter(named, total, what, unit) as advance:
+            yield advance
+    else:
+        yield lambda n: None
+
+
+@contextmanager
 def progress_reporter(
     progress: Any, total: int | None, what: str, unit: str = " tiles"
 ) -> Iterator[Callable[[int], None]]:

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from renderapi._parallel import checks_reporter, progress_reporter
 from renderapi._transport import confirmed
 from renderapi._urls import server_url
 from renderapi.errors import RenderWarning, SpecError
@@ -65,6 +66,7 @@ __all__ = [
 ]
 
 MergeCollections = Iterable[str] | str | None
+_CHECKED_AT_ONCE = 1000
 _ID_KEYS = ("pGroupId", "qGroupId", "pId", "qId")
 
 
@@ -747,6 +749,7 @@ def import_matches(
     port: int | None = None,
     session: requests.Session | None = None,
     render: Render | None = None,
+    progress: Any = None,
     **kwargs: Any,
 ) -> requests.Response:
     """Store matches. A pair that is there already is replaced; a collection that is not there is made.
@@ -759,6 +762,9 @@ def import_matches(
         Match documents, as at the top of this module; points may be numpy arrays of shape (2, N).
     owner, host, port, session, render
         Connection.
+    progress : optional
+        True for a bar (extra ``progress``), which shows the checks and then what is stored, or a function that
+        is called with the number of documents that are stored and their total. They are one request.
 
     Returns
     -------
@@ -781,7 +787,12 @@ def import_matches(
     if isinstance(data, (Mapping, str, bytes)) or not isinstance(data, Iterable):
         raise SpecError(f"matches must be a list of match documents, not a {type(data).__name__}")
     documents = list(data)
-    doubtful = [index for index, document in enumerate(documents) if not _is_per_dimension(index, document)]
+    doubtful = []
+    with checks_reporter(progress, len(documents), "checking matches", " pairs") as advance:
+        for start in range(0, len(documents), _CHECKED_AT_ONCE):
+            part = documents[start : start + _CHECKED_AT_ONCE]
+            doubtful += [i for i, document in enumerate(part, start) if not _is_per_dimension(i, document)]
+            advance(len(part))
     if doubtful:
         warnings.warn(
             f"the points of {_pair(doubtful[0], documents[doubtful[0]])} seem to be given one by one, "
@@ -790,11 +801,11 @@ def import_matches(
             RenderWarning,
             stacklevel=3,
         )
-    return confirmed(
-        put_json(
-            session, owner_url(host, port, owner, "matchCollection", matchCollection, "matches"), documents
-        )
-    )
+    url = owner_url(host, port, owner, "matchCollection", matchCollection, "matches")
+    with progress_reporter(progress, len(documents), "importing matches", " pairs") as advance:
+        answer = confirmed(put_json(session, url, documents))
+        advance(len(documents))
+    return answer
 
 
 def _is_per_dimension(index: int, document: Any) -> bool:

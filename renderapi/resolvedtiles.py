@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from renderapi import _json, _transport
+from renderapi._doubts import Doubts
+from renderapi._slips import check_tile_list, check_transform_list
 from renderapi._transport import confirmed
 from renderapi.errors import RenderError, SpecError
 from renderapi.render import Render, format_preamble, renderaccess, stack_url
@@ -132,6 +135,7 @@ class ResolvedTiles:
             If a tile or a shared transform has no id.
         """
         check_tile_list(self.tilespecs)
+        check_transform_list(self.transforms, "transforms")
         return _collection([_as_dict(tile, bounds) for tile in self.tilespecs], self.transforms)
 
     def __repr__(self) -> str:
@@ -205,25 +209,6 @@ def combine_resolvedtiles(rts_l: Iterable[ResolvedTiles]) -> ResolvedTiles:
     return ResolvedTiles(list(tiles.values()), list(transforms.values()))
 
 
-def check_tile_list(tilespecs: Any) -> None:
-    """Raise `SpecError` for what is no collection of tiles, or one with something else in it."""
-    if isinstance(tilespecs, (str, bytes, Mapping)) or not isinstance(tilespecs, Iterable):
-        raise SpecError(f"tilespecs must be a list of tile specs, not {tilespecs!r:.100}: give [tilespec]")
-    if not isinstance(tilespecs, (list, tuple)):
-        return
-    # most lists hold one kind only, so that a million tiles cost no more than a set of their types
-    strange = {kind for kind in set(map(type, tilespecs)) if not _is_tile_kind(kind)}
-    if strange:
-        index, first = next((i, tile) for i, tile in enumerate(tilespecs) if type(tile) in strange)
-        raise SpecError(
-            f"item {index} of tilespecs is {first!r:.100} of type {type(first).__name__}, not a tile spec"
-        )
-
-
-def _is_tile_kind(kind: type) -> bool:
-    return not issubclass(kind, type) and (issubclass(kind, Mapping) or hasattr(kind, "to_dict"))
-
-
 def check_tiles(tiles: Iterable[Mapping[str, Any]], shared_ids: Iterable[str]) -> None:
     """Raise `SpecError` for a tile document that no server can use.
 
@@ -245,12 +230,26 @@ def check_tiles(tiles: Iterable[Mapping[str, Any]], shared_ids: Iterable[str]) -
             )
         if tile.get("width") is None or tile.get("height") is None:
             raise SpecError(f"tile {tile_id!r} has no width or height")
+        z = tile.get("z")
+        if type(z) is not int and not (type(z) is float and -math.inf < z < math.inf):
+            check_layer(tile_id, z)
         try:
             _check_transforms(tile_id, tile.get("transforms"), known)
         except (AttributeError, TypeError) as error:
             raise SpecError(f"the transforms of tile {tile_id!r} are no transform list: {error}") from None
         except RecursionError:
             raise SpecError(f"the transforms of tile {tile_id!r} are nested too deeply") from None
+
+
+def check_layer(tile_id: Any, z: Any) -> None:
+    """Raise `SpecError` for a z that is neither None nor a finite number."""
+    if z is None:
+        return
+    try:
+        if isinstance(z, bool) or not math.isfinite(float(z)):
+            raise ValueError(z)
+    except (TypeError, ValueError, OverflowError):
+        raise SpecError(f"z of tile {tile_id!r} is {z!r:.100}: it must be a finite number") from None
 
 
 def _check_transforms(tile_id: str, transforms: Any, known: frozenset[str]) -> None:
@@ -381,10 +380,17 @@ def put_tilespecs(
         If the stack is not LOADING.
     RenderError
         If the server refuses otherwise; nothing was stored.
+
+    Warns
+    -----
+    RenderWarning
+        If tiles have no z, a singular affine transform or a relative image URL.
     """
     given: Any = resolved_tiles
     if isinstance(given, (TileSpec, Mapping, str)):
-        check_tile_list(given)
+        check_tile_list(given, stack)
+    if shared_transforms is not None:
+        check_transform_list(shared_transforms, "shared_transforms")
     if resolved_tiles is None or isinstance(resolved_tiles, (list, tuple)):
         resolved_tiles = ResolvedTiles(list(resolved_tiles or tilespecs or ()), list(shared_transforms or ()))
     if type(resolved_tiles).to_dict is ResolvedTiles.to_dict:
@@ -392,5 +398,9 @@ def put_tilespecs(
     else:
         document = resolved_tiles.to_dict()
     check_tiles(document["tileIdToSpecMap"].values(), document["transformIdToSpecMap"])
+    doubts = Doubts()
+    doubts.look(document["tileIdToSpecMap"].values())
+    doubts.look_at_shared(document["transformIdToSpecMap"])
+    doubts.warn()
     url = stack_url(host, port, owner, project, stack, "resolvedTiles")
     return confirmed(put_json(session, url, document, params={"deriveData": jbool(deriveData)}))

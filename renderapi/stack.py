@@ -505,16 +505,23 @@ def delete_stack(
     project: str | None = None,
     session: requests.Session | None = None,
     render: Render | None = None,
+    *,
+    must_exist: bool = False,
     **kwargs: Any,
 ) -> requests.Response:
     """Delete a stack with all its tiles and transforms.
 
+    A stack that does not exist is no error: a server answers its deletion as any other, so that a misspelt
+    name is not noticed without `must_exist`.
+
     Parameters
     ----------
     stack : str
-        Name of the stack; one that does not exist is no error.
+        Name of the stack.
     host, port, owner, project, session, render
         Connection.
+    must_exist : bool
+        Look for the stack first, with a request of its own, and raise if it is not there. Default False.
 
     Returns
     -------
@@ -523,12 +530,17 @@ def delete_stack(
 
     Raises
     ------
+    NotFoundError
+        If the stack does not exist and `must_exist` is set; nothing was deleted.
     StackStateError
         If the stack is READ_ONLY.
     RenderError
         If the server refuses.
     """
-    return confirmed(rest_delete(session, stack_url(host, port, owner, project, stack)))
+    url = stack_url(host, port, owner, project, stack)
+    if must_exist:
+        get_json(session, url)
+    return confirmed(rest_delete(session, url))
 
 
 @renderaccess

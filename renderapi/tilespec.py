@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from renderapi import _json, _transport
+from renderapi._parallel import progress_reporter
+from renderapi._slips import check_transform_list
 from renderapi.channel import Channel
 from renderapi.errors import NotFoundError, RenderWarning, SpecError
 from renderapi.image_pyramid import ImagePyramid, MipMap, MipMapLevel
@@ -161,7 +163,7 @@ class TileSpec:
         self.minint = minint
         self.maxint = maxint
         if hasattr(tforms, "to_dict") or isinstance(tforms, (str, dict)):
-            raise SpecError(f"tforms must be a list: give tforms=[...] instead of {tforms!r:.100}")
+            check_transform_list(tforms, "tforms")
         self.tforms = [] if tforms is None else tforms
         self.labels = [] if labels is None else labels
         self.groupId = groupId
@@ -370,10 +372,14 @@ class TileSpec:
             result["layout"] = layout.to_dict()
         ip, tforms = get("ip"), get("tforms")
         result["mipmapLevels"] = {} if ip is None else ip.to_dict()
-        if tforms and len(tforms) == 1:
-            spec_list = [tforms[0].to_dict()]
-        else:
-            spec_list = [tform.to_dict() for tform in tforms or ()]
+        try:
+            if tforms and len(tforms) == 1:
+                spec_list = [tforms[0].to_dict()]
+            else:
+                spec_list = [tform.to_dict() for tform in tforms or ()]
+        except (AttributeError, TypeError, KeyError):
+            self._refuse_transforms()
+            raise
         result["transforms"] = {"type": "list", "specList": spec_list}
         if channels := get("channels"):
             result["channels"] = [channel.to_dict() for channel in channels]
@@ -384,6 +390,15 @@ class TileSpec:
         if (size := get("meshCellSize")) is not None:
             result["meshCellSize"] = size
         return result
+
+    def _refuse_transforms(self) -> None:
+        """Raise `SpecError` if it is the transforms that are no list of transforms."""
+        try:
+            check_transform_list(self.tforms, "tforms")
+        except SpecError as error:
+            raise SpecError(
+                f"the transforms of tile {self.tileId!r:.200} cannot be written: {error}"
+            ) from None
 
     def _changed_document(self, document: dict[str, Any]) -> dict[str, Any]:
         values = self.__dict__
@@ -402,7 +417,11 @@ class TileSpec:
         if "ip" in values:
             _set(result, "mipmapLevels", {} if self.ip is None else self.ip.to_dict(), True)
         if "tforms" in values:
-            spec_list = [tform.to_dict() for tform in self.tforms]
+            try:
+                spec_list = [tform.to_dict() for tform in self.tforms]
+            except (AttributeError, TypeError):
+                self._refuse_transforms()
+                raise
             old = document.get("transforms")
             rest = old if isinstance(old, dict) and old.get("type", "list") == "list" else {}
             result["transforms"] = {**rest, "type": "list", "specList": spec_list}
@@ -426,7 +445,13 @@ class TileSpec:
         for name in {*_SCALARS, *_BOUNDS, *_BUILT, "_raw", "_doc"} & self.__dict__.keys():
             del self.__dict__[name]
         if not hasattr(d, "items"):
-            raise SpecError(f"a tile spec is a JSON object, not {d!r:.80}")
+            given: Any = d
+            hint = ""
+            if isinstance(given, TileSpec):
+                hint = ": give its to_dict(bounds=True), or copy it with copy.deepcopy"
+            elif isinstance(given, (str, bytes)):
+                hint = ": give the decoded document, json.loads(...)"
+            raise SpecError(f"a tile spec is a JSON object, not {d!r:.80}{hint}")
         document = {key: value for key, value in d.items() if key != "_id"}
         try:
             # the fastest copy that the caller cannot change
@@ -907,6 +932,7 @@ def get_tile_specs_from_stack(
     project: str | None = None,
     session: requests.Session | None = None,
     render: Render | None = None,
+    progress: Any = None,
     **kwargs: Any,
 ) -> list[TileSpec]:
     """Get all tiles of a stack, layer by layer: one request for each z.
@@ -919,6 +945,9 @@ def get_tile_specs_from_stack(
         Stack.
     host, port, owner, project, session, render
         Connection.
+    progress : optional
+        True for a bar (extra ``progress``), or a function that is called with the number of layers that have
+        come and their total.
 
     Returns
     -------
@@ -933,6 +962,9 @@ def get_tile_specs_from_stack(
     zs = get_z_values_for_stack(
         stack, host=host, port=port, owner=owner, project=project, session=session, render=render
     )
-    return [
-        tilespec for z in zs for tilespec in _tile_specs_from_z(session, host, port, owner, project, stack, z)
-    ]
+    tilespecs: list[TileSpec] = []
+    with progress_reporter(progress, len(zs), "reading tile specs", " layers") as advance:
+        for z in zs:
+            tilespecs += _tile_specs_from_z(session, host, port, owner, project, stack, z)
+            advance(1)
+    return tilespecs

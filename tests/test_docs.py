@@ -166,6 +166,8 @@ def _has_examples(path):
     return any(block.language in ("python", "doctest") for block in blocks_of(path))
 
 
+# the guide names the folder of scripts of a machine that is not this one
+@pytest.mark.filterwarnings("ignore:no Java clients on this connection")
 @pytest.mark.parametrize("path", [page for page in PAGES if _has_examples(page)], ids=_name)
 def test_the_examples_of_a_page_work(path, elsewhere):
     run_page(_name(path), blocks_of(path))

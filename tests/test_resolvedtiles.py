@@ -213,7 +213,7 @@ class TestEndpoints:
         text = "Resolved tiles can only be saved to stacks in the LOADING state, but this one is COMPLETE."
         responses.put(f"{BASE}/resolvedTiles", status=500, body=text)
         with pytest.raises(StackStateError, match="set_stack_state"):
-            put_tilespecs("stk", [TileSpec(tileId="a", width=1, height=1)], render=render)
+            put_tilespecs("stk", [TileSpec(tileId="a", z=1, width=1, height=1)], render=render)
 
     @pytest.mark.parametrize(
         ("tile", "text"),

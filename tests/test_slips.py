@@ -98,3 +98,43 @@ def test_what_is_no_list_of_tiles_is_not_sent(tiles):
         renderapi.resolvedtiles.ResolvedTiles(tiles).to_dict()
     with pytest.raises(SpecError, match="tilespecs"):
         renderapi.client.import_tilespecs("s", tiles, use_rest=True, render=RENDER)
+
+
+@pytest.mark.parametrize("wrong", [[AffineModel], AffineModel(), "abc", [{}], 5])
+def test_transforms_that_were_set_wrongly_are_found_when_they_are_written(wrong):
+    new = TileSpec(tileId="a", z=1, width=1, height=1)
+    read = TileSpec(json={"tileId": "a", "transforms": {"type": "list", "specList": []}})
+    for tile in (new, read):
+        tile.tforms = wrong
+        if wrong == [{}]:
+            with pytest.raises(AttributeError):
+                tile.to_dict()
+        else:
+            with pytest.raises(SpecError, match=r"the transforms of tile 'a' cannot be written: .*tforms"):
+                tile.to_dict()
+
+
+def test_a_tile_of_a_text_or_a_tile():
+    with pytest.raises(SpecError, match=r"json.loads"):
+        TileSpec(json='{"tileId": "a"}')
+    with pytest.raises(SpecError, match=r"copy.deepcopy"):
+        TileSpec(json=TileSpec(tileId="a"))
+
+
+def test_one_transform_is_as_good_as_a_list_where_points_are_mapped():
+    shift = AffineModel(B0=5)
+    assert renderapi.transform.estimate_dstpts(shift, [[1, 2]]).tolist() == [[6, 2]]
+    assert renderapi.transform.estimate_transformsum(shift) == shift
+    for wrong in ("abc", AffineModel, {}):
+        with pytest.raises(SpecError, match="transformlist must be a list"):
+            renderapi.transform.estimate_dstpts(wrong, [[1, 2]])
+        with pytest.raises(SpecError, match="transformlist must be a list"):
+            renderapi.transform.estimate_transformsum(wrong)
+
+
+@pytest.mark.parametrize("tile", [TileSpec(tileId="a", width=1, height=1), {"tileId": "a"}, "a"])
+def test_the_box_of_one_tile(tile):
+    with pytest.raises(SpecError, match=r"tilespecs must be a list.*tilespecs=\[\.\.\.\]"):
+        renderapi.geometry.bounding_boxes(tile)
+    with pytest.raises(SpecError, match="tilespecs must be a list"):
+        renderapi.geometry.derive_bounding_boxes(tile)

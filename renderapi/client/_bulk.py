@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -20,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from renderapi import _json, _transport
-from renderapi._parallel import DaemonExecutor, interrupt_says, progress_reporter
+from renderapi._doubts import Doubts
+from renderapi._parallel import DaemonExecutor, checks_reporter, interrupt_says, progress_reporter
+from renderapi._slips import check_tile_list, check_transform_list, warn_caller
 from renderapi.client._engine import Connection
 from renderapi.errors import (
     AccessDeniedError,
     ImportFailedError,
     NotFoundError,
-    RenderWarning,
     SpecError,
     StackStateError,
 )
@@ -92,6 +92,9 @@ class Import:
         Who derives the bounding boxes; with ``none`` the tiles bring theirs.
     executor : concurrent.futures.Executor, optional
         What sends the batches; it is left open. Default: threads of the import.
+    doubts : Doubts, optional
+        Those of a larger import, which tells of them. Default: its own, told of before the first batch of a
+        list, and after the last one of a stream.
     """
 
     stack: str
@@ -99,6 +102,7 @@ class Import:
     shared: dict[str, Document] = field(default_factory=dict)
     derive: str = "client"
     executor: Executor | None = None
+    doubts: Doubts | None = None
     stored: int = 0
     unknown: int = 0
     all_read: bool = True
@@ -108,6 +112,14 @@ class Import:
     def __post_init__(self) -> None:
         """Shared transforms that no tile refers to go with the first batch: Java stores them too."""
         self.unsent_shared = dict(self.shared)
+        self._tells = self.doubts is None
+        self._doubts = self.doubts or Doubts()
+        self._doubts.look_at_shared(self.shared)
+
+    def tell_doubts(self) -> None:
+        """Warn of doubtful tiles, unless a larger import does."""
+        if self._tells:
+            self._doubts.warn()
 
     def batches(self, tiles: Iterable[TileSpec | Mapping[str, Any]], size: int) -> Iterator[Batch]:
         """Check tiles, give them boxes, and encode them in batches of limited count and bytes.
@@ -140,6 +152,7 @@ class Import:
     def _documents(self, tiles: Iterable[TileSpec | Mapping[str, Any]]) -> list[Document]:
         documents = as_documents(tiles, bounds=self.derive == "none")
         check_tiles(documents, self.shared)
+        self._doubts.look(documents)
         if self.derive == "client":
             boxes = bounding_boxes(documents, self.shared)
             for document, (min_x, min_y, max_x, max_y) in zip(documents, boxes.tolist()):
@@ -266,6 +279,8 @@ def shared_documents(transforms: Iterable[Any] | None) -> dict[str, Document]:
         If one has no id.
     """
     result: dict[str, Document] = {}
+    if transforms is not None:
+        check_transform_list(transforms, "sharedTransforms")
     for index, transform in enumerate(transforms or ()):
         document = dict(transform) if isinstance(transform, Mapping) else transform.to_dict()
         transform_id = document.get("id") or getattr(transform, "transformId", None)
@@ -290,7 +305,12 @@ def import_all(
     """
     with interrupt_says(job.so_far):
         tiles = _without_duplicates(tiles)
-        batches = list(job.batches(tiles, batch))
+        batches = []
+        with checks_reporter(progress, len(tiles), "checking tile specs") as advance:
+            for one in job.batches(tiles, batch):
+                batches.append(one)
+                advance(len(one.tile_ids))
+        job.tell_doubts()
     _send_all(job, batches, threads, progress, len(tiles))
 
 
@@ -310,7 +330,14 @@ def import_stream(
     def batches() -> Iterator[Batch | None]:
         # only what may still be on its way matters
         seen: deque[set[int]] = deque(maxlen=2 * MAX_THREADS + 2)
+        drawn = 0
         for group in grouped(tiles, batch):
+            try:
+                check_tile_list(group, first=drawn)
+            except SpecError as error:
+                yield None
+                raise SpecError(f"{error} ({job.stored} tile specs before it were stored)") from None
+            drawn += len(group)
             group = list(_without_duplicates(group))
             hashes = {hash(_tile_id(tile)) for tile in group}
             if not all(hashes.isdisjoint(before) for before in seen):
@@ -320,7 +347,7 @@ def import_stream(
                 yield from job.batches(group, batch)
             except SpecError as error:
                 yield None
-                raise SpecError(f"{error} ({job.stored} tile specs before it were stored)") from error
+                raise SpecError(f"{error} ({job.stored} tile specs before it were stored)") from None
 
     _send_all(job, batches(), threads, progress, total)
 
@@ -349,11 +376,7 @@ def _without_duplicates(tiles: Sequence[Any]) -> Sequence[Any]:
         last[tile_id] = tile
     if different:
         shown = ", ".join(different[:5]) + (f" and {len(different) - 5} more" if len(different) > 5 else "")
-        warnings.warn(
-            f"different tile specs have the same tileId, the later one counts: {shown}",
-            RenderWarning,
-            stacklevel=2,
-        )
+        warn_caller(f"different tile specs have the same tileId, the later one counts: {shown}")
     return list(last.values())
 
 
@@ -372,6 +395,7 @@ def _send_all(
             _send_from_here(job, batches, advance)
         else:
             _send_from_executor(job, batches, workers, advance)
+    job.tell_doubts()
     job.finish()
 
 

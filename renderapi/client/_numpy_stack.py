@@ -102,7 +102,9 @@ def import_files(
     """
     transforms = [] if transform_file is None else read_documents(transform_file, "transform specs")
     shared = _bulk.shared_documents(transforms)
-    job = _bulk.Import(stack, connection, shared, executor=options.get("executor"))
+    job = _bulk.Import(
+        stack, connection, shared, executor=options.get("executor"), doubts=options.get("doubts")
+    )
     rejected: list[str] = []
     if validator is not None:
         # what only rejected tiles refer to is not stored either

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from renderapi._doubts import Doubts
 from renderapi._parallel import interrupt_says
+from renderapi._slips import check_tile_list, check_transform_list
 from renderapi.client._engine import Connection, uses_java
 from renderapi.client.client_calls import importJsonClient
 from renderapi.render import Render, RenderClient, accepts, renderaccess
-from renderapi.resolvedtiles import check_tile_list, put_tilespecs
+from renderapi.resolvedtiles import check_layer, put_tilespecs
 from renderapi.stack import set_stack_state
 from renderapi.utils import renderdump_temp
 
@@ -90,6 +93,11 @@ def _import_files(
     return import_files(target.connection, stack, jsonfiles, transformFile, validator, options, threads)
 
 
+def _several(files: Any) -> list[Any]:
+    """Give paths as a list, also one that is given for itself."""
+    return [files] if isinstance(files, (str, os.PathLike)) else list(files)
+
+
 def _make_loading(target: _Target, stack: str) -> None:
     """Set the stack of an import LOADING, before anything is sent."""
     with interrupt_says(lambda: f"the import into stack {stack} was interrupted: nothing was sent"):
@@ -157,6 +165,12 @@ def import_single_json_file(
     **kwargs
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
+    Warns
+    -----
+    RenderWarning
+        If tiles have no z, a singular affine transform or a relative image URL, or several have one id: one
+        warning for each kind, for a list before anything is sent, else in the end.
+
     Raises
     ------
     SpecError
@@ -203,7 +217,7 @@ def import_jsonfiles(
     stack : str
         Stack; it is set LOADING first.
     jsonfiles : list of str
-        Files with a JSON list of TileSpec documents each; ``.gz`` is read too.
+        Files (or one) with a JSON list of TileSpec documents each; ``.gz`` is read too.
     transformFile : str, optional
         File with a JSON list of the shared transforms that the tiles refer to.
     subprocess_mode : str, optional
@@ -214,6 +228,12 @@ def import_jsonfiles(
         Connection.
     **kwargs
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
+
+    Warns
+    -----
+    RenderWarning
+        If tiles have no z, a singular affine transform or a relative image URL, or several have one id: one
+        warning for each kind, for a list before anything is sent, else in the end.
 
     Raises
     ------
@@ -229,13 +249,13 @@ def import_jsonfiles(
     if target.by_java:
         importJsonClient(
             stack,
-            tileFiles=list(jsonfiles),
+            tileFiles=_several(jsonfiles),
             transformFile=transformFile,
             subprocess_mode=subprocess_mode,
             **target.java,
         )
     else:
-        _import_files(target, stack, jsonfiles, transformFile, kwargs)
+        _import_files(target, stack, _several(jsonfiles), transformFile, kwargs)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
 
@@ -266,7 +286,7 @@ def import_jsonfiles_validate_client(
     stack : str
         Stack; it is set LOADING first.
     jsonfiles : list of str
-        Files with a JSON list of TileSpec documents each; ``.gz`` is read too.
+        Files (or one) with a JSON list of TileSpec documents each; ``.gz`` is read too.
     transformFile : str, optional
         File with a JSON list of the shared transforms that the tiles refer to.
     close_stack : bool
@@ -291,6 +311,9 @@ def import_jsonfiles_validate_client(
     Warns
     -----
     RenderWarning
+        If tiles have no z, a singular affine transform or a relative image URL, or several have one id: one
+        warning for each kind, for a list before anything is sent, else in the end.
+    RenderWarning
         If tiles were rejected: it names them and why. (Java only logs them.)
 
     Raises
@@ -312,7 +335,7 @@ def import_jsonfiles_validate_client(
     if target.by_java:
         importJsonClient(
             stack,
-            tileFiles=list(jsonfiles),
+            tileFiles=_several(jsonfiles),
             transformFile=transformFile,
             validatorClass=f"org.janelia.alignment.spec.validator.{type(checker).__name__}",
             validatorData=checker.data(),
@@ -320,7 +343,7 @@ def import_jsonfiles_validate_client(
             **target.java,
         )
     else:
-        rejected = _import_files(target, stack, jsonfiles, transformFile, kwargs, validator=checker)
+        rejected = _import_files(target, stack, _several(jsonfiles), transformFile, kwargs, validator=checker)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
     return rejected
@@ -350,7 +373,7 @@ def import_jsonfiles_parallel(
     stack : str
         Stack; it is set LOADING first.
     jsonfiles : list of str
-        Files with a JSON list of TileSpec documents each; ``.gz`` is read too.
+        Files (or one) with a JSON list of TileSpec documents each; ``.gz`` is read too.
     poolsize : int
         Number of Java clients at a time; in Python, the most threads that send.
     transformFile : str, optional
@@ -367,6 +390,12 @@ def import_jsonfiles_parallel(
     **kwargs
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
+    Warns
+    -----
+    RenderWarning
+        If tiles have no z, a singular affine transform or a relative image URL, or several have one id: one
+        warning for each kind, for a list before anything is sent, else in the end.
+
     Raises
     ------
     SpecError
@@ -380,10 +409,10 @@ def import_jsonfiles_parallel(
     _make_loading(target, stack)
     if target.by_java:
         run = partial(_import_one, stack=stack, java=target.java)
-        _map(mpPool, poolsize, run, [(jsonfile, transformFile) for jsonfile in jsonfiles])
+        _map(mpPool, poolsize, run, [(jsonfile, transformFile) for jsonfile in _several(jsonfiles)])
     else:
         options = {**kwargs, "executor": _executor(mpPool)}
-        _import_files(target, stack, jsonfiles, transformFile, options, poolsize)
+        _import_files(target, stack, _several(jsonfiles), transformFile, options, poolsize)
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
 
@@ -418,7 +447,7 @@ def import_jsonfiles_and_transforms_parallel_by_z(
     stack : str
         Stack; it is set LOADING first.
     jsonfiles : list of str
-        Files with a JSON list of TileSpec documents each; ``.gz`` is read too.
+        Files (or one) with a JSON list of TileSpec documents each; ``.gz`` is read too.
     transformfiles : list of str
         For each of them the file with a JSON list of shared transforms.
     poolsize : int
@@ -435,6 +464,12 @@ def import_jsonfiles_and_transforms_parallel_by_z(
     **kwargs
         ``engine=`` ("java" or "python"), ``batch_size=`` (tiles in a request, default 2000).
 
+    Warns
+    -----
+    RenderWarning
+        If tiles have no z, a singular affine transform or a relative image URL, or several have one id: one
+        warning for each kind, for a list before anything is sent, else in the end.
+
     Raises
     ------
     ValueError
@@ -446,7 +481,7 @@ def import_jsonfiles_and_transforms_parallel_by_z(
     ClientScriptError
         If a Java client failed; the stack stays LOADING.
     """
-    jsonfiles, transformfiles = list(jsonfiles), list(transformfiles)
+    jsonfiles, transformfiles = _several(jsonfiles), _several(transformfiles)
     if len(jsonfiles) != len(transformfiles):
         raise ValueError(
             f"{len(jsonfiles)} tile files need as many transform files, not {len(transformfiles)}"
@@ -457,9 +492,11 @@ def import_jsonfiles_and_transforms_parallel_by_z(
         run = partial(_import_one, stack=stack, java=target.java)
         _map(mpPool, poolsize, run, list(zip(jsonfiles, transformfiles)))
     else:
-        options = {**kwargs, "executor": _executor(mpPool)}
+        doubts = Doubts()
+        options = {**kwargs, "executor": _executor(mpPool), "doubts": doubts}
         for jsonfile, transformfile in zip(jsonfiles, transformfiles):
             _import_files(target, stack, [jsonfile], transformfile, options)
+        doubts.warn()
     if close_stack:
         set_stack_state(stack, "COMPLETE", **target.rest)
 
@@ -504,6 +541,12 @@ def import_tilespecs(
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000),
         ``poolsize=`` (threads that send, default 1), ``resolved_tiles=`` (with `use_rest`, instead of tiles).
 
+    Warns
+    -----
+    RenderWarning
+        If tiles have no z, a singular affine transform or a relative image URL, or several have one id: one
+        warning for each kind, for a list before anything is sent, else in the end.
+
     Raises
     ------
     SpecError
@@ -519,7 +562,9 @@ def import_tilespecs(
         return
     if tilespecs is None:
         raise ValueError("import_tilespecs needs tilespecs (or resolved_tiles= together with use_rest=True)")
-    check_tile_list(tilespecs)
+    check_tile_list(tilespecs, stack)
+    if sharedTransforms is not None:
+        check_transform_list(sharedTransforms, "sharedTransforms")
     if use_rest:
         derive = "server" if deriveData else "none"
         _import_tiles(target, stack, tilespecs, sharedTransforms, derive, 1, kwargs)
@@ -565,6 +610,7 @@ def _import_by_java(
     run_all: Callable[[Callable[[Any], None], Sequence[Any]], None] | None = None,
 ) -> None:
     """Write tiles to temporary files, run Java on them, and remove the files whatever happens."""
+    doubts = Doubts()
     with ExitStack() as files:
 
         def temporary(documents: Any) -> str:
@@ -574,12 +620,27 @@ def _import_by_java(
 
         transform_file = temporary(list(sharedTransforms)) if sharedTransforms else None
         run = partial(_import_one, stack=stack, java={**target.java, "subprocess_mode": subprocess_mode})
-        work = [(temporary(group), transform_file) for group in groups]
+        work = [(temporary(_looked_at(group, doubts)), transform_file) for group in groups]
+        doubts.warn()
         if run_all is None:
             for item in work:
                 run(item)
         else:
             run_all(run, work)
+
+
+def _looked_at(tiles: list[TileSpec], doubts: Doubts) -> list[TileSpec]:
+    """Check tiles that go to Java; what was read and not touched since is not decoded for that."""
+    check_tile_list(tiles)
+    documents = [
+        tile if isinstance(tile, Mapping) else tile.to_dict()
+        for tile in tiles
+        if getattr(tile, "__dict__", {}).keys() != {"_raw"}
+    ]
+    for document in documents:
+        check_layer(document.get("tileId"), document.get("z"))
+    doubts.look(documents)
+    return tiles
 
 
 @renderaccess
@@ -631,6 +692,12 @@ def import_tilespecs_parallel(
     **kwargs
         ``engine=`` ("java" or "python") and ``progress=`` (True for a bar of tqdm, a function, or a bar).
 
+    Warns
+    -----
+    RenderWarning
+        If tiles have no z, a singular affine transform or a relative image URL, or several have one id: one
+        warning for each kind, for a list before anything is sent, else in the end.
+
     Raises
     ------
     SpecError
@@ -641,7 +708,9 @@ def import_tilespecs_parallel(
         If a Java client failed; the stack stays LOADING.
     """
     target = _Target(locals(), kwargs)
-    check_tile_list(tilespecs)
+    check_tile_list(tilespecs, stack)
+    if sharedTransforms is not None:
+        check_transform_list(sharedTransforms, "sharedTransforms")
     _make_loading(target, stack)
     if target.by_java:
         tiles = list(tilespecs)

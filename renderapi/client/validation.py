@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
@@ -18,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapi.errors import RenderWarning, SpecError
+from renderapi._slips import warn_caller
+from renderapi.errors import SpecError
 from renderapi.geometry import bounding_boxes, points_to_world
 from renderapi.transform._fit import rigid
 
@@ -96,10 +96,8 @@ class TileSpecValidator:
         if problems:
             shown = "; ".join(f"{tile_id}: {why}" for tile_id, why in list(problems.items())[:5])
             more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-            warnings.warn(
-                f"{type(self).__name__} leaves out {len(problems)} of {len(tiles)} tiles: {shown}{more}",
-                RenderWarning,
-                stacklevel=2,
+            warn_caller(
+                f"{type(self).__name__} leaves out {len(problems)} of {len(tiles)} tiles: {shown}{more}"
             )
         return kept, list(problems)
 

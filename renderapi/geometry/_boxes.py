@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from renderapi._slips import check_list
 from renderapi.geometry._chain import (
     AFFINE_KINDS,
     BadNumbersError,
@@ -63,6 +64,7 @@ def bounding_boxes(
         A SpecError with ``tileId`` and ``reason``: if width or height is missing, a transform class is
         not known to render, a data string cannot be read, or a shared transform is missing.
     """
+    check_list(tilespecs, "tilespecs", "tile specs")
     tiles = list(tilespecs)
     chains = Chains(shared_transforms, nested_references)
     groups: dict[Any, tuple[list[int], list[Any]]] = {}
@@ -109,6 +111,7 @@ def derive_bounding_boxes(
     TileSpecError
         As `bounding_boxes`; then no tile is changed.
     """
+    check_list(tilespecs, "tilespecs", "tile specs")
     tiles = list(tilespecs)
     boxes = bounding_boxes(tiles, shared_transforms, nested_references=nested_references)
     for tile, (min_x, min_y, max_x, max_y) in zip(tiles, boxes.tolist()):

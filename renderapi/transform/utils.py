@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from renderapi._slips import check_list
 from renderapi.errors import ConversionError, RenderError, SpecError
 from renderapi.transform.leaf.affine_models import AffineModel
 from renderapi.transform.leaf.common import as_points
@@ -35,6 +36,13 @@ def _by_id(reference_tforms: Any) -> dict[str, Any]:
             for tform in reference_tforms
         }
     return {key: load_transform_json(t) if isinstance(t, dict) else t for key, t in known.items()}
+
+
+def _several(transforms: Any) -> Any:
+    if hasattr(transforms, "to_dict") and not isinstance(transforms, type):
+        return [transforms]
+    check_list(transforms, "transformlist", "transforms")
+    return transforms
 
 
 def resolve_references(transforms: Iterable[Any], reference_tforms: Any = None) -> list[Any]:
@@ -103,7 +111,7 @@ def estimate_dstpts(
     Parameters
     ----------
     transformlist : iterable
-        Transforms; lists among them may be nested.
+        Transforms, or one; lists among them may be nested.
     src : (N, 2) array
         Points x, y.
     reference_tforms : iterable or mapping, optional
@@ -123,7 +131,7 @@ def estimate_dstpts(
     """
     if src is None:
         raise ConversionError("points to map are needed (src=)")
-    transforms = [transformlist] if isinstance(transformlist, TransformList) else transformlist
+    transforms = _several(transformlist)
     return apply_transforms(resolve_references(transforms, reference_tforms), as_points(src).copy())
 
 
@@ -135,7 +143,7 @@ def estimate_transformsum(
     Parameters
     ----------
     transformlist : iterable
-        Transforms; lists among them may be nested.
+        Transforms, or one; lists among them may be nested.
     src : (N, 2) array, optional
         Points at which the result is fitted; not needed if all transforms are affine.
     order : int
@@ -153,7 +161,7 @@ def estimate_transformsum(
     EstimationError
         If `src` does not determine a polynomial of that order.
     """
-    transforms = [transformlist] if isinstance(transformlist, TransformList) else transformlist
+    transforms = _several(transformlist)
     leaves = resolve_references(transforms)
     if all(isinstance(leaf, AffineModel) for leaf in leaves):
         total = AffineModel()

@@ -1,0 +1,103 @@
+"""What an import warns of: tiles that a server stores, and that hardly can be meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from renderapi._slips import warn_caller
+from renderapi.errors import SpecError
+from renderapi.transform._numbers import parse_rows
+
+_AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
+_SHOWN = 3
+#: Determinants below this part of their two products are rounding.
+_ROUNDING = 1e-12
+_NO_LAYER = "no z, so that they are in no layer"
+_SINGULAR = "a singular affine transform, which draws them as a line or a point and has no inverse"
+_RELATIVE = "a relative imageUrl or maskUrl, which a server looks up in the folder that it was started in"
+
+
+class Doubts:
+    """The doubtful tiles of an import, told of in one warning for each kind."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, list[str]]] = {}
+
+    def look(self, tiles: Iterable[Mapping[str, Any]]) -> None:
+        """Note what is doubtful about the documents of tiles."""
+        places: list[Any] = []
+        texts: list[str] = []
+        for tile in tiles:
+            tile_id = tile.get("tileId")
+            if tile.get("z") is None:
+                self._note(_NO_LAYER, tile_id)
+            url = next(_relative_urls(tile), None)
+            if url is not None:
+                self._note(_RELATIVE, tile_id, f" ({url:.60})")
+            for text in _affine_texts(tile.get("transforms")):
+                places.append(tile_id)
+                texts.append(text)
+        for index in _singular(texts):
+            self._note(_SINGULAR, places[index])
+
+    def look_at_shared(self, transforms: Mapping[str, Mapping[str, Any]]) -> None:
+        """Note what is doubtful about the documents of shared transforms."""
+        found = [(key, text) for key, spec in transforms.items() for text in _affine_texts(spec)]
+        for index in _singular([text for _, text in found]):
+            self._note(_SINGULAR, found[index][0], " (shared transform)")
+
+    def _note(self, kind: str, name: Any, more: str = "") -> None:
+        count, names = self._found.get(kind, (0, []))
+        if len(names) < _SHOWN:
+            names.append(f"{name!r}{more}")
+        self._found[kind] = count + 1, names
+
+    def warn(self) -> None:
+        """Warn of what was noted since the last time."""
+        found, self._found = self._found, {}
+        for kind, (count, names) in found.items():
+            others = f" and {count - len(names)} more" if count > len(names) else ""
+            warn_caller(f"{count} of the tile specs imported have {kind}: {', '.join(names)}{others}")
+
+
+def _relative_urls(tile: Mapping[str, Any]) -> Iterator[str]:
+    for images in (tile, *(tile.get("channels") or ())):
+        levels = images.get("mipmapLevels") if isinstance(images, Mapping) else None
+        for level in levels.values() if isinstance(levels, Mapping) else ():
+            if isinstance(level, Mapping):
+                for url in (level.get("imageUrl"), level.get("maskUrl")):
+                    if url and isinstance(url, str) and url[0] != "/" and not _is_absolute(url):
+                        yield url
+
+
+def _is_absolute(url: str) -> bool:
+    # file:/a, s3://a, C:/a, C:\a
+    return ":/" in url or ":\\" in url
+
+
+def _affine_texts(spec: Any) -> Iterator[str]:
+    if not isinstance(spec, Mapping):
+        return
+    if "specList" in spec:
+        for part in spec["specList"] or ():
+            yield from _affine_texts(part)
+    elif spec.get("className") == _AFFINE and isinstance(text := spec.get("dataString"), str):
+        yield text
+
+
+def _singular(texts: list[str]) -> list[int]:
+    if not texts:
+        return []
+    try:
+        a, b, c, d = parse_rows(texts, 6)[:, :4].T
+    except SpecError:
+        return []  # the server says what is wrong
+    with np.errstate(all="ignore"):
+        left, right = a * d, b * c
+        rows: list[int] = np.flatnonzero(
+            np.abs(left - right) <= _ROUNDING * (np.abs(left) + np.abs(right))
+        ).tolist()
+    return rows
