@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -31,25 +32,37 @@ class Deadline:
     Parameters
     ----------
     seconds : float
-        From now.
-    rate : float, optional
-        Bytes that buy another second each time they arrive: large answers may take longer. None: nothing
-        does.
+        From now. With `answer`, until the first byte of an answer.
+    answer : float, optional
+        Seconds from the first byte of an answer to its last; None: `seconds` is for all.
+    rate : float
+        Bytes a second: an answer that comes faster on the average may take longer than `answer`.
     """
 
-    def __init__(self, seconds: float, rate: float | None = None) -> None:
+    def __init__(self, seconds: float, answer: float | None = None, rate: float = math.inf) -> None:
         self.seconds = seconds
-        self._end = time.monotonic() + seconds
-        self._rate = rate
+        self._whole = self._end = time.monotonic() + seconds
+        self._answer, self._rate = answer, rate
+        self._begun: float | None = None
+        self._count = 0
 
     def remaining(self) -> float:
         """Give the seconds that are left."""
         return self._end - time.monotonic()
 
+    def expect(self) -> None:
+        """Wait for an answer, the first or that of a repetition."""
+        self._end, self._begun, self._count = self._whole, None, 0
+
     def arrived(self, count: int) -> None:
         """Count bytes of the answer."""
-        if self._rate:
-            self._end += count / self._rate
+        if self._answer is None:
+            return
+        if self._begun is None:
+            self._begun = time.monotonic()
+        self._count += count
+        self.seconds = max(self._answer, self._count / self._rate)
+        self._end = self._begun + self.seconds
 
 
 def current() -> Deadline | None:
@@ -98,6 +111,7 @@ class _BoundedResponse(http.client.HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         deadline = current()
         if deadline is not None:
+            deadline.expect()
             self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock, deadline))
 
 

@@ -40,7 +40,9 @@ DEFAULT_TIMEOUT: tuple[float, float] = (10.0, 600.0)
 DEFAULT_RETRIES = 5
 _DEFAULT_CONNECT_RETRIES = 3
 DEFAULT_POOL = 16
-#: Bytes a second that an answer must come with on the average, once the time for small answers is over.
+#: Seconds from the first byte of an answer to its last (a timeout that was asked for may be longer), and
+#: bytes a second that it must come with on the average to take longer: those of 2 MB and more may.
+_ANSWER = 120.0
 _SLOWEST = 16 * 1024
 #: An answer that unpacks to more bytes than this, and to more than this many times its own, is refused.
 _LARGEST_UNPACKED, _LARGEST_RATIO = 64 * 2**20, 100
@@ -106,6 +108,8 @@ class RetryPolicy(Retry):
             gave_up.attempts = len(self.history) + 1
             raise gave_up from last.reason
         deadline, response = current(), kwargs.get("response")
+        if deadline is not None:
+            deadline.expect()
         if deadline is not None and policy._pause(response) >= deadline.remaining():
             # with an answer: it is given back as it is
             raise _GaveUpError(kwargs.get("_pool"), url or "", error)  # type: ignore[arg-type]
@@ -145,7 +149,8 @@ class Settings:
         Connections kept open per host and thread; default `DEFAULT_POOL`.
     total : float, optional
         Seconds for a whole call: repetitions, pauses between them, and the answer to its last byte. Default:
-        a minute and twice the read timeout, and longer for an answer that comes with 16 kB a second or more.
+        a minute and twice the read timeout until an answer begins; two minutes, or the read timeout that was
+        asked for if that is longer, from there to its end, and more for one that comes with 16 kB a second.
     direct : bool, optional
         Go to the server without the proxy that the environment names; default for loopback addresses.
     """
@@ -191,9 +196,10 @@ class Settings:
         if self.total is not None:
             return Deadline(self.total)
         read = timeout[1] if isinstance(timeout, tuple) else timeout
+        asked = isinstance(read, (int, float)) or self.timeout is not None
         if not isinstance(read, (int, float)):
             read = self.effective_timeout()[1]
-        return Deadline(60 + 2 * read, _SLOWEST)
+        return Deadline(60 + 2 * read, max(_ANSWER, read) if asked else _ANSWER, _SLOWEST)
 
     def goes_direct(self, url: Any) -> bool:
         """Tell whether a proxy of the environment is left aside."""
@@ -336,12 +342,12 @@ class RenderSession(requests.Session):
         if self._pid != os.getpid():  # after a fork: never share the parent's sockets
             self._pid = os.getpid()
             self.close()
+        deadline = self.settings.deadline(kwargs.get("timeout"))
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self.settings.effective_timeout()
         if kwargs.get("stream"):
             return super().send(request, **kwargs)
         kwargs["stream"] = True
-        deadline = self.settings.deadline(kwargs["timeout"])
         with until(deadline):
             try:
                 return self._whole_answer(request, kwargs)

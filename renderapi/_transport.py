@@ -48,12 +48,16 @@ __all__ = [
     "decode_json",
     "default_session",
     "not_as_asked",
+    "outcome_is_unknown",
     "redacted",
     "send",
 ]
 
 _SHOWN_TEXT = 2000
 _SHOWN_URL = 500
+#: What is said where a request may have arrived.
+_UNKNOWN = "Whether the server did the work is unknown"
+_GATEWAY_STATUSES = frozenset({502, 503, 504})
 
 
 def _without_password(text: str) -> str:
@@ -145,6 +149,17 @@ def confirmed(response: requests.Response) -> requests.Response:
     return response
 
 
+def outcome_is_unknown(error: Exception) -> bool:
+    """Tell whether a request that changes something may have done so, though it failed."""
+    if isinstance(error, errors.ServerConnectTimeoutError):
+        return False
+    if isinstance(error, (errors.ServerTimeoutError, errors.BadAnswerError)):
+        return True
+    if isinstance(error, errors.ServerUnreachableError):
+        return _UNKNOWN in str(error)
+    return isinstance(error, errors.ServerError) and error.status_code in _GATEWAY_STATUSES
+
+
 def decode_json(response: requests.Response) -> Any:
     """Decode the body of an answer.
 
@@ -208,7 +223,7 @@ def _unanswered(error: Exception, method: str, url: str, proxy: str = "") -> Exc
             "HTTPS_PROXY name it, NO_PROXY the hosts to reach without it."
         )
     look = once(method, url)
-    if look and "is unknown" in text:
+    if look and _UNKNOWN in text:
         text += f" It was not repeated, because a second time it would do something else: {look}."
     return kind(
         f"{method} {shown}: {text} ({reason})",
@@ -228,7 +243,7 @@ def _kind_of_failure(error: Exception, cause: Exception) -> tuple[Callable[..., 
     if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
         return errors.ServerTimeoutError, (
             "connected, but no whole answer in time. Ask for less at a time, or give more time with "
-            "connect(timeout=(10, seconds)). Whether the server did the work is unknown."
+            "connect(timeout=(10, seconds)). " + _UNKNOWN + "."
         )
     if isinstance(error, requests.exceptions.SSLError) or isinstance(cause, SSLError):
         return errors.ServerCertificateError, (
@@ -238,19 +253,17 @@ def _kind_of_failure(error: Exception, cause: Exception) -> tuple[Callable[..., 
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return (
             errors.BadAnswerError,
-            "the answer is garbled on the way. Whether the server did the work is unknown.",
+            f"the answer is garbled on the way. {_UNKNOWN}.",
         )
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return errors.ServerUnreachableError, (
-            "the answer of {host} broke off. Whether the server did the work is unknown."
-        )
+        return errors.ServerUnreachableError, ("the answer of {host} broke off. " + _UNKNOWN + ".")
     if isinstance(error, requests.TooManyRedirects):
         return errors.BadAnswerError, "redirected in circles. Is a log-in page in front of the server?"
     if isinstance(cause, ResponseError):
         return errors.ServerError, "the server keeps failing"
     if isinstance(cause, ProtocolError):
         return errors.ServerUnreachableError, (
-            "the connection to {host} broke off before an answer. Whether the server did the work is unknown."
+            "the connection to {host} broke off before an answer. " + _UNKNOWN + "."
         )
     if isinstance(error, ValueError) or isinstance(cause, ValueError):
         return errors.ServerUnreachableError, (
@@ -323,9 +336,9 @@ def _refused(response: requests.Response, method: str, url: str) -> errors.Rende
     if len(shown) > 500:
         shown = shown[:500] + " ..."
     message = f"{method} {_shown(url)} answered {status}: {shown or response.reason or 'no text'}"
-    if status in (502, 503, 504) and method not in READING_METHODS:
+    if status in _GATEWAY_STATUSES and method not in READING_METHODS:
         look = once(method, url)
-        hint = "Whether the server did the work is unknown" + (f": {look}." if look else ".")
+        hint = _UNKNOWN + (f": {look}." if look else ".")
     if details.get("attempts", 1) > 1:
         message += f" (after {details['attempts']} attempts)"
     return kind(f"{message}\n{hint}" if hint else message, **details)

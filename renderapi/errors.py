@@ -154,6 +154,9 @@ class ImportFailedError(RenderError):
         For each batch that failed, its tile ids and why.
     stored : int
         Number of tile specs that were stored.
+    unknown : list of str
+        Of the tile ids in `failures` those of which it is unknown whether they are stored, because the
+        answer was lost.
     """
 
     def __init__(
@@ -161,11 +164,13 @@ class ImportFailedError(RenderError):
         *args: Any,
         failures: list[tuple[list[str], Exception]] | None = None,
         stored: int = 0,
+        unknown: list[str] | None = None,
         **details: Any,
     ) -> None:
         super().__init__(*args, **details)
         self.failures = failures or []
         self.stored = stored
+        self.unknown = unknown or []
 
 
 class ClientScriptError(RenderError):

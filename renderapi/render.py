@@ -100,8 +100,8 @@ class Render(Connection):
     create_session : bool
         Accepted for old programs; sessions are made when needed.
     **kwargs
-        ``timeout=``, ``retries=``, ``verify=``, ``auth=``, ``headers=``, ``pool=`` and ``errors=`` as for
-        `connect`; everything else is ignored.
+        ``timeout=``, ``retries=``, ``verify=``, ``auth=``, ``headers=``, ``pool=``, ``total=``,
+        ``direct=`` and ``errors=`` as for `connect`; everything else is ignored.
 
     Notes
     -----
@@ -241,9 +241,9 @@ class Render(Connection):
         Parameters
         ----------
         **changes
-            ``timeout=``, ``retries=``, ``verify=``, ``auth=``, ``headers=``, ``pool=``, ``errors=``,
-            ``session=``, ``host=``, ``port=``, ``owner=``, ``project=``, ``client_scripts=``, and for a
-            `RenderClient` ``client_script=`` and ``memGB=``.
+            ``timeout=``, ``retries=``, ``verify=``, ``auth=``, ``headers=``, ``pool=``, ``total=``,
+            ``direct=``, ``errors=``, ``session=``, ``host=``, ``port=``, ``owner=``, ``project=``,
+            ``client_scripts=``, and for a `RenderClient` ``client_script=`` and ``memGB=``.
 
         Returns
         -------
@@ -498,8 +498,9 @@ def connect(
         What image functions do with an answer that is no image: raise it, or give the `RenderError` back as
         render-python 2 did.
     total : float, optional
-        Seconds for a whole call, with its repetitions and the last byte of its answer. Default a minute and
-        twice the timeout; an answer of many megabytes may take longer.
+        Seconds for a whole call, with its repetitions and the last byte of its answer. Default: a minute and
+        twice the timeout until an answer begins, and two minutes (or the timeout that is given here, if that is
+        longer) from there to its end; an answer of 2 MB and more a second for each 16 kB.
     direct : bool, optional
         Go past the proxy of the environment (``HTTP_PROXY``). Default: only to addresses of this machine.
     **kwargs

@@ -4,7 +4,11 @@ import errno
 import io
 import json
 import re
+import signal
+import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,6 +182,102 @@ def test_a_bad_end_of_the_writing_leaves_nothing(tmp_path):
         (temporary / "chunk").write_bytes(b"x")
         raise KeyboardInterrupt
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.zarr"]
+
+
+@pytest.mark.parametrize("ending", [".tif", ".zarr"])
+def test_sigterm_while_a_layer_is_written_leaves_nothing(tmp_path, ending):
+    if ending == ".zarr":
+        pytest.importorskip("zarr")
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent(
+            f"""
+            import os, time
+            import numpy as np
+            from renderapi.image import _save
+            from renderapi.render import connect
+
+            class Blocks(_save.Boxes):
+                def block(self, *box):
+                    os.write(1, b"a block\\n")
+                    time.sleep(0.05)
+                    return np.full((512, 512), 7, np.uint8)
+
+            _save.Boxes = Blocks
+            _save.get_json = lambda session, url: {{}}
+            render = connect("render.example", 8080, "own", "proj", web_only=True)
+            path = {str(tmp_path / "out" / f"a{ending}")!r}
+            _save.save_section("s", 1, path, x=0, y=0, width=1024, height=512 * 400, block=512, render=render)
+            """
+        )
+    )
+    (tmp_path / "out").mkdir()
+    with subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True) as process:
+        for _ in range(30):
+            assert process.stdout.readline() == "a block\n"
+        written = [entry.name for entry in (tmp_path / "out").iterdir()]
+        process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+        assert process.wait(20) == 128 + signal.SIGTERM
+    assert len(written) == 1
+    assert written[0].endswith(".part")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["replace", "rename"])
+def test_sigterm_between_writing_and_renaming_waits_for_what_is_whole(tmp_path, monkeypatch, step):
+    target = tmp_path / "a"
+    move = getattr(Path, step)
+
+    def interrupted(self, other):
+        signal.raise_signal(signal.SIGTERM)
+        return move(self, other)
+
+    monkeypatch.setattr(Path, step, interrupted)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    with pytest.raises(SystemExit) as caught, _files.replacing(target) as temporary:
+        if step == "rename":
+            target.mkdir()
+            temporary.mkdir()
+            (temporary / "chunk").write_text("new")
+        else:
+            temporary.write_text("new")
+    assert caught.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert list(tmp_path.iterdir()) == [target]
+    assert (target / "chunk" if step == "rename" else target).read_text() == "new"
+
+
+def test_a_second_sigterm_does_not_break_off_the_cleaning(tmp_path, monkeypatch):
+    unlink = Path.unlink
+
+    def interrupted(self, **options):
+        signal.raise_signal(signal.SIGTERM)
+        unlink(self, **options)
+
+    monkeypatch.setattr(Path, "unlink", interrupted)
+    with pytest.raises(SystemExit), _files.replacing(tmp_path / "a") as temporary:
+        temporary.write_text("half")
+        signal.raise_signal(signal.SIGTERM)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    target = tmp_path / "a.zarr"
+    target.mkdir()
+    (target / "chunk").write_text("old")
+    rename = Path.rename
+
+    def refuse(self, other):
+        if self.suffix == ".part":
+            raise OSError(errno.EIO, "broken")
+        return rename(self, other)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match="broken"), _files.replacing(target) as temporary:
+        temporary.mkdir()
+    assert [(target / "chunk").read_text()] == ["old"]
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_full_disk_names_the_file(tmp_path, monkeypatch):

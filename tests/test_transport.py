@@ -5,6 +5,7 @@ import json
 import pickle
 import time
 import traceback
+from contextlib import suppress
 from unittest import mock
 
 import numpy as np
@@ -560,6 +561,47 @@ def test_an_answer_that_unpacks_without_end_is_refused(session):
     with (
         Loopback(answer(body=bomb, Content_Encoding="gzip")) as server,
         pytest.raises(errors.BadAnswerError, match="times as many bytes"),
+    ):
+        send(session, "GET", server.url)
+
+
+def test_by_default_a_small_answer_has_two_minutes_from_its_first_byte(monkeypatch):
+    from renderapi import _deadline
+
+    now = [0.0]
+    monkeypatch.setattr(_deadline.time, "monotonic", lambda: now[0])
+    deadline = Settings().deadline()
+    now[0] = 600  # a long computation
+    assert deadline.remaining() > 600
+    deadline.arrived(1)
+    assert deadline.remaining() == 120
+    now[0] = 700
+    deadline.arrived(100_000)
+    assert deadline.remaining() == 20
+    deadline.arrived(16 * 1024 * 200)
+    assert 100 < deadline.remaining() < 110  # 16 kB a second since the first byte
+    deadline.expect()
+    assert deadline.remaining() == 60 + 2 * 600 - 700
+    for asked in (Settings(timeout=500).deadline(), Settings().deadline((10, 500))):
+        asked.arrived(1)
+        assert asked.remaining() == 500
+
+
+def test_a_small_answer_that_trickles_in_ends_by_default(monkeypatch):
+    from renderapi import _sessions
+
+    monkeypatch.setattr(_sessions, "_ANSWER", 0.3)
+
+    def trickle(connection):
+        with suppress(OSError):
+            for byte in answer(200, b"x" * 1000):
+                connection.sendall(bytes([byte]))
+                time.sleep(0.02)
+
+    with (
+        RenderSession() as session,
+        Loopback(trickle) as server,
+        pytest.raises(errors.ServerTimeoutError, match=r"not complete after 0\.3 s"),
     ):
         send(session, "GET", server.url)
 

@@ -107,6 +107,8 @@ class Import:
     unknown: int = 0
     all_read: bool = True
     failures: list[tuple[list[str], Exception]] = field(default_factory=list)
+    #: of the batches in `failures` those whose answer was lost
+    lost: list[list[str]] = field(default_factory=list)
     unsent_shared: dict[str, Document] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -197,29 +199,45 @@ class Import:
         if not self.failures:
             return
         tile_ids, first = self.failures[0]
-        lost = sum(len(ids) for ids, _ in self.failures)
         shown = ", ".join(tile_ids[:3]) + (" ..." if len(tile_ids) > 3 else "")
-        batches = f"{len(self.failures)} batch{'es' * (len(self.failures) > 1)}"
-        summary = (
-            f"{lost} tile specs in {batches} were not stored in stack {self.stack} ({self.stored} were). "
-            f"First batch that failed: {shown}. The reason: {first}"
-        )
+        unknown = [tile_id for ids in self.lost for tile_id in ids]
+        failed = sum(len(ids) for ids, _ in self.failures) - len(unknown)
+        said = []
+        if failed:
+            said.append(
+                f"{failed} tile specs in {_batches(len(self.failures) - len(self.lost))} were not stored in "
+                f"stack {self.stack} ({self.stored} were)."
+            )
+        if unknown:
+            said.append(
+                f"Of {len(unknown)} tile specs in {_batches(len(self.lost))} it is unknown whether they are "
+                f"stored in stack {self.stack}, because the answer was lost"
+                + ("." if failed else f" ({self.stored} others were stored).")
+            )
+        summary = f"{' '.join(said)} First batch that failed: {shown}. The reason: {first}"
         if not self.all_read:
             summary += "\nWhat comes after these tiles was neither read nor sent."
         if isinstance(first, requests.RequestException):
             # a server that cannot be reached is never a RenderError
             error: Exception = type(first)(summary)
-            error.__dict__.update({**first.__dict__, "failures": self.failures, "stored": self.stored})
+            error.__dict__.update(
+                {**first.__dict__, "failures": self.failures, "stored": self.stored, "unknown": unknown}
+            )
             raise error from first
         raise ImportFailedError(
             summary,
             failures=self.failures,
             stored=self.stored,
+            unknown=unknown,
             method=getattr(first, "method", None),
             url=getattr(first, "url", None),
             status_code=getattr(first, "status_code", None),
             server_text=getattr(first, "server_text", None),
         ) from first
+
+
+def _batches(count: int) -> str:
+    return f"{count} batch{'es' * (count > 1)}"
 
 
 def _referenced(tiles: Iterable[Document], shared: Mapping[str, Document]) -> set[str]:
@@ -499,8 +517,12 @@ def _count(job: Import, batch: Batch, error: Exception | None, advance: Callable
         job.stored += len(batch.tile_ids)
         advance(len(batch.tile_ids))
     else:
-        logger.error("a batch of %d tile specs was not stored: %s", len(batch.tile_ids), error)
+        lost = _transport.outcome_is_unknown(error)
+        outcome = "may not be stored" if lost else "was not stored"
+        logger.error("a batch of %d tile specs %s: %s", len(batch.tile_ids), outcome, error)
         job.failures.append((batch.tile_ids, error))
+        if lost:
+            job.lost.append(batch.tile_ids)
 
 
 def _is_hopeless(job: Import) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 import glob
 import logging
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ _SHOWN_OUTPUT = 2_000
 _SHOWN_COMMAND = 1_000
 #: Seconds that a script is given to end by itself, and its output to be read after it has ended.
 _GRACE = 2.0
+_LOOK = 50  # milliseconds
 _SIGNAL_STATUS = 128
 _NOT_FOUND_STATUS = 127
 #: What the script says, and what to do about it.
@@ -132,14 +134,28 @@ class _Reader(threading.Thread):
         self.everything = everything
         self.content = bytearray()
 
+        #: set when nobody waits for more any longer
+        self.over = threading.Event()
+
     def run(self) -> None:
         # a chunk at a time, not a line: what a script prints need not be text
         with self._pipe:
-            while chunk := os.read(self._pipe.fileno(), 65536):
+            while self._is_ready() and (chunk := os.read(self._pipe.fileno(), 65536)):
                 self._tail.add(chunk)
                 if self.everything:
                     self.content += chunk
                 self._display(chunk)
+
+    def _is_ready(self) -> bool:
+        """Wait for output; False when it is over, though something keeps the stream open."""
+        if not hasattr(select, "poll"):
+            return True
+        poll = select.poll()
+        poll.register(self._pipe, select.POLLIN)
+        while not poll.poll(_LOOK):
+            if self.over.is_set():
+                return False
+        return not self.over.is_set()
 
     def _display(self, chunk: bytes) -> None:
         if self._show is None:
@@ -265,11 +281,15 @@ def _has_descriptor(stream: Any) -> bool:
 
 def _join(readers: Iterable[_Reader]) -> None:
     """Wait for the rest of the output, but not for a background process that keeps the stream open."""
+    started = [reader for reader in readers if reader.ident is not None]
     deadline = time.monotonic() + _GRACE
-    for reader in readers:
-        if reader.ident is not None:
-            # what is returned has to be complete
-            reader.join(None if reader.everything else max(0.0, deadline - time.monotonic()))
+    for reader in started:
+        reader.join(max(0.0, deadline - time.monotonic()))
+    for reader in started:
+        # what is returned has everything that the script itself wrote: that waits in the pipe
+        reader.over.set()
+    for reader in started:
+        reader.join(_GRACE)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -363,7 +383,9 @@ def failure(error: Exception, words: Sequence[str]) -> ClientScriptError:
     lines = [f"client script {happened}", f"  command: {command}"]
     lines += [f"  {advice}" for sign, advice in _ADVICE.items() if sign in output]
     if returncode == _NOT_FOUND_STATUS:
-        lines.append("  Status 127: java was not found. Install it, or set RENDER_JAVA_HOME.")
+        lines.append(
+            "  Status 127: a program was not found, most often java. Install it, or set RENDER_JAVA_HOME."
+        )
     lines.append(f"  it printed:\n{output[-_SHOWN_OUTPUT:]}" if output.strip() else "  it printed nothing")
     return ClientScriptError("\n".join(lines), returncode=returncode, output=output)
 
@@ -384,6 +406,19 @@ def _what_happened(returncode: int | None) -> str:
     return f"failed with exit status {status}: something it ran was ended by signal {name}"
 
 
+def _interpreter(script: str | bytes | None) -> str | None:
+    """Give the program that the first line of a script names."""
+    try:
+        with open(script or "", "rb") as file:  # noqa: PTH123  (a name as the system gave it)
+            line = file.readline(500)
+    except OSError:
+        return None
+    if not line.startswith(b"#!"):
+        return None
+    words = line[2:].rstrip(b"\n").strip(b" \t").split(b" ")
+    return os.fsdecode(words[0]) or None
+
+
 def _why_not_started(error: OSError) -> str:
     import errno
 
@@ -391,6 +426,14 @@ def _why_not_started(error: OSError) -> str:
         return "the command line is too long for this system (give fewer at a time)"
     if error.errno == errno.ENOEXEC:
         return f"{error.filename} does not begin with a #! line"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENOEXEC, errno.EACCES):
+        interpreter = _interpreter(error.filename)
+        if interpreter and not os.access(interpreter, os.X_OK):
+            return (
+                f"its interpreter {interpreter!r}, which the first line of {error.filename} names, does not "
+                "exist or is no program"
+                + (" (the line ends as on Windows: \\r)" if interpreter.endswith("\r") else "")
+            )
     if error.errno == errno.ENOENT:
         return (
             f"{error.filename} does not exist; give connect(client_scripts=FOLDER), or set "

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from renderapi._doubts import Doubts
 from renderapi._parallel import interrupt_says
 from renderapi._slips import check_tile_list, check_transform_list
 from renderapi.client._engine import Connection, uses_java
+from renderapi.client._script import RUN_OPTIONS
 from renderapi.client.client_calls import importJsonClient
 from renderapi.render import Render, RenderClient, accepts, renderaccess
 from renderapi.resolvedtiles import check_layer, put_tilespecs
@@ -45,7 +47,9 @@ __all__ = [
 ]
 
 #: Keywords that the import functions read beside those of their signature.
-_OPTIONS = ("engine", "progress", "batch_size", "session", "stdout", "stderr", "validator", "use_rest")
+_OPTIONS = (
+    "engine", "progress", "batch_size", "session", "validator", "use_rest", "subprocess_mode", *RUN_OPTIONS,
+)  # fmt: skip
 #: What ``import_jsonfiles_validate_client`` has always asked of tiles.
 _VALIDATOR_DATA = "minCoordinate:-500,maxCoordinate:100000,minSize:500,maxSize:10000"
 
@@ -66,14 +70,29 @@ class _Target:
         )
         if client_script is None and client_scripts:
             client_script = RenderClient.clientscript_from_clientscripts(client_scripts)
-        streams: dict[str, Any] = {name: kwargs[name] for name in ("stdout", "stderr") if name in kwargs}
+        streams: dict[str, Any] = {name: kwargs[name] for name in RUN_OPTIONS if name in kwargs}
         self.java: dict[str, Any] = {
             **{name: self.rest[name] for name in ("host", "port", "owner", "project")},
             "engine": "java",
             "client_script": client_script,
             "memGB": values.get("memGB") or kwargs.get("memGB"),
+            "subprocess_mode": values.get("subprocess_mode") or kwargs.get("subprocess_mode"),
             **streams,
         }
+        mode = str(self.java["subprocess_mode"]).lower()
+        self._lenient = "With subprocess_mode='call' nothing is raised." if mode == "call" else ""
+
+    def check_tiles(self, stack: str, tiles: Iterable[TileSpec]) -> None:
+        """Look whether the tiles that Java was given are in the stack."""
+        from renderapi.client._stored import check_stored, layers_of
+
+        check_stored(self.connection, stack, layers_of(list(tiles)), self._lenient)
+
+    def check_files(self, stack: str, files: Iterable[str], only_warn: str = "") -> None:
+        """Look whether the tiles of files that Java was given are in the stack."""
+        from renderapi.client._stored import check_files_stored
+
+        check_files_stored(self.connection, stack, files, only_warn or self._lenient)
 
 
 def _import_files(
@@ -163,6 +182,8 @@ def import_single_json_file(
     client_script, memGB, host, port, owner, project, render
         Connection.
     **kwargs
+        ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
+        `renderapi.client.run_subprocess_mode`;
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
     Warns
@@ -176,7 +197,7 @@ def import_single_json_file(
     SpecError
         If a file or tile is bad.
     ImportFailedError
-        If batches were not stored; it lists their tile ids.
+        If batches were not stored, or tiles are not there after Java ended well; it lists their tile ids.
     ClientScriptError
         If the Java client failed.
     """
@@ -186,9 +207,9 @@ def import_single_json_file(
             stack,
             tileFiles=[jsonfile],
             transformFile=transformFile,
-            subprocess_mode=subprocess_mode,
             **target.java,
         )
+        target.check_files(stack, [jsonfile])
     else:
         _import_files(target, stack, [jsonfile], transformFile, kwargs)
 
@@ -227,6 +248,8 @@ def import_jsonfiles(
     client_script, memGB, host, port, owner, project, render
         Connection.
     **kwargs
+        ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
+        `renderapi.client.run_subprocess_mode`;
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
     Warns
@@ -240,20 +263,16 @@ def import_jsonfiles(
     SpecError
         If a file or tile is bad; the batches before it are stored.
     ImportFailedError
-        If batches were not stored; it lists their tile ids.
+        If batches were not stored, or tiles are not there after Java ended well; it lists their tile ids.
     ClientScriptError
         If the Java client failed.
     """
     target = _Target(locals(), kwargs)
     _make_loading(target, stack)
     if target.by_java:
-        importJsonClient(
-            stack,
-            tileFiles=_several(jsonfiles),
-            transformFile=transformFile,
-            subprocess_mode=subprocess_mode,
-            **target.java,
-        )
+        files = _several(jsonfiles)
+        importJsonClient(stack, tileFiles=files, transformFile=transformFile, **target.java)
+        target.check_files(stack, files)
     else:
         _import_files(target, stack, _several(jsonfiles), transformFile, kwargs)
     if close_stack:
@@ -301,6 +320,8 @@ def import_jsonfiles_validate_client(
     client_script, memGB, host, port, owner, project, render
         Connection.
     **kwargs
+        ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
+        `renderapi.client.run_subprocess_mode`;
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
     Returns
@@ -321,7 +342,7 @@ def import_jsonfiles_validate_client(
     SpecError
         If a file or tile is bad; the batches before it are stored.
     ImportFailedError
-        If batches were not stored; it lists their tile ids.
+        If batches were not stored, or tiles are not there after Java ended well; it lists their tile ids.
     ClientScriptError
         If the Java client failed.
     """
@@ -333,15 +354,16 @@ def import_jsonfiles_validate_client(
     rejected: list[str] | None = None
     _make_loading(target, stack)
     if target.by_java:
+        files = _several(jsonfiles)
         importJsonClient(
             stack,
-            tileFiles=_several(jsonfiles),
+            tileFiles=files,
             transformFile=transformFile,
             validatorClass=f"org.janelia.alignment.spec.validator.{type(checker).__name__}",
             validatorData=checker.data(),
-            subprocess_mode=subprocess_mode,
             **target.java,
         )
+        target.check_files(stack, files, "The validator may have rejected them; the client printed why.")
     else:
         rejected = _import_files(target, stack, _several(jsonfiles), transformFile, kwargs, validator=checker)
     if close_stack:
@@ -388,6 +410,8 @@ def import_jsonfiles_parallel(
     client_scripts, host, port, owner, project, render
         Connection.
     **kwargs
+        ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
+        `renderapi.client.run_subprocess_mode`;
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
     Warns
@@ -401,7 +425,7 @@ def import_jsonfiles_parallel(
     SpecError
         If a file or tile is bad; the batches before it are stored.
     ImportFailedError
-        If batches were not stored; it lists their tile ids.
+        If batches were not stored, or tiles are not there after Java ended well; it lists their tile ids.
     ClientScriptError
         If a Java client failed; the stack stays LOADING.
     """
@@ -409,7 +433,9 @@ def import_jsonfiles_parallel(
     _make_loading(target, stack)
     if target.by_java:
         run = partial(_import_one, stack=stack, java=target.java)
-        _map(mpPool, poolsize, run, [(jsonfile, transformFile) for jsonfile in _several(jsonfiles)])
+        files = _several(jsonfiles)
+        _map(mpPool, poolsize, run, [(jsonfile, transformFile) for jsonfile in files])
+        target.check_files(stack, files)
     else:
         options = {**kwargs, "executor": _executor(mpPool)}
         _import_files(target, stack, _several(jsonfiles), transformFile, options, poolsize)
@@ -462,6 +488,8 @@ def import_jsonfiles_and_transforms_parallel_by_z(
     client_scripts, host, port, owner, project, render
         Connection.
     **kwargs
+        ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
+        `renderapi.client.run_subprocess_mode`;
         ``engine=`` ("java" or "python"), ``batch_size=`` (tiles in a request, default 2000).
 
     Warns
@@ -477,7 +505,7 @@ def import_jsonfiles_and_transforms_parallel_by_z(
     SpecError
         If a file or tile is bad; the batches before it are stored.
     ImportFailedError
-        If batches were not stored; it lists their tile ids.
+        If batches were not stored, or tiles are not there after Java ended well; it lists their tile ids.
     ClientScriptError
         If a Java client failed; the stack stays LOADING.
     """
@@ -491,6 +519,7 @@ def import_jsonfiles_and_transforms_parallel_by_z(
     if target.by_java:
         run = partial(_import_one, stack=stack, java=target.java)
         _map(mpPool, poolsize, run, list(zip(jsonfiles, transformfiles)))
+        target.check_files(stack, jsonfiles)
     else:
         doubts = Doubts()
         options = {**kwargs, "executor": _executor(mpPool), "doubts": doubts}
@@ -538,6 +567,8 @@ def import_tilespecs(
     host, port, owner, project, client_script, memGB, render
         Connection.
     **kwargs
+        ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
+        `renderapi.client.run_subprocess_mode`;
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000),
         ``poolsize=`` (threads that send, default 1), ``resolved_tiles=`` (with `use_rest`, instead of tiles).
 
@@ -552,7 +583,7 @@ def import_tilespecs(
     SpecError
         If a tile is bad: no id or size, a reference to nowhere, a number that is not finite.
     ImportFailedError
-        If batches were not stored; it lists their tile ids.
+        If batches were not stored, or tiles are not there after Java ended well; it lists their tile ids.
     ClientScriptError
         If the Java client failed.
     """
@@ -569,7 +600,7 @@ def import_tilespecs(
         derive = "server" if deriveData else "none"
         _import_tiles(target, stack, tilespecs, sharedTransforms, derive, 1, kwargs)
     elif target.by_java:
-        _import_by_java(target, stack, [list(tilespecs)], sharedTransforms, subprocess_mode)
+        _import_by_java(target, stack, [list(tilespecs)], sharedTransforms)
     else:
         from renderapi.client._bulk import make_loading
 
@@ -606,7 +637,6 @@ def _import_by_java(
     stack: str,
     groups: list[list[TileSpec]],
     sharedTransforms: list[Any] | None,
-    subprocess_mode: str | None,
     run_all: Callable[[Callable[[Any], None], Sequence[Any]], None] | None = None,
 ) -> None:
     """Write tiles to temporary files, run Java on them, and remove the files whatever happens."""
@@ -619,7 +649,7 @@ def _import_by_java(
             return path
 
         transform_file = temporary(list(sharedTransforms)) if sharedTransforms else None
-        run = partial(_import_one, stack=stack, java={**target.java, "subprocess_mode": subprocess_mode})
+        run = partial(_import_one, stack=stack, java=target.java)
         work = [(temporary(_looked_at(group, doubts)), transform_file) for group in groups]
         doubts.warn()
         if run_all is None:
@@ -627,6 +657,7 @@ def _import_by_java(
                 run(item)
         else:
             run_all(run, work)
+    target.check_tiles(stack, chain.from_iterable(groups))
 
 
 def _looked_at(tiles: list[TileSpec], doubts: Doubts) -> list[TileSpec]:
@@ -690,6 +721,8 @@ def import_tilespecs_parallel(
     host, port, owner, project, client_script, memGB, render
         Connection.
     **kwargs
+        ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
+        `renderapi.client.run_subprocess_mode`;
         ``engine=`` ("java" or "python") and ``progress=`` (True for a bar of tqdm, a function, or a bar).
 
     Warns
@@ -703,7 +736,8 @@ def import_tilespecs_parallel(
     SpecError
         If a tile is bad: no id or size, a reference to nowhere, a number that is not finite.
     ImportFailedError
-        If batches were not stored; it lists their tile ids, and the stack stays LOADING.
+        If batches were not stored, or tiles are not there after Java ended well; it lists their tile ids, and
+        the stack stays LOADING.
     ClientScriptError
         If a Java client failed; the stack stays LOADING.
     """
@@ -716,9 +750,7 @@ def import_tilespecs_parallel(
         tiles = list(tilespecs)
         size = max_tilespecs_per_group or max(1, math.ceil(len(tiles) / poolsize))
         groups = [tiles[start : start + size] for start in range(0, len(tiles), size)]
-        _import_by_java(
-            target, stack, groups, sharedTransforms, subprocess_mode, partial(_map, mpPool, poolsize)
-        )
+        _import_by_java(target, stack, groups, sharedTransforms, partial(_map, mpPool, poolsize))
     else:
         batch_size = max_tilespecs_per_group or kwargs.get("batch_size")
         options = {**kwargs, "batch_size": batch_size, "executor": _executor(mpPool)}

@@ -9,7 +9,7 @@ import shutil
 import signal
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,10 +35,23 @@ _NANOMETERS = 1e7  # per centimeter, the largest unit of a TIFF
 
 
 @contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Let SIGTERM, where nobody else handles it, end the program with its clean-up instead of at once."""
+def _ended_in_order() -> Iterator[Callable[[], None]]:
+    """Let SIGTERM, where nobody else handles it, end the program with its clean-up instead of at once.
+
+    Gives a function; once it was called, SIGTERM waits for the end of the block.
+    """
+    waits = False
+    came: list[int] = []
+
+    def hold() -> None:
+        nonlocal waits
+        waits = True
 
     def end(number: int, frame: Any) -> None:
+        if waits:
+            came.append(number)
+            return
+        hold()  # a second one does not break off the clean-up
         raise SystemExit(128 + number)
 
     ours = (
@@ -48,36 +61,42 @@ def _ended_in_order() -> Iterator[None]:
     if ours:
         signal.signal(signal.SIGTERM, end)
     try:
-        yield
+        yield hold
     finally:
         if ours:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if came:
+            raise SystemExit(128 + came[0])
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary name beside a file or folder, which replaces it when the block ends well.
 
-    After an error nothing is left of it, and what was there before stays.
+    After an error, Ctrl-C or SIGTERM nothing is left of it, and what was there before stays.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.part")
-    try:
-        with _ended_in_order():
+    old = temporary.with_suffix(".old")
+    with _ended_in_order() as hold:
+        try:
             yield temporary
-        if temporary.is_dir() and target.is_dir():
-            old = temporary.with_suffix(".old")
-            target.rename(old)
-            temporary.rename(target)
-            shutil.rmtree(old)
-        else:
-            temporary.replace(target)
-    except BaseException:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
-        raise
+            hold()
+            if temporary.is_dir() and target.is_dir():
+                target.rename(old)
+                temporary.rename(target)
+                shutil.rmtree(old)
+            else:
+                temporary.replace(target)
+        except BaseException:
+            hold()
+            if old.is_dir() and not target.exists():
+                old.rename(target)
+            if temporary.is_dir():
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import gzip
 import inspect
 import json
+import pickle
 import signal
 import subprocess
 import sys
@@ -333,6 +334,33 @@ class TestFailures:
         # the stack was not closed
         assert responses.calls[-1].request.url.startswith(f"{BASE}/resolvedTiles")
 
+    @responses.activate(registry=responses.registries.OrderedRegistry)
+    @pytest.mark.parametrize("also_refused", [True, False])
+    def test_a_batch_whose_answer_was_lost_is_counted_apart(self, mocked, also_refused):
+        responses.put(f"{BASE}/state/LOADING", status=201)
+        responses.put(f"{BASE}/resolvedTiles", status=504, body="gateway")
+        responses.put(f"{BASE}/resolvedTiles", status=400 if also_refused else 201)
+        responses.put(f"{BASE}/resolvedTiles", status=201)
+        with pytest.raises(ImportFailedError) as caught:
+            renderapi.client.import_tilespecs_parallel(
+                "stk", [tile(i) for i in range(6)], poolsize=1, max_tilespecs_per_group=2, render=mocked
+            )
+        error = pickle.loads(pickle.dumps(caught.value))
+        assert error.unknown == ["tile 0/x", "tile 1/x"]
+        assert error.stored == 6 - 2 * len(error.failures)
+        assert "Of 2 tile specs in 1 batch it is unknown whether they are stored in stack stk" in str(error)
+        assert ("2 tile specs in 1 batch were not stored" in str(error)) == also_refused
+        assert str(error).count("were not stored") == also_refused
+
+    @responses.activate
+    def test_batches_that_were_never_sent_are_not_unknown(self, mocked):
+        put_answers()
+        responses.put(f"{BASE}/resolvedTiles", body=requests.exceptions.ChunkedEncodingError("cut"))
+        with pytest.raises(requests.ConnectionError) as caught:
+            renderapi.client.import_tilespecs("stk", [tile(i) for i in range(6)], batch_size=2, render=mocked)
+        assert caught.value.unknown == ["tile 0/x", "tile 1/x"]
+        assert "4 tile specs in 2 batches were not stored" in str(caught.value)
+
     @responses.activate
     @pytest.mark.parametrize("poolsize", [1, 4])
     def test_what_cannot_succeed_is_not_tried_with_every_batch(self, mocked, poolsize):
@@ -494,7 +522,8 @@ def java_answers():
 
 
 def states():
-    return [call.request.url.rpartition("/")[2] for call in responses.calls]
+    urls = [call.request.url for call in responses.calls]
+    return [url.rpartition("/")[2] for url in urls if "/state/" in url]
 
 
 #: Body of a stand-in that keeps what the files hold, which are gone afterwards.
@@ -504,6 +533,7 @@ for word; do case "$word" in *.json) cp "$word" "$(dirname "$0")/seen_$(basename
 
 
 @pytest.mark.usefixtures("http")
+@pytest.mark.filterwarnings("ignore:the Java client ended well, but whether:renderapi.errors.RenderWarning")
 class TestJava:
     """With a client script configured Java does the work."""
 

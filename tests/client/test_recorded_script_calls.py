@@ -111,6 +111,11 @@ def as_recorded(word, tmp_path):
         return word
 
 
+#: How an import looks afterwards whether the tiles are there; here nobody answers, which is a warning.
+LOOKS = ("/tileBounds", "/tile-specs-with-ids")
+
+
+@pytest.mark.filterwarnings("ignore:the Java client ended well, but whether:renderapi.errors.RenderWarning")
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call['function']}-{call['variant']}")
 @responses.activate
 def test_script_calls_are_those_of_render_python(call, script, connection, tmp_path):
@@ -145,7 +150,8 @@ def test_script_calls_are_those_of_render_python(call, script, connection, tmp_p
     made = [[as_recorded(w, tmp_path) for w in words] for words in script.calls]
     # several scripts at once may start in any order
     assert sorted(made, key=repr) == sorted(expected, key=repr)
-    assert [(r.request.method, r.request.url) for r in responses.calls] == [
+    made = [(r.request.method, r.request.url) for r in responses.calls]
+    assert [request for request in made if not request[1].endswith(LOOKS)] == [
         (request["method"], request["url"]) for request in call["requests"]
     ]
 

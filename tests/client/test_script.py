@@ -5,10 +5,12 @@ import errno
 import io
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -171,6 +173,23 @@ def test_a_background_process_of_the_script_is_not_waited_for(script, monkeypatc
     os.kill(int(shown.getvalue()), signal.SIGKILL)
 
 
+@pytest.mark.parametrize("chatty", [False, True])
+def test_what_a_script_printed_is_returned_though_something_it_started_holds_the_stream(
+    script, monkeypatch, chatty
+):
+    monkeypatch.setattr(_script, "_GRACE", 0.5)
+    pid = script.path.with_name("pid")
+    work = "sleep 0.01; echo more" if chatty else "sleep 1"
+    script.write(f"echo all of it; (for i in $(seq 1000); do {work}; done) & echo $! > {pid}")
+    threads = threading.active_count()
+    try:
+        printed = run_subprocess_mode([str(script.path)], "check_output")
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+    assert printed.startswith(b"all of it\n")
+    assert threading.active_count() == threads
+
+
 def test_a_script_that_reads_is_not_given_the_keyboard(script):
     script.write("cat; echo done")
     assert run_subprocess_mode([str(script.path)], subprocess_mode="check_output") == b"done\n"
@@ -251,6 +270,16 @@ def test_a_script_that_is_not_there(tmp_path):
     with pytest.raises(ClientScriptError, match=r"nothing\.sh does not exist; give connect") as caught:
         call_run_ws_client(JAVA_CLASS, client_script=str(tmp_path / "nothing.sh"))
     assert isinstance(caught.value.__cause__, FileNotFoundError)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [("#!/no/such/shell -e\n", "'/no/such/shell'"), ("#!/bin/sh\r\n", r"'/bin/sh\\r'.*as on Windows")],
+    ids=["missing", "line ends of Windows"],
+)
+def test_an_interpreter_that_is_not_there_is_named(script, line, named):
+    script.path.write_bytes(line.encode() + b"exit 0\n")
+    assert re.search(f"its interpreter {named}", str(failure_of(script)))
 
 
 def test_another_reason_not_to_start(script):
