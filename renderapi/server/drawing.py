@@ -85,9 +85,10 @@ class Drawing:
     def prepare(self) -> None:
         """Get the compiled painter ready in the background; until it is, numpy paints the same pixels.
 
-        Compiling takes seconds, once a machine; loading what was compiled most of a second.
+        Compiling takes seconds, once a machine; loading what was compiled most of a second. A server that may
+        read no images does without.
         """
-        if find_spec("numba") is not None:
+        if (self.roots or self.http) and find_spec("numba") is not None:
             self._engine = "numpy"
             threading.Thread(target=self._load_painter, name="renderapi-painter", daemon=True).start()
 

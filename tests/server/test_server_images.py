@@ -639,9 +639,9 @@ def engines(monkeypatch):
     """Give the engines that images were asked of."""
     asked = []
 
-    def noted(parameters, *, sources, engine):
+    def noted(parameters, *, sources, engine, **more):
         asked.append(engine)
-        return render(parameters, sources=sources)
+        return render(parameters, sources=sources, **more)
 
     monkeypatch.setattr(renderapi.rendering, "render", noted)
     monkeypatch.setattr(drawing, "find_spec", lambda name: name)
@@ -676,6 +676,14 @@ def test_a_painter_that_cannot_be_compiled_is_told_of_and_done_without(serving, 
     assert serving("GET", f"{BOX}/png-image").status_code == 200
     assert engines == ["numpy"]
     assert "the compiled painter cannot be used" in caplog.text and "no compiler" in caplog.text
+
+
+def test_a_server_without_images_compiles_nothing(monkeypatch):
+    prepared = []
+    monkeypatch.setattr(renderapi.rendering, "prepare", lambda: prepared.append(True))
+    drawing.Drawing().prepare()
+    wait_for_painter()
+    assert prepared == []
 
 
 def test_without_numba_there_is_nothing_to_wait_for(serving, engines, monkeypatch):
