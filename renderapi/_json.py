@@ -190,24 +190,95 @@ def dumps(obj: Any) -> bytes:
         raise SpecError("a document is nested too deeply to be written, or holds itself") from None
 
 
-# What orjson, or a server whose bytes are copied, may write in another way than Python: exponents, and numbers
-# that Python gives an exponent. Found inside of texts too, which costs time only.
-_search_other_numbers = re.compile(rb"[0-9][eE][-+0-9]|[^0-9]0\.0000").search
+_WRITTEN_AT_ONCE = 256
+_LONG = 17
+_is_number = re.compile(rb"(?:[:,] |\[|\A)(-?[0-9][-+.0-9eE]*)\Z").search
 
 
 def spaced_text(obj: Any) -> str | None:
-    """Write a document as `json.dumps` does without options, or give None where only that can do it."""
+    """Write a document as `json.dumps` does without options, or give None where only that can do it.
+
+    Lists are written some at a time, so that what only the standard library can write costs no more than
+    its neighbours.
+    """
     if _orjson is None or not _HAS_MSGSPEC:
         return None
     try:
-        content = dumps(obj)
+        with collector_paused():
+            if type(obj) is not list or len(obj) <= _WRITTEN_AT_ONCE:
+                return _spaced(obj)
+            parts = []
+            for start in range(0, len(obj), _WRITTEN_AT_ONCE):
+                part = obj[start : start + _WRITTEN_AT_ONCE]
+                text = _spaced(part)
+                parts.append((dumps_text(part) if text is None else text)[1:-1])
+            return f"[{', '.join(parts)}]"
     except SpecError:
         return None  # numbers that JSON does not have
-    if not content.isascii() or b"\x7f" in content or _search_other_numbers(content):
-        return None
+
+
+def _spaced(obj: Any) -> str | None:
     import msgspec
 
-    return msgspec.json.format(content, indent=0).decode()
+    content = dumps(obj)
+    if not content.isascii() or b"\x7f" in content:
+        return None
+    content = msgspec.json.format(content, indent=0)
+    if not _as_python_writes(content):
+        # bytes that were read and copied may be written in another way
+        try:
+            content = msgspec.json.format(dumps(loads(content)), indent=0)
+        except ValueError:
+            return None
+        if not content.isascii() or b"\x7f" in content or not _as_python_writes(content, escapes=True):
+            return None
+    return content.decode()
+
+
+def _as_python_writes(content: bytes, escapes: bool = False) -> bool:
+    """Say whether the numbers in formatted JSON surely are as Python writes them, and so is the text.
+
+    Numbers of up to 15 digits are, if they have no exponent, need none, and do not end in a needless zero; the
+    few others are read and written. What looks like a number inside of a text costs time only.
+    """
+    if not escapes and b"\\" in content:
+        return False
+    codes = np.frombuffer(content, np.uint8)
+    before, after = codes[:-1], codes[1:]
+    digits = (before - 48) < 10
+    for place in np.flatnonzero(digits & ((after | 32) == 101)).tolist():
+        if _number_before(content, place + 1):
+            return False  # an exponent
+    place = content.find(b"0.0000")
+    while place >= 0:
+        if _number_before(content, place + 1):
+            return False  # Python writes an exponent
+        place = content.find(b"0.0000", place + 6)
+    ends = np.flatnonzero(digits & (((after & 0xDF) == 0x5D) | (after == 44)))
+    if codes.size and content[-1:].isdigit():
+        ends = np.append(ends, codes.size - 1)
+    unusual = (codes[ends] == 48) & (codes[ends - 1] != 46)  # ends in a zero that is not the only one
+    starts = ends - (_LONG - 1)
+    long = starts >= 0
+    for step in (0, 4, 8, 12):
+        code = codes[np.maximum(starts, 0) + step]
+        long &= ((code - 48) < 10) | (code == 46)
+    numbers = [
+        number for end in ends[unusual | long].tolist() if (number := _number_before(content, end + 1))
+    ]
+    if not numbers:
+        return True
+    together = b"[" + b",".join(numbers) + b"]"
+    try:
+        return dumps(loads(together)) == together and b"e" not in together
+    except ValueError:
+        return False
+
+
+def _number_before(content: bytes, end: int) -> bytes | None:
+    # a number outside of texts, as far as one can see
+    found = _is_number(content, max(0, end - 32), end)
+    return None if found is None else found[1]
 
 
 def dumps_text(obj: Any, allow_nan: bool = False, **options: Any) -> str:

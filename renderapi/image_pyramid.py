@@ -138,7 +138,8 @@ class TransformedDict(MutableMapping):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.store: dict[Any, Any] = {}
-        self.update(dict(*args, **kwargs))
+        if args or kwargs:
+            self.update(dict(*args, **kwargs))
 
     def __getitem__(self, key: Any) -> Any:
         return self.store[self.__keytransform__(key)]
@@ -176,13 +177,25 @@ class ImagePyramid(TransformedDict):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if len(args) == 1 and not isinstance(args[0], Mapping) and isinstance(args[0], Iterable):
+        if (
+            len(args) == 1
+            and type(args[0]) is not dict
+            and not isinstance(args[0], Mapping)
+            and isinstance(args[0], Iterable)
+        ):
             levels = list(args[0])
             if all(isinstance(level, MipMapLevel) for level in levels):
                 args = ({level.level: level.mipmap for level in levels},)
             else:
                 args = (levels,)
         super().__init__(*args, **kwargs)
+
+    @classmethod
+    def of_level_0(cls, mipmap: MipMap) -> ImagePyramid:
+        """Make a pyramid of the full image alone, in a moment: most tiles that programs make have just that."""
+        pyramid = cls.__new__(cls)
+        pyramid.store = {"0": mipmap}
+        return pyramid
 
     def __keytransform__(self, key: Any) -> str:
         try:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from renderapi import _json, _transport
 from renderapi._doubts import Doubts
 from renderapi._slips import check_tile_list, check_transform_list
@@ -152,11 +154,21 @@ def _read_shared(documents: Mapping[str, Any]) -> list[Any]:
     return transforms
 
 
+def id_text(given: Any) -> Any:
+    """Give an id as it is stored: that of a number is its text, as for Java."""
+    if isinstance(given, (int, float, np.integer)) and not isinstance(given, bool):
+        return str(given)
+    return given
+
+
 def _as_dict(tile: Any, bounds: bool) -> dict[str, Any]:
     if isinstance(tile, Mapping):
-        return dict(tile)
-    # a subclass may have a to_dict of the old kind, without arguments
-    document: dict[str, Any] = tile.to_dict(bounds=True) if bounds and _is_plain(tile) else tile.to_dict()
+        document = dict(tile)
+    else:
+        # a subclass may have a to_dict of the old kind, without arguments
+        document = tile.to_dict(bounds=True) if bounds and _is_plain(tile) else tile.to_dict()
+    if type(document.get("tileId")) is not str and "tileId" in document:
+        document["tileId"] = id_text(document["tileId"])
     return document
 
 

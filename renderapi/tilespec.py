@@ -176,8 +176,7 @@ class TileSpec:
         elif mipMapLevels:
             self.ip = ImagePyramid(mipMapLevels)
         elif imageUrl is not None or maskUrl is not None:
-            self.ip = ImagePyramid()
-            self.ip.store["0"] = MipMap(imageUrl, maskUrl)
+            self.ip = ImagePyramid.of_level_0(MipMap(imageUrl, maskUrl))
         else:
             self.ip = ImagePyramid()
         if layout is None:
@@ -442,8 +441,10 @@ class TileSpec:
         d : dict
             The document; it is not kept. Raw MongoDB documents are fine: their ``_id`` is dropped.
         """
-        for name in {*_SCALARS, *_BOUNDS, *_BUILT, "_raw", "_doc"} & self.__dict__.keys():
-            del self.__dict__[name]
+        values = self.__dict__
+        if values:
+            for name in {*_SCALARS, *_BOUNDS, *_BUILT, "_raw", "_doc"} & values.keys():
+                del values[name]
         if not hasattr(d, "items"):
             given: Any = d
             hint = ""
@@ -452,10 +453,12 @@ class TileSpec:
             elif isinstance(given, (str, bytes)):
                 hint = ": give the decoded document, json.loads(...)"
             raise SpecError(f"a tile spec is a JSON object, not {d!r:.80}{hint}")
-        document = {key: value for key, value in d.items() if key != "_id"}
+        document = d
+        if "_id" in d or not isinstance(d, dict):
+            document = {key: value for key, value in d.items() if key != "_id"}
         try:
             # the fastest copy that the caller cannot change
-            self._raw = _cut(_json.dumps(document))
+            values["_raw"] = _cut(_json.dumps(document))
         except (TypeError, ValueError):
             try:
                 self._doc = copy.deepcopy(document)
@@ -478,7 +481,7 @@ class TileSpec:
         Parameters
         ----------
         ndiv_inner : int
-            Points between two corners. Default 0.
+            How often every side is halved: 2**ndiv_inner parts. Default 0.
         tf_limit : int, optional
             Number of transforms to apply. Default all.
         reference_tforms : list of transform, optional
@@ -486,10 +489,10 @@ class TileSpec:
 
         Returns
         -------
-        (4 * (ndiv_inner + 1) + 1, 2) float64 array
+        (4 * 2**ndiv_inner + 1, 2) float64 array
             From the upper left corner down the left side, around, and back to it.
         """
-        steps = np.linspace(0.0, 1.0, ndiv_inner + 2)[:-1]
+        steps = np.linspace(0.0, 1.0, 2 ** max(0, ndiv_inner) + 1)[:-1]
         corners = np.array([[0, 0], [0, self.height], [self.width, self.height], [self.width, 0]], float)
         sides = [a + steps[:, None] * (b - a) for a, b in zip(corners, np.roll(corners, -1, axis=0))]
         border = np.vstack([*sides, corners[:1]])
@@ -592,6 +595,8 @@ def _kept(raw: bytes, start: int, end: int, mesh_start: int, mesh_end: int) -> t
     return raw[:start], raw[end:mesh_start], raw[mesh_end:]
 
 
+#: As a server writes it: at the end of the tile.
+_LAST_MESH = b',"meshCellSize":64.0}'
 _match_mesh = re.compile(rb',"meshCellSize":64(?:\.0)?(?=[,}])').match
 _match_other_mesh = re.compile(rb'"meshCellSize":(?!64[.,}])[1-9][0-9]*(?:\.[0-9]+)?[,}]').match
 #: The bounds as a server writes them: together and in this order.
@@ -622,7 +627,11 @@ def _cut(raw: bytes) -> bytes | _CutBytes:
         start, end = bounds.span()
     elif _BOUND_KEY.search(raw):
         return raw
-    if (place := raw.rfind(b'"meshCellSize"')) >= 0:
+    if raw.endswith(_LAST_MESH):
+        mesh_start, mesh_end = mesh_end - len(_LAST_MESH), mesh_end - 1
+        if mesh_start < end - 1:
+            return raw  # right after the bounds, whose comma is cut already
+    elif (place := raw.rfind(b'"meshCellSize"')) >= 0:
         mesh = _match_mesh(raw, place - 1)
         if mesh is None:
             if _match_other_mesh(raw, place) is None:

@@ -32,7 +32,7 @@ from renderapi.errors import (
 )
 from renderapi.geometry import bounding_boxes
 from renderapi.render import stack_url
-from renderapi.resolvedtiles import check_finite, check_tiles
+from renderapi.resolvedtiles import check_finite, check_tiles, id_text
 from renderapi.stack import get_full_stack_metadata, set_stack_state
 
 if TYPE_CHECKING:
@@ -399,7 +399,7 @@ def _without_duplicates(tiles: Sequence[Any]) -> Sequence[Any]:
 
 
 def _tile_id(tile: Any) -> Any:
-    return tile.get("tileId") if isinstance(tile, Mapping) else tile.tileId
+    return id_text(tile.get("tileId") if isinstance(tile, Mapping) else tile.tileId)
 
 
 def _send_all(

@@ -199,11 +199,7 @@ class AffineModel(MapsPoints, Transform):
         SpecError
             If className or dataString is missing, or the numbers are not those of the class.
         """
-        self._parse(text := self._read(d))
-        numbers = self._was_read[3] if self._was_read else None
-        if numbers is not None or self.className not in NATIVE_COUNTS:
-            # six numbers of a class that has fewer are what no server reads
-            self._was_read = self.className, self.M.tobytes(), text, numbers
+        self._parse(self._read(d))
 
     @property
     def dataString(self) -> str:
@@ -229,6 +225,9 @@ class AffineModel(MapsPoints, Transform):
     @dataString.setter
     def dataString(self, text: str | None) -> None:
         self._parse(text)
+        if self._was_read is not None:
+            # the text of a document counts, not the one that a program wrote
+            self._was_read = (*self._was_read[:2], None, self._was_read[3])
 
     def _parse(self, text: Any) -> None:
         numbers = None
@@ -248,8 +247,11 @@ class AffineModel(MapsPoints, Transform):
             hint = "" if count is None else f" ({count} numbers, or 6 as old clients wrote)"
             raise self._refusal(f"{error}{hint}") from error
         self.M00, self.M01, self.M10, self.M11, self.B0, self.B1 = m00, m01, m10, m11, b0, b1
-        # what was read, for writing it back while M is the same
-        self._was_read = None if numbers is None else (self.className, self.M.tobytes(), None, numbers)
+        # what was read, for writing it back while M is the same; but six numbers of a class that has fewer are
+        # what no server reads
+        self._was_read = None
+        if numbers is not None or self.className not in NATIVE_COUNTS:
+            self._was_read = self.className, self.M.tobytes(), text, numbers
 
     def _native_numbers(self) -> list[float] | None:
         # the numbers of a class with a format of its own, None where they cannot say exactly what M says
