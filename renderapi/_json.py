@@ -255,16 +255,17 @@ def _as_python_writes(content: bytes, escapes: bool = False) -> bool:
             return False  # Python writes an exponent
         place = content.find(b"0.0000", place + 6)
     ends = np.flatnonzero(digits & (((after & 0xDF) == 0x5D) | (after == 44)))
-    if codes.size and content[-1:].isdigit():
+    if content[-1:].isdigit():
         ends = np.append(ends, codes.size - 1)
-    unusual = (codes[ends] == 48) & (codes[ends - 1] != 46)  # ends in a zero that is not the only one
-    starts = ends - (_LONG - 1)
-    long = starts >= 0
-    for step in (0, 4, 8, 12):
-        code = codes[np.maximum(starts, 0) + step]
-        long &= ((code - 48) < 10) | (code == 46)
+    zeros = ends[(codes[ends] == 48) & (codes[ends - 1] != 46)]  # of 10 and 1.50, not of 1.0
+    long = ends[ends >= _LONG]
+    for step in (_LONG - 1, 12, 8, 4):
+        code = codes[long - step]
+        long = long[((code - 48) < 10) | (code == 46)]
     numbers = [
-        number for end in ends[unusual | long].tolist() if (number := _number_before(content, end + 1))
+        number
+        for end in (*zeros.tolist(), *long.tolist())
+        if (number := _number_before(content, end + 1)) is not None
     ]
     if not numbers:
         return True

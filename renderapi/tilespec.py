@@ -165,9 +165,12 @@ class TileSpec:
         if hasattr(tforms, "to_dict") or isinstance(tforms, (str, dict)):
             check_transform_list(tforms, "tforms")
         self.tforms = [] if tforms is None else tforms
-        self.labels = [] if labels is None else labels
         self.groupId = groupId
-        self.inputfilters = [] if inputfilters is None else inputfilters
+        # lists that most tiles never use are made when they are touched
+        if labels is not None:
+            self.labels = labels
+        if inputfilters is not None:
+            self.inputfilters = inputfilters
         self.imageUrl = imageUrl
         self.maskUrl = maskUrl
         self.channels = channels
@@ -203,7 +206,8 @@ class TileSpec:
     _raw: bytes | _CutBytes
     _doc: dict[str, Any]
     # A tile that was read holds its document in one of two attributes until it is needed:
-    #   _raw  bytes; or, where `to_dict` leaves out nothing but two parts of them, (bytes, start, end, start, end);
+    #   _raw  bytes; or, where `to_dict` leaves out nothing but two parts of them, (bytes, start, end, start, end):
+    #         cut when it is read from bytes, which are mostly written again, else when it is written;
     #   _doc  the decoded document, once anything was touched. It is never changed.
     # An attribute that was touched or set is in __dict__ and wins over the document.
 
@@ -223,6 +227,8 @@ class TileSpec:
             if document is not None:
                 # of what several threads build at once all get the same, or a change would be lost
                 return self.__dict__.setdefault(name, self._build(name, document))
+            if name in ("labels", "inputfilters"):
+                return self.__dict__.setdefault(name, [])
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _source(self) -> dict[str, Any] | None:
@@ -283,6 +289,8 @@ class TileSpec:
         values = self.__dict__
         if len(values) == 1 and type(self).to_dict is TileSpec.to_dict:
             raw = values.get("_raw")
+            if type(raw) is bytes:
+                raw = _cut(raw)
             if type(raw) is tuple:
                 return b"".join(_kept(*raw))
         return None
@@ -300,6 +308,8 @@ class TileSpec:
             if type(tilespec) is TileSpec:
                 values = tilespec.__dict__
                 raw = values.get("_raw") if len(values) == 1 else None
+                if type(raw) is bytes:
+                    raw = _cut(raw)
                 if type(raw) is not tuple:
                     documents.append(tilespec.to_dict())
                 else:
@@ -458,7 +468,7 @@ class TileSpec:
             document = {key: value for key, value in d.items() if key != "_id"}
         try:
             # the fastest copy that the caller cannot change
-            values["_raw"] = _cut(_json.dumps(document))
+            values["_raw"] = _json.dumps(document)
         except (TypeError, ValueError):
             try:
                 self._doc = copy.deepcopy(document)

@@ -390,6 +390,16 @@ class TestConstruction:
             [[0, 0], [0, 2], [0, 4], [1.5, 4], [3, 4], [3, 2], [3, 0], [1.5, 0], [0, 0]],
         )
 
+    def test_every_side_of_a_border_is_halved_as_often_as_asked(self):
+        tile = TileSpec(tileId="a", width=80, height=40)
+        for times in range(5):
+            border = tile.bbox_transformed(ndiv_inner=times)
+            parts = 2**times
+            assert border.shape == (4 * parts + 1, 2)
+            assert border[: parts + 1].tolist() == [[0, 40 * i / parts] for i in range(parts + 1)]
+            assert border[parts : 2 * parts + 1].tolist() == [[80 * i / parts, 40] for i in range(parts + 1)]
+            assert border[-1].tolist() == [0, 0]
+
     def test_bbox_transformed_with_shared_transforms(self):
         tile = TileSpec(width=3, height=4, tforms=[ReferenceTransform("lens")])
         lens = AffineModel(B0=7, transformId="lens")
@@ -654,3 +664,25 @@ def test_a_garbled_part_of_a_document_is_a_spec_error(key, value, name):
     if key == "transforms":
         with pytest.raises(SpecError):
             check_tiles([document(transforms=value)], [])
+
+
+def test_a_document_may_be_changed_and_used_again_for_the_next_tile():
+    template = document()
+    tiles = []
+    for i in range(3):
+        template["tileId"] = f"t{i}"
+        template["layout"]["imageRow"] = i
+        template["transforms"]["specList"][-1]["dataString"] = f"1 0 0 1 {i} 0"
+        tiles.append(TileSpec(json=template))
+    assert [tile.tileId for tile in tiles] == ["t0", "t1", "t2"]
+    assert [tile.layout.imageRow for tile in tiles] == [0, 1, 2]
+    assert [tile.tforms[-1].to_dict()["dataString"] for tile in tiles] == [f"1 0 0 1 {i} 0" for i in range(3)]
+
+
+def test_lists_of_new_tiles_are_their_own():
+    first, second = TileSpec(tileId="a"), TileSpec(tileId="b")
+    first.labels.append("x")
+    first.inputfilters.append(1)
+    assert (first.labels, second.labels, second.inputfilters) == (["x"], [], [])
+    assert first.to_dict()["labels"] == ["x"]
+    assert copy.deepcopy(first).labels == ["x"]

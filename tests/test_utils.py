@@ -89,6 +89,36 @@ def test_the_text_of_documents_is_that_of_json(document):
     )
 
 
+NUMBERS = ["1.50", "1E5", "1.0E-5", "10", "10.0", "-0", "-0.0", "0.00001", "1e-05", "0.1000000000000000055",
+           "4915.200000000001", "123456789012345678", "10000000000000000.0", "1.5e+300", "20.30", "0.0001"]  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.sampled_from(NUMBERS) | st.floats(allow_nan=False, allow_infinity=False).map(repr), max_size=5
+    ),
+    st.sampled_from(["a", "1.0 0.0 1e-5 1.50", "x, 1E5, 2.50, 3", "[1.0E5, 0.00001]", "\\u00e9\\/", "\\n"]),
+    st.sampled_from([",", ", ", " ,\n"]),
+)
+def test_tiles_that_were_read_are_written_with_the_numbers_and_texts_of_json(numbers, text, comma):
+    more = "".join(f'{comma}"n{i}":{number}' for i, number in enumerate(numbers))
+    raw = f'[{{"tileId":"{text}"{more}}}{comma}{{"tileId":"b","z":[{comma.join(numbers)}]}}]'.encode()
+    assert utils.renderdumps(renderapi.tilespec.read_tilespecs(raw)) == json.dumps(json.loads(raw))
+
+
+def test_long_lists_are_written_as_json_writes_them():
+    documents = [{"tileId": str(i), "z": i * 0.3, "note": "é" if i == 700 else "e"} for i in range(1000)]
+    documents[300]["z"] = 1e-7
+    tiles = [renderapi.tilespec.TileSpec(json=document) for document in documents]
+    assert utils.renderdumps(tiles) == json.dumps(documents)
+    assert utils.renderdumps(renderapi.tilespec.read_tilespecs(json.dumps(documents).encode())) == json.dumps(
+        documents
+    )
+    documents[500]["z"] = NAN
+    with pytest.warns(RenderWarning, match=r"z of tile '500' is nan|\[500\].z"):
+        assert utils.renderdumps(documents) == json.dumps(documents)
+
+
 def test_a_bare_array_is_no_document():
     with pytest.raises(AttributeError, match="an array is no document") as caught:
         utils.renderdumps(np.zeros(3))

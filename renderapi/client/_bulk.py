@@ -281,11 +281,15 @@ def make_loading(stack: str, connection: Connection) -> None:
 
 
 def as_documents(tiles: Iterable[TileSpec | Mapping[str, Any]], bounds: bool = False) -> list[Document]:
-    """Give the documents of tiles, which may be changed."""
-    return [
+    """Give the documents of tiles, which may be changed; their ids are text."""
+    documents = [
         dict(tile) if isinstance(tile, Mapping) else (tile.to_dict(bounds=True) if bounds else tile.to_dict())
         for tile in tiles
     ]
+    for document in documents:
+        if type(tile_id := document.get("tileId")) is not str:
+            document["tileId"] = id_text(tile_id)
+    return documents
 
 
 def shared_documents(transforms: Iterable[Any] | None) -> dict[str, Document]:
@@ -384,8 +388,11 @@ def grouped(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 def _without_duplicates(tiles: Sequence[Any]) -> Sequence[Any]:
     """Leave out tiles that a later one with the same id replaces, with a warning where they differ."""
     ids = [_tile_id(tile) for tile in tiles]
-    if len(set(ids)) == len(ids):
-        return tiles
+    try:
+        if len(set(ids)) == len(ids):
+            return tiles
+    except TypeError:
+        return tiles  # an id that is none: the checks name it
     last: dict[Any, Any] = {}
     different = []
     for tile_id, tile in zip(ids, tiles):
