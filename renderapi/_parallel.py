@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from renderapi import _transport
+from renderapi._extras import install_line
 
 if TYPE_CHECKING:
     import requests
@@ -211,7 +212,7 @@ def progress_reporter(
         try:
             from tqdm.auto import tqdm
         except ImportError as error:
-            raise ImportError('a progress bar needs tqdm: pip install "render-python[progress]"') from error
+            raise ImportError(f"a progress bar needs tqdm: {install_line('progress')}") from error
         bar: AbstractContextManager[Any] = tqdm(
             total=total, desc=progress if isinstance(progress, str) else what, unit=unit, unit_scale=True
         )

@@ -319,7 +319,7 @@ def test_what_cannot_be_saved_is_refused_before_anything_is_fetched(
 )
 def test_a_package_that_is_missing_is_named(server, render, tmp_path, monkeypatch, path, module, extra):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=rf"{module}: pip install \"render-python\[{extra}\]\""):
+    with pytest.raises(ImportError, match=rf"{module}: pip install \"render-python\[{extra}\]>=3\""):
         image.save_section("stk", 1.5, tmp_path / path, render=render)
 
 

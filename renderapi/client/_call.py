@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
@@ -66,6 +65,8 @@ def call_run_ws_client(
     ClientArgumentError
         An argument would not reach Java as it is.
     """
+    import subprocess
+
     render = renderclient if renderclient is not None else kwargs.get("render")
     script = find_client_script(
         render, client_script=client_script, client_scripts=kwargs.get("client_scripts")

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import glob
 import logging
 import os
 import select
-import signal
-import subprocess
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from renderapi.errors import ClientScriptError, RenderWarning
+
+if TYPE_CHECKING:
+    import subprocess
 
 logger = logging.getLogger("renderapi.client.client_calls")
 
@@ -73,6 +73,8 @@ def check_words(words: Iterable[str]) -> None:
 
 
 def _trouble_with(word: str) -> str | None:
+    import glob
+
     if not word:
         return "it is empty, and the script drops empty arguments"
     if any(character.isspace() or character == "\0" for character in word):
@@ -210,6 +212,8 @@ def run_subprocess_mode(args: Sequence[Any], subprocess_mode: str | None = None,
     OSError
         It cannot be started.
     """
+    import subprocess
+
     mode = _mode(subprocess_mode)
     stdout, stderr = kwargs.get("stdout"), kwargs.get("stderr")
     timeout = kwargs.get("timeout")
@@ -257,6 +261,8 @@ def run_subprocess_mode(args: Sequence[Any], subprocess_mode: str | None = None,
 
 def _destination(stream: Any) -> Any:
     """Where a stream of the process goes: through us, unless it is to go into a file."""
+    import subprocess
+
     # what is not shown is read all the same, because an error should say what was printed
     if stream in (None, subprocess.DEVNULL) or not (isinstance(stream, int) or _has_descriptor(stream)):
         return subprocess.PIPE
@@ -294,6 +300,9 @@ def _join(readers: Iterable[_Reader]) -> None:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a process with everything that it started: kindly, then by force; and reap it."""
+    import signal
+    import subprocess
+
     if process.poll() is not None:
         return
     family = [process.pid, *_descendants(process.pid)]
@@ -356,6 +365,8 @@ def _processes() -> Iterable[tuple[int, int]]:
         with contextlib.suppress(OSError):
             yield int(entry.parent.name), int(_status(entry)[1])
     if not entries:
+        import subprocess
+
         listing = subprocess.run(["/bin/ps", "-A", "-o", "pid=,ppid="], capture_output=True, check=False)
         for line in listing.stdout.splitlines():
             child, parent = line.split()
@@ -367,6 +378,8 @@ def _processes() -> Iterable[tuple[int, int]]:
 
 def failure(error: Exception, words: Sequence[str]) -> ClientScriptError:
     """Give the `ClientScriptError` for what `run_subprocess_mode` raised."""
+    import subprocess
+
     command = " ".join(words)
     if len(command) > _SHOWN_COMMAND:
         command = f"{command[:_SHOWN_COMMAND]} ... ({len(words)} words)"
@@ -395,6 +408,8 @@ def _text(output: Any) -> str:
 
 
 def _what_happened(returncode: int | None) -> str:
+    import signal
+
     status = returncode or 0
     number = -status if status < 0 else status - _SIGNAL_STATUS
     try:

@@ -6,9 +6,7 @@ import itertools
 import json
 import os
 import shutil
-import signal
 import threading
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from renderapi._extras import install_line
 from renderapi.errors import BadRequestError
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ def _ended_in_order() -> Iterator[Callable[[], None]]:
 
     Gives a function; once it was called, SIGTERM waits for the end of the block.
     """
+    import signal
+
     waits = False
     came: list[int] = []
 
@@ -76,7 +77,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     After an error, Ctrl-C or SIGTERM nothing is left of it, and what was there before stays.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.part")
+    temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}.part")
     old = temporary.with_suffix(".old")
     with _ended_in_order() as hold:
         try:
@@ -145,7 +146,7 @@ def _import(package: str, extra: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise ImportError(f'this needs {package}: pip install "render-python[{extra}]"') from error
+        raise ImportError(f"this needs {package}: {install_line(extra)}") from error
 
 
 def write(

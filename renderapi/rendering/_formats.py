@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 
 from renderapi import _pillow
+from renderapi._extras import install_line
 from renderapi.rendering._cache import Array
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # CCITT, LZW, JPEG, deflate and PackBits; zstd knows no bound
 _BOUNDED_COMPRESSIONS = (2, 3, 4, 5, 6, 7, 8, 32773, 32946)
-_INSTALL = 'pip install "render-python[render]"'
+_INSTALL = install_line("render")
 
 
 class UnreadableImageError(ValueError):

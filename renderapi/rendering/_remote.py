@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 from renderapi import _transport
+from renderapi._extras import install_line
 from renderapi.errors import RenderError
 from renderapi.rendering._formats import UnreadableImageError
 from renderapi.rendering._locations import shown
@@ -20,7 +21,7 @@ REMOTE_SCHEMES = ("http", "https", "s3")
 
 _MOST_REDIRECTS = 5
 _PIECE = 1 << 16
-_INSTALL = 'pip install "render-python[sources]"'
+_INSTALL = install_line("sources")
 
 
 class _ImageSession(_transport.RenderSession):

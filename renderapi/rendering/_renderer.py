@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from renderapi._extras import install_line
 from renderapi.geometry._chain import Chains
 from renderapi.rendering import _finish, _mipmaps, _parameters
 from renderapi.rendering._errors import RenderParametersError
@@ -164,7 +165,7 @@ def painter(engine: str | None) -> ModuleType:
             return _compiled
         except ImportError as error:
             if engine == "numba":
-                raise ImportError('engine="numba" needs numba: pip install "render-python[fast]"') from error
+                raise ImportError(f'engine="numba" needs numba: {install_line("fast")}') from error
     from renderapi.rendering import _numpy
 
     return _numpy

@@ -25,10 +25,11 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
+from renderapi._extras import install_line
 from renderapi.rendering._cache import Array
 from renderapi.rendering._formats import UnreadableImageError, check_size
 
-_INSTALL = 'pip install "render-python[sources]"'
+_INSTALL = install_line("sources")
 _READ_SECONDS = 120
 _TYPES = ("uint8", "uint16", "float32")
 

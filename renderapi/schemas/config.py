@@ -161,6 +161,14 @@ class ConnectionSchema(_Configuration):
     verify = _about(Verify(), "Check the server's certificate, or the bundle to check it with.", True)
     pool = _about(fields.Integer(validate=Range(min=1)), "Connections that each thread keeps open.", 16)
     headers = _about(Headers(), "HTTP headers sent with each request.")
+    total = _about(
+        fields.Float(allow_none=True, validate=_positive),
+        "Seconds for a whole call, repetitions included; null is a minute and twice the timeout.",
+    )
+    direct = _about(
+        fields.Boolean(allow_none=True),
+        "Go past the proxy of the environment; null does so for addresses of this machine only.",
+    )
     errors = _about(
         fields.String(validate=OneOf(("raise", "return"))),
         "What image functions do with an answer that is no image.",

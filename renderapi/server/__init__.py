@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from renderapi._extras import install_line
+
 if TYPE_CHECKING:
     from renderapi.server.app import create_app
     from renderapi.server.running import BackgroundServer, ListenError, serve, serve_background
@@ -45,7 +47,7 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as missing:
         if missing.name in ("flask", "waitress", "werkzeug"):
             raise ModuleNotFoundError(
-                f"renderapi.server needs {missing.name}: pip install 'render-python[server]'",
+                f"renderapi.server needs {missing.name}: {install_line('server')}",
                 name=missing.name,
             ) from missing
         raise

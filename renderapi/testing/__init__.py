@@ -4,7 +4,7 @@
 server is, and inherits the tests. `renderapi.testing.plugin` is a pytest plugin with the fixture
 ``render_server``. `Rest` and the functions that make documents are what those tests are written with.
 
-pytest is needed here, and nowhere else in renderapi: ``pip install 'render-python[test]'``.
+pytest is needed here, and nowhere else in renderapi: ``pip install ".[test]"`` in a checkout.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,6 +87,8 @@ def _deformation_of_many(points: Array, src: Array, weights: Array) -> Array:
             evaluate(part)
         return out
     # numpy lets other threads run while it computes; short blocks would wait for each other all the time
+    from concurrent.futures import ThreadPoolExecutor
+
     size = min(max(_LONG_BLOCK, -(-len(points) // workers)), 2 * _LONG_BLOCK)
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(evaluate, blocks(len(points), size)))

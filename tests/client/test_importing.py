@@ -284,7 +284,7 @@ class TestParallel:
 
     def test_without_tqdm_the_error_says_what_to_install(self, render, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
-        with pytest.raises(ImportError, match=r'pip install "render-python\[progress\]"'):
+        with pytest.raises(ImportError, match=r'pip install "render-python\[progress\]>=3"'):
             renderapi.client.import_tilespecs(render.stack, [tile(0)], render=render, progress=True)
 
     def test_batches_are_limited_in_bytes(self, render, monkeypatch):

@@ -167,7 +167,7 @@ def test_without_numba_numpy_paints(folder, monkeypatch):
     monkeypatch.delattr(rendering, "_compiled", raising=False)
     parameters = box(tile(folder))
     np.testing.assert_array_equal(rendering.render(parameters), rendering.render(parameters, engine="numpy"))
-    with pytest.raises(ImportError, match=r'pip install "render-python\[fast\]"'):
+    with pytest.raises(ImportError, match=r'pip install "render-python\[fast\]>=3"'):
         rendering.render(parameters, engine="numba")
 
 

@@ -314,7 +314,9 @@ def test_what_tifffile_cannot_decompress_is_tried_with_pillow(monkeypatch):
     data = tiff(GRAY, compression="lzw")
     monkeypatch.setattr(tifffile.TiffPage, "asarray", without_imagecodecs)
     is_same(read(data), GRAY)
-    assert 'pip install "render-python[render]" reads more kinds' in refusal(tiff(GRAY, compression="lerc"))
+    assert 'pip install "render-python[render]>=3" reads more kinds' in refusal(
+        tiff(GRAY, compression="lerc")
+    )
 
 
 def test_what_pillow_cannot_read_names_the_extra(monkeypatch):
@@ -322,7 +324,7 @@ def test_what_pillow_cannot_read_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "tifffile", None)
     message = refusal(data)
     assert message.startswith("Pillow cannot read this TIFF")
-    assert 'pip install "render-python[render]"' in message
+    assert 'pip install "render-python[render]>=3"' in message
 
 
 # ---------------------------------------------------------------------------------- what is wrong

@@ -333,7 +333,7 @@ def test_s3_needs_fsspec_and_s3fs(module, sources, monkeypatch):
 
         monkeypatch.setattr(fsspec, "filesystem", without)
     assert refused(sources, "s3://bucket/a.png") == (
-        'images in S3 are read with fsspec and s3fs: pip install "render-python[sources]"'
+        'images in S3 are read with fsspec and s3fs: pip install "render-python[sources]>=3"'
     )
     assert not sources.exists(ImageReference("s3://bucket/a.png"))
 

@@ -161,7 +161,7 @@ def test_chunks_that_are_too_large(h5_file, data):
 def test_hdf5_needs_h5py(h5_file, sources, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     message = refused(sources.image, h5(h5_file, "dataSet=/flat"))
-    assert message.endswith('HDF5 files are read with h5py: pip install "render-python[sources]"')
+    assert message.endswith('HDF5 files are read with h5py: pip install "render-python[sources]>=3"')
 
 
 def test_a_changed_hdf5_file_is_read_again(h5_file, sources):
@@ -231,7 +231,7 @@ def test_n5_needs_tensorstore(data, sources, monkeypatch):
     write_n5(data / "v.n5" / "s0", VOLUME)
     monkeypatch.setitem(sys.modules, "tensorstore", None)
     assert refused(sources.image, n5(data / "v.n5", "dataSet=s0")).endswith(
-        'N5 volumes are read with tensorstore: pip install "render-python[sources]"'
+        'N5 volumes are read with tensorstore: pip install "render-python[sources]>=3"'
     )
 
 

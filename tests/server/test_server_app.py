@@ -390,7 +390,7 @@ def test_without_flask_the_extra_is_named(monkeypatch):
 
     monkeypatch.delitem(vars(renderapi.server), "create_app", raising=False)
     monkeypatch.setattr("renderapi.server.import_module", missing)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'render-python\[server\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "render-python\[server\]>=3"'):
         renderapi.server.create_app
 
     def broken(name):

@@ -35,6 +35,8 @@ EXAMPLES = {
     "mpicbg.trakem2.transform.MovingLeastSquaresTransform2": "affine 2 1.0 1.0 2.0 3.0 4.0 1.0",
     "org.janelia.alignment.transform.ExponentialFunctionOffsetTransform": "1.0,2.0,3.0,0",
     "org.janelia.alignment.transform.ExponentialRecoveryOffsetTransform": "1.0,2.0,3.0,0",
+    "org.janelia.alignment.transform.ExponentialFunctionOffsetTransformWithWrongSign": "1.0,2.0,3.0,0",
+    "org.janelia.alignment.transform.StageCreepCorrectionTransform": "1.0,2.0,3.0,4.0,1",
     "org.janelia.alignment.transform.SEMDistortionTransformA": "1.0,2.0,3.0,4.0,1",
 }
 

@@ -121,6 +121,7 @@ def test_no_class_is_forgotten():
     # the written forms of these are compared with those of Java: test_transform_golden.py
     by_text = {
         "AffineWarpFieldTransform", "ExponentialFunctionOffsetTransform", "ExponentialRecoveryOffsetTransform",
+        "ExponentialFunctionOffsetTransformWithWrongSign", "StageCreepCorrectionTransform",
         "MovingLeastSquaresTransform", "MovingLeastSquaresTransform2", "SEMDistortionTransformA",
     }  # fmt: skip
     assert classes - by_text == set(EVERY)
@@ -181,5 +182,6 @@ def test_boxes_contain_the_border(name, data, width, height):
     # minima are truncated toward zero, maxima are a whole number of pixels from there
     assert np.trunc(x.min()) == min_x
     assert np.trunc(y.min()) == min_y
-    assert max_x > x.max() - 1
-    assert max_y > y.max() - 1
+    # (the two round the border differently, so 3529 may be 3528.9999999999995 to the other)
+    assert max_x > x.max() - 1 - 1e-9 * abs(x).max()
+    assert max_y > y.max() - 1 - 1e-9 * abs(y).max()

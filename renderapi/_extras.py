@@ -1,0 +1,18 @@
+"""What to do where an optional dependency is missing: said in the same words everywhere."""
+
+from __future__ import annotations
+
+__all__ = ["install_line"]
+
+
+def install_line(extra: str) -> str:
+    """Give the command that installs an optional dependency of this package.
+
+    Examples
+    --------
+    >>> install_line("server")
+    'pip install "render-python[server]>=3"'
+    """
+    # the bound keeps pip from render-python 2 on an index that has no later one; where this version is
+    # installed, from wherever it came, pip keeps it and adds what the extra lacks
+    return f'pip install "render-python[{extra}]>=3"'
