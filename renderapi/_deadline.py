@@ -40,7 +40,7 @@ class Deadline:
     """
 
     def __init__(self, seconds: float, answer: float | None = None, rate: float = math.inf) -> None:
-        self.seconds = seconds
+        self.seconds = self._given = seconds
         self._whole = self._end = time.monotonic() + seconds
         self._answer, self._rate = answer, rate
         self._begun: float | None = None
@@ -52,7 +52,8 @@ class Deadline:
 
     def expect(self) -> None:
         """Wait for an answer, the first or that of a repetition."""
-        self._end, self._begun, self._count = self._whole, None, 0
+        self.seconds, self._end = self._given, self._whole
+        self._begun, self._count = None, 0
 
     def arrived(self, count: int) -> None:
         """Count bytes of the answer."""

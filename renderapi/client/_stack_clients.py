@@ -52,6 +52,7 @@ def importJsonClient(
     validatorClass: str | None = None,
     validatorData: str | None = None,
     engine: str | None = None,
+    check: bool = True,
     **kwargs: Any,
 ) -> list[str] | None:
     """Import JSON files of tile specs; their bounding boxes are derived.
@@ -73,6 +74,9 @@ def importJsonClient(
         Connection and script, where they differ from those of `render`.
     engine : {"java", "python"}, optional
         Who does it; by default Java where a client script is configured.
+    check : bool
+        Look whether the tiles are in the stack when Java has ended well. With a validator, or
+        ``subprocess_mode="call"``, what is missing is a warning.
     subprocess_mode, **kwargs
         How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`. In Python
         ``progress=`` and ``batch_size=`` as for `renderapi.client.import_tilespecs`.
@@ -89,6 +93,8 @@ def importJsonClient(
         configured.
     ClientArgumentError
         An argument would not reach Java, or not be understood; nothing was started.
+    ImportFailedError
+        Tiles are not in the stack; it lists their ids.
     """
     files = [] if tileFiles is None else several(tileFiles)
     if not files:
@@ -112,6 +118,11 @@ def importJsonClient(
         add_args=arguments,
         **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
     )
+    if check:
+        from renderapi.client._stored import check_files_stored, why_lenient
+
+        at = connection_of({**locals(), **kwargs})
+        check_files_stored(at, stack, files, why_lenient(subprocess_mode, validatorClass is not None))
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ from renderapi.errors import ClientScriptError, ImportFailedError, NotFoundError
 from renderapi.stack import get_tilebounds_for_z
 
 _SHOWN_IDS = 3
+
+
+def why_lenient(subprocess_mode: str | None, validated: bool = False) -> str:
+    """Say why tiles that are missing after an import are no error; empty where they are."""
+    if validated:
+        return "The validator may have rejected them; the client printed why."
+    called = (subprocess_mode or "").lower() == "call"
+    return "With subprocess_mode='call' nothing is raised." if called else ""
 
 
 def check_stored(
@@ -102,9 +111,14 @@ def check_files_stored(
 
 def layers_of(tiles: Sequence[Any]) -> dict[str, float | None]:
     """Give the z of tiles, or of their documents, by tile id."""
-    if tiles and isinstance(tiles[0], Mapping):
-        return {str(tile.get("tileId")): tile.get("z") for tile in tiles}
-    return {str(tile.tileId): tile.z for tile in tiles}
+    found: dict[str, float | None] = {}
+    for tile in tiles:
+        if isinstance(tile, Mapping):
+            found[str(tile.get("tileId"))] = tile.get("z")
+        else:
+            mine = copy(tile)  # what was read and not touched stays so
+            found[str(mine.tileId)] = mine.z
+    return found
 
 
 def _warn(text: str) -> None:

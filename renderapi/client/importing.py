@@ -48,7 +48,8 @@ __all__ = [
 
 #: Keywords that the import functions read beside those of their signature.
 _OPTIONS = (
-    "engine", "progress", "batch_size", "session", "validator", "use_rest", "subprocess_mode", *RUN_OPTIONS,
+    "engine", "progress", "batch_size", "session", "validator", "use_rest", "subprocess_mode", "check",
+    *RUN_OPTIONS,
 )  # fmt: skip
 #: What ``import_jsonfiles_validate_client`` has always asked of tiles.
 _VALIDATOR_DATA = "minCoordinate:-500,maxCoordinate:100000,minSize:500,maxSize:10000"
@@ -74,25 +75,29 @@ class _Target:
         self.java: dict[str, Any] = {
             **{name: self.rest[name] for name in ("host", "port", "owner", "project")},
             "engine": "java",
+            "check": False,  # once, by this connection, when all clients have ended
             "client_script": client_script,
             "memGB": values.get("memGB") or kwargs.get("memGB"),
             "subprocess_mode": values.get("subprocess_mode") or kwargs.get("subprocess_mode"),
             **streams,
         }
-        mode = str(self.java["subprocess_mode"]).lower()
-        self._lenient = "With subprocess_mode='call' nothing is raised." if mode == "call" else ""
+        self._check = kwargs.get("check", True)
 
     def check_tiles(self, stack: str, tiles: Iterable[TileSpec]) -> None:
         """Look whether the tiles that Java was given are in the stack."""
-        from renderapi.client._stored import check_stored, layers_of
+        from renderapi.client._stored import check_stored, layers_of, why_lenient
 
-        check_stored(self.connection, stack, layers_of(list(tiles)), self._lenient)
+        if self._check:
+            lenient = why_lenient(self.java["subprocess_mode"])
+            check_stored(self.connection, stack, layers_of(list(tiles)), lenient)
 
-    def check_files(self, stack: str, files: Iterable[str], only_warn: str = "") -> None:
+    def check_files(self, stack: str, files: Iterable[str], validated: bool = False) -> None:
         """Look whether the tiles of files that Java was given are in the stack."""
-        from renderapi.client._stored import check_files_stored
+        from renderapi.client._stored import check_files_stored, why_lenient
 
-        check_files_stored(self.connection, stack, files, only_warn or self._lenient)
+        if self._check:
+            lenient = why_lenient(self.java["subprocess_mode"], validated)
+            check_files_stored(self.connection, stack, files, lenient)
 
 
 def _import_files(
@@ -183,7 +188,7 @@ def import_single_json_file(
         Connection.
     **kwargs
         ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
-        `renderapi.client.run_subprocess_mode`;
+        `renderapi.client.run_subprocess_mode`; ``check=False`` not to look whether their tiles are there;
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
     Warns
@@ -249,7 +254,7 @@ def import_jsonfiles(
         Connection.
     **kwargs
         ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
-        `renderapi.client.run_subprocess_mode`;
+        `renderapi.client.run_subprocess_mode`; ``check=False`` not to look whether their tiles are there;
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
     Warns
@@ -321,7 +326,7 @@ def import_jsonfiles_validate_client(
         Connection.
     **kwargs
         ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
-        `renderapi.client.run_subprocess_mode`;
+        `renderapi.client.run_subprocess_mode`; ``check=False`` not to look whether their tiles are there;
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
     Returns
@@ -363,7 +368,7 @@ def import_jsonfiles_validate_client(
             validatorData=checker.data(),
             **target.java,
         )
-        target.check_files(stack, files, "The validator may have rejected them; the client printed why.")
+        target.check_files(stack, files, validated=True)
     else:
         rejected = _import_files(target, stack, _several(jsonfiles), transformFile, kwargs, validator=checker)
     if close_stack:
@@ -411,7 +416,7 @@ def import_jsonfiles_parallel(
         Connection.
     **kwargs
         ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
-        `renderapi.client.run_subprocess_mode`;
+        `renderapi.client.run_subprocess_mode`; ``check=False`` not to look whether their tiles are there;
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000).
 
     Warns
@@ -489,7 +494,7 @@ def import_jsonfiles_and_transforms_parallel_by_z(
         Connection.
     **kwargs
         ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
-        `renderapi.client.run_subprocess_mode`;
+        `renderapi.client.run_subprocess_mode`; ``check=False`` not to look whether their tiles are there;
         ``engine=`` ("java" or "python"), ``batch_size=`` (tiles in a request, default 2000).
 
     Warns
@@ -568,7 +573,7 @@ def import_tilespecs(
         Connection.
     **kwargs
         ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
-        `renderapi.client.run_subprocess_mode`;
+        `renderapi.client.run_subprocess_mode`; ``check=False`` not to look whether their tiles are there;
         ``engine=`` ("java" or "python"), ``progress=``, ``batch_size=`` (tiles in a request, default 2000),
         ``poolsize=`` (threads that send, default 1), ``resolved_tiles=`` (with `use_rest`, instead of tiles).
 
@@ -722,7 +727,7 @@ def import_tilespecs_parallel(
         Connection.
     **kwargs
         ``stdout=``, ``stderr=`` and ``timeout=`` (seconds) of each Java client, see
-        `renderapi.client.run_subprocess_mode`;
+        `renderapi.client.run_subprocess_mode`; ``check=False`` not to look whether their tiles are there;
         ``engine=`` ("java" or "python") and ``progress=`` (True for a bar of tqdm, a function, or a bar).
 
     Warns

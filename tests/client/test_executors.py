@@ -206,7 +206,7 @@ def test_classes_are_for_java(render):
 
 
 def java(render, script):
-    return {"render": render, "engine": "java", "client_script": str(script.path)}
+    return {"render": render, "engine": "java", "client_script": str(script.path), "check": False}
 
 
 @pytest.mark.parametrize("pool", ["executor", "class of executors", "class of pools"])

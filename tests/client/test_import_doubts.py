@@ -148,6 +148,7 @@ def test_java_is_given_the_same_tiles_with_the_same_doubts(tmp_path, monkeypatch
     monkeypatch.setattr(importing, "set_stack_state", lambda *args, **options: None)
     connection = {
         "engine": "java",
+        "check": False,
         "client_script": "run.sh",
         "host": "h",
         "port": 1,

@@ -41,17 +41,19 @@ def arguments(script):
     ],
 )
 def test_import_of_one_file_or_several(script, connection, files, expected):
-    assert importJsonClient("stk", files, **connection) is None
+    assert importJsonClient("stk", files, check=False, **connection) is None
     assert arguments(script) == expected
 
 
 def test_import_of_a_path(script, connection, tmp_path):
-    importJsonClient("stk", tmp_path / "a.json", transformFile=tmp_path / "t.json", **connection)
+    importJsonClient("stk", tmp_path / "a.json", transformFile=tmp_path / "t.json", check=False, **connection)
     assert arguments(script) == ["--transformFile", f"{tmp_path}/t.json", f"{tmp_path}/a.json"]
 
 
 def test_import_with_a_validator(script, connection):
-    importJsonClient("stk", "a.json", validatorClass="x.Y", validatorData="minSize:5,maxSize:9", **connection)
+    importJsonClient(
+        "stk", "a.json", validatorClass="x.Y", validatorData="minSize:5,maxSize:9", check=False, **connection
+    )
     assert arguments(script) == [
         "--validatorClass",
         "x.Y",
@@ -87,7 +89,7 @@ def test_streams_and_time_limit_are_handed_on(script, connection, tmp_path):
 
 def test_an_unknown_keyword_is_warned_of(script, connection):
     with pytest.warns(RenderWarning, match="does not know the keyword 'transformfile'"):
-        importJsonClient("stk", "a.json", transformfile="t.json", **connection)
+        importJsonClient("stk", "a.json", transformfile="t.json", check=False, **connection)
 
 
 # ------------------------------------------------------------------------------------ transform changes

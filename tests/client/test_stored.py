@@ -9,7 +9,7 @@ from renderapi.client import import_jsonfiles, import_jsonfiles_validate_client,
 from renderapi.errors import ClientScriptError, ImportFailedError, RenderWarning
 from renderapi.external.processpools.stdlib_pool import WithThreadPool
 from renderapi.server import serve_background
-from renderapi.tilespec import TileSpec
+from renderapi.tilespec import TileSpec, read_tilespecs
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,7 @@ IMPORTS = {
     "import_single_json_file": lambda files, **more: renderapi.client.import_single_json_file(
         "s", files[1], **more
     ),
+    "importJsonClient": lambda files, **more: renderapi.client.importJsonClient("s", files, **more),
     "import_jsonfiles": lambda files, **more: import_jsonfiles("s", files, **more),
     "import_jsonfiles_parallel": lambda files, **more: renderapi.client.import_jsonfiles_parallel(
         "s", files, mpPool=WithThreadPool, **more
@@ -84,6 +85,19 @@ def test_tiles_that_are_not_there_after_a_good_end_are_an_error(render, script, 
 def test_tiles_that_are_there_are_found(render, script, files, name):
     store(render, *range(7))
     IMPORTS[name](files, client_script=str(script.path), render=render)
+
+
+@pytest.mark.parametrize("name", IMPORTS)
+def test_nobody_looks_where_that_is_not_wanted(render, script, files, name):
+    store(render, 7)
+    IMPORTS[name](files, client_script=str(script.path), check=False, render=render)
+
+
+def test_what_was_read_and_not_touched_stays_so(render, script):
+    store(render, 0)
+    [read] = read_tilespecs(json.dumps([tiles(0)[0].to_dict()]).encode())
+    renderapi.client.import_tilespecs("s", [read], client_script=str(script.path), render=render)
+    assert vars(read).keys() == {"_raw"}
 
 
 def test_a_tile_that_came_twice_is_found_wherever_it_is(render, script):
