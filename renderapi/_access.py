@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from renderapi import _transport
-from renderapi._environment import ENVIRONMENT, environment_setting
+from renderapi._environment import ENVIRONMENT, as_port, environment_setting
 from renderapi._transport import SETTING_NAMES
-from renderapi._urls import as_port
 from renderapi.errors import RenderWarning
 
 if TYPE_CHECKING:

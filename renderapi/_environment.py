@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,12 +22,56 @@ ENVIRONMENT = {
 }
 
 
+_HEAP = re.compile(r"\d+[kKmMgGtT]?")
+
+
 def environment_setting(name: str) -> str | None:
-    """Give a setting from the environment variables that stand for it, or None."""
+    """Give a setting from the environment variables that stand for it, or None.
+
+    Raises
+    ------
+    ConnectionSettingsError
+        If it cannot be: it names the variable.
+    """
     for variable in ENVIRONMENT[name]:
         if value := os.environ.get(variable):
+            _check(name, variable, value)
             return value
     return None
+
+
+def _check(name: str, variable: str, value: str) -> None:
+    if name == "port":
+        try:
+            as_port(value)
+        except ConnectionSettingsError as error:
+            raise ConnectionSettingsError(f"the environment variable {variable} is wrong: {error}") from None
+    elif name == "memGB" and not _HEAP.fullmatch(value):
+        raise ConnectionSettingsError(
+            f"the environment variable {variable} is {value!r}; it must be a memory size as '2G' or '512m'"
+        )
+
+
+def set_by(name: str, value: str) -> str:
+    """Say which environment variable a setting is from, or nothing if it is from none."""
+    for variable in ENVIRONMENT[name]:
+        if os.environ.get(variable) == value:
+            return f" (set by the environment variable {variable})"
+    return ""
+
+
+def as_port(port: Any) -> int | None:
+    """Give a port as a number; None and an empty text leave it to the scheme."""
+    if port in (None, ""):
+        return None
+    try:
+        number = int(port)
+        whole = isinstance(port, str) or number == port
+    except (TypeError, ValueError, OverflowError):
+        number, whole = 0, False
+    if not whole or not 0 < number < 65536:
+        raise ConnectionSettingsError(f"port is {port!r}; it must be a whole number from 1 to 65535")
+    return number
 
 
 _ATTEMPTS = 5

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from urllib3.exceptions import (
@@ -126,10 +126,20 @@ def send(
     except (requests.RequestException, HTTPError, ValueError) as error:
         # what repeats a password is left out of the traceback
         shown_cause = error if str(error) == _without_password(str(error)) else None
-        raise _unanswered(error, method, url, _proxy_of(error, session, url)) from shown_cause
+        answer = _unanswered(error, method, url, _proxy_of(error, session, url))
+        raise answer from (None if shown_cause is None else alone(shown_cause))
     if response.status_code < 300:
         return response
     raise _refused(response, method, url)
+
+
+Failure = TypeVar("Failure", bound=Exception)
+
+
+def alone(error: Failure) -> Failure:
+    """Give an error without those that led to it, whose text it repeats: one traceback instead of many."""
+    error.__cause__ = None  # which suppresses the context too
+    return error
 
 
 def _names_content_type(headers: dict[str, str], options: dict[str, Any]) -> bool:
@@ -171,7 +181,7 @@ def decode_json(response: requests.Response) -> Any:
     try:
         return _json.loads(response.content)
     except ValueError as error:
-        raise not_as_asked(response, "JSON", str(error)) from error
+        raise not_as_asked(response, "JSON", str(error)) from None
 
 
 def not_as_asked(response: requests.Response, wanted: str, why: str = "") -> errors.BadAnswerError:

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from renderapi._environment import ENVIRONMENT
+from renderapi._environment import ENVIRONMENT, as_port
 from renderapi.errors import ConnectionSettingsError, SpecError
 
 #: What must not be asked for twice, by the end of its path: a second time it fails, or does more than was
@@ -240,17 +240,3 @@ def split_url(url: str) -> tuple[str, int | None]:
 def without_credentials(host: str) -> str:
     """Give a host without the user and password that it may begin with."""
     return redacted(host).replace("***@", "", 1)
-
-
-def as_port(port: Any) -> int | None:
-    """Give a port as a number; None and an empty text leave it to the scheme."""
-    if port in (None, ""):
-        return None
-    try:
-        number = int(port)
-        whole = isinstance(port, str) or number == port
-    except (TypeError, ValueError, OverflowError):
-        number, whole = 0, False
-    if not whole or not 0 < number < 65536:
-        raise ConnectionSettingsError(f"port is {port!r}; it must be a whole number from 1 to 65535")
-    return number

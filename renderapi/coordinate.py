@@ -423,7 +423,7 @@ def package_point_match_data_into_json(
     try:
         points = np.asarray(dataarray, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise SpecError(f"points must be numbers, one row x, y for each: {error}") from error
+        raise SpecError(f"points must be numbers, one row x, y for each: {error}") from None
     if points.size == 0:
         return []
     if points.ndim != 2 or points.shape[1] not in (2, 3):

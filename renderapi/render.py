@@ -25,10 +25,9 @@ from renderapi._access import (
     renderaccess,
     warn_unknown,
 )
-from renderapi._environment import ENVIRONMENT, ask_for, environment_setting
+from renderapi._environment import ENVIRONMENT, as_port, ask_for, environment_setting, set_by
 from renderapi._transport import SETTING_NAMES, RenderSession, SessionPool, SessionView, Settings
 from renderapi._urls import (
-    as_port,
     format_baseurl,
     format_number,
     format_preamble,
@@ -414,7 +413,10 @@ def check_client_script(client_script: str | None, runs_now: bool = True) -> Non
             "RENDER_CLIENT_SCRIPTS to the folder that holds run_ws_client.sh"
         )
     if not Path(client_script).is_file():
-        raise ClientScriptError(f"client script {client_script} not found: it is not a file")
+        named = set_by("client_script", client_script) or set_by(
+            "client_scripts", str(Path(client_script).parent)
+        )
+        raise ClientScriptError(f"client script {client_script} not found: it is not a file{named}")
     if runs_now and not os.access(client_script, os.X_OK):
         raise ClientScriptError(f"client script {client_script} is not executable: chmod +x it")
 
@@ -698,7 +700,7 @@ def _stack_ids(
     answer = get_json(session, url)
     try:
         return [{"project": m["stackId"]["project"], "stack": m["stackId"]["stack"]} for m in answer]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError):
         raise BadAnswerError(
             f"GET {_transport.redacted(url)} did not answer with a list of stack metadata", url=url
-        ) from error
+        ) from None

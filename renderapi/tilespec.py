@@ -939,7 +939,7 @@ def read_answer(response: requests.Response, read: Callable[[bytes], T], what: s
     try:
         return read(response.content)
     except ValueError as error:
-        raise _transport.not_as_asked(response, f"JSON of {what}", str(error)) from error
+        raise _transport.not_as_asked(response, f"JSON of {what}", str(error)) from None
 
 
 @renderaccess

@@ -337,7 +337,7 @@ def decodeBase64(src: str) -> NDArray[np.float64]:
             content = zlib.decompress(base64.b64decode(src, validate=True))
         return np.frombuffer(content, dtype=">f8").astype(np.float64)
     except (binascii.Error, zlib.error, ValueError) as error:
-        raise ConversionError(f"not a base64 block of doubles ({error}): {src[:60]!r}") from error
+        raise ConversionError(f"not a base64 block of doubles ({error}): {src[:60]!r}") from None
 
 
 def java_double(value: float) -> str:

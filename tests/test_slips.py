@@ -1,10 +1,23 @@
 """The obvious slips: each gets an answer that says what was wrong with the call."""
 
+import re
+
 import pytest
+import requests
+import responses
 
 import renderapi
-from renderapi.errors import ConnectionSettingsError, RenderWarning, SpecError
+from renderapi.client import ClientArgumentError
+from renderapi.errors import (
+    ClientScriptError,
+    ConnectionSettingsError,
+    NotFoundError,
+    RenderError,
+    RenderWarning,
+    SpecError,
+)
 from renderapi.geometry import match_residuals
+from renderapi.server import serve_background
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel
 
@@ -138,3 +151,164 @@ def test_the_box_of_one_tile(tile):
         renderapi.geometry.bounding_boxes(tile)
     with pytest.raises(SpecError, match="tilespecs must be a list"):
         renderapi.geometry.derive_bounding_boxes(tile)
+
+
+@pytest.mark.parametrize("variable", ["RENDER_PORT", "DEFAULT_RENDER_PORT"])
+@pytest.mark.parametrize("port", ["abc", "0", "80.5", "70000"])
+def test_a_wrong_port_in_the_environment_is_named(monkeypatch, variable, port):
+    monkeypatch.setenv(variable, port)
+    for call in (
+        lambda: renderapi.connect("h", None, "o", "p"),
+        lambda: renderapi.stack.get_stack_bounds("s", host="h", owner="o", project="p"),
+    ):
+        with pytest.raises(ConnectionSettingsError, match=f"variable {variable} is wrong: port is '{port}'"):
+            call()
+
+
+def test_a_wrong_heap_in_the_environment_is_named(monkeypatch, tmp_path):
+    (tmp_path / "run_ws_client.sh").touch(0o755)
+    monkeypatch.setenv("RENDER_CLIENT_HEAP", "lots")
+    with pytest.raises(ConnectionSettingsError, match=r"RENDER_CLIENT_HEAP is 'lots'.*'2G'"):
+        renderapi.connect("h", 80, "o", "p", str(tmp_path))
+    assert renderapi.connect("h", 80, "o", "p", str(tmp_path), memGB="3G").memGB == "3G"
+    assert type(renderapi.connect("h", 80, "o", "p")) is renderapi.Render
+    monkeypatch.setenv("RENDER_CLIENT_HEAP", "512m")
+    assert renderapi.connect("h", 80, "o", "p", str(tmp_path)).memGB == "512m"
+
+
+@pytest.mark.parametrize("variable", ["RENDER_CLIENT_SCRIPT", "RENDER_CLIENT_SCRIPTS"])
+def test_a_script_of_the_environment_that_is_not_there_is_named(monkeypatch, tmp_path, variable):
+    monkeypatch.setenv(variable, str(tmp_path / "missing"))
+    said = f"not found: it is not a file .set by the environment variable {variable}."
+    with pytest.warns(RenderWarning, match=said):
+        renderapi.connect("h", 80, "o", "p")
+    with pytest.raises(ClientScriptError, match=said):
+        renderapi.client.importJsonClient("s", ["a.json"], engine="java", render=RENDER)
+
+
+def test_a_jar_of_the_environment_that_is_not_there_is_named(monkeypatch, tmp_path):
+    script = tmp_path / "run_ws_client.sh"
+    script.write_text("#!/bin/sh\ntouch $(dirname $0)/started\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("RENDER_CLIENT_JAR", str(tmp_path / "missing.jar"))
+    connection = {"host": "h", "port": 1, "owner": "o", "project": "p", "client_script": str(script)}
+    with pytest.raises(ClientScriptError, match=r"RENDER_CLIENT_JAR is '.*missing.jar', which is no file"):
+        renderapi.client.importJsonClient("s", ["a.json"], engine="java", **connection)
+    assert not (tmp_path / "started").exists()
+    (tmp_path / "missing.jar").touch()
+    renderapi.client.importJsonClient("s", ["a.json"], engine="java", **connection)
+    assert (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize("engine", ["java", "python"])
+@pytest.mark.parametrize(
+    "changes", [{"minz": "one"}, {"maxz": float("nan")}, {"z": [1, "two"]}, {"minz": [1]}, {"maxz": True}]
+)
+def test_pairs_of_layers_that_are_no_numbers(engine, changes):
+    layers = {"minz": 1, "maxz": 2, **changes}
+    with pytest.raises(ClientArgumentError, match="must be a finite number; nothing was started"):
+        renderapi.client.tilePairClient(
+            "s", **layers, host="h", port=1, owner="o", project="p", engine=engine, client_script=__file__
+        )
+
+
+@pytest.mark.parametrize("engine", ["java", "python"])
+def test_coordinates_of_a_layer_that_is_no_number(engine):
+    with pytest.raises(ClientArgumentError, match="z is 'one': it must be a finite number"):
+        renderapi.client.coordinateClient(
+            "s", "one", fromJson="a.json", host="h", port=1, owner="o", project="p", engine=engine,
+            client_script=__file__,
+        )  # fmt: skip
+
+
+def test_deleting_a_stack_that_is_not_there():
+    with serve_background() as server, server.connect(owner="o", project="p", retries=0) as render:
+        assert renderapi.stack.delete_stack("missing", render=render).status_code == 200
+        with pytest.raises(NotFoundError, match="missing"):
+            renderapi.stack.delete_stack("missing", must_exist=True, render=render)
+        with pytest.raises(NotFoundError, match="missing"):
+            renderapi.pointmatch.delete_collection("missing", render=render)
+        renderapi.stack.create_stack("there", render=render)
+        renderapi.stack.delete_stack("there", must_exist=True, render=render)
+        assert renderapi.render.get_stacks_by_owner_project(render=render) == []
+
+
+def tracebacks(error):
+    """Count the errors whose tracebacks Python prints."""
+    count = 0
+    while error is not None:
+        count += 1
+        error = error.__cause__ if error.__cause__ or error.__suppress_context__ else error.__context__
+    return count
+
+
+BASE = "http://h:80/render-ws/v1/owner/o/project/p/stack/s"
+BAD_AFFINE = TileSpec(
+    json={
+        "tileId": "a", "z": 1, "width": 9, "height": 9, "transforms": {"type": "list", "specList": [
+            {"type": "leaf", "className": "mpicbg.trakem2.transform.AffineModel2D", "dataString": "1 x 0"}
+        ]},
+    }
+)  # fmt: skip
+GOOD = TileSpec(tileId="a", z=1, width=9, height=9)
+NOBODY = renderapi.Render("http://127.0.0.1", 9, "o", "p", retries=0)
+
+
+def _not_json(path):
+    path.write_text("{")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda path: renderapi.stack.get_stack_bounds("s", render=NOBODY),
+        lambda path: renderapi.stack.get_stack_bounds("missing", render=RENDER),
+        lambda path: renderapi.stack.get_stack_bounds("s", render=RENDER),
+        lambda path: renderapi.tilespec.get_tile_specs_from_z("s", 1, render=RENDER),
+        lambda path: renderapi.resolvedtiles.get_resolved_tiles_from_z("s", 1, render=RENDER),
+        lambda path: renderapi.image.get_bb_image("s", 1, 0, 0, 5, 5, render=RENDER),
+        lambda path: renderapi.image.get_bb_image("s", 1, 0, 0, 5, 5, render=NOBODY, block=2),
+        lambda path: renderapi.tilespec.get_tile_specs_from_z("s", "one", render=RENDER),
+        lambda path: renderapi.connect("h", "abc", "o", "p"),
+        lambda path: renderapi.render.get_stacks_by_owner_project(render=RENDER),
+        lambda path: AffineModel(json={"className": "x", "dataString": "1 2"}),
+        lambda path: renderapi.transform.load_transform_json({"dataString": "1"}),
+        lambda path: renderapi.transform.Polynomial2DTransform(json={"className": "x", "dataString": "a b"}),
+        lambda path: AffineModel().tform("abc"),
+        lambda path: AffineModel().estimate([[0, 0]], [[1, 1]]),
+        lambda path: BAD_AFFINE.tforms,
+        lambda path: renderapi.geometry.bounding_boxes([BAD_AFFINE]),
+        lambda path: renderapi.geometry.bounding_boxes([{"tileId": "a", "width": "x", "height": 1}]),
+        lambda path: renderapi.utils.decodeBase64("@@"),
+        lambda path: renderapi.client.import_tilespecs("s", [BAD_AFFINE], render=RENDER),
+        lambda path: renderapi.client.import_tilespecs("s", iter([BAD_AFFINE]), render=RENDER),
+        lambda path: renderapi.client.import_tilespecs_parallel("s", [GOOD], poolsize=4, render=NOBODY),
+        lambda path: renderapi.client.import_tilespecs_parallel(
+            "s", [GOOD, TileSpec(tileId="b", z=1, width=9, height=9)], poolsize=4, max_tilespecs_per_group=1,
+            render=RENDER,
+        ),
+        lambda path: renderapi.client.import_tilespecs("s", [GOOD], use_rest=True, render=NOBODY),
+        lambda path: renderapi.client.import_single_json_file("s", _not_json(path), render=RENDER),
+        lambda path: renderapi.client.tilePairClient(
+            "s", 1, 2, onlyIncludeTilesNearTileIdsJson=str(path), render=RENDER
+        ),
+        lambda path: renderapi.coordinate.world_to_local_coordinates_array("s", "abc", "a", 1, render=RENDER),
+    ],
+)  # fmt: skip
+def test_a_failed_call_shows_at_most_two_tracebacks(call, tmp_path):
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
+        mocked.add_passthru("http://127.0.0.1")
+        mocked.get(f"{BASE[:-1]}missing/bounds", status=404, body="no such stack")
+        mocked.get(f"{BASE}/bounds", body="<html>")
+        mocked.get(f"{BASE}/z/1/tile-specs", body="{")
+        mocked.get(f"{BASE}/z/1/resolvedTiles", body="[")
+        mocked.get(f"{BASE}/z/1/box/0,0,5,5,1.0/png-image", body="<html>")
+        mocked.get(re.compile(f"{BASE}/z/1/box/.*"), body=b"\x89PNG\r\n\x1a\n", content_type="image/png")
+        mocked.get("http://h:80/render-ws/v1/owner/o/stacks/", json=[{}])
+        mocked.get(BASE, json={"state": "LOADING"})
+        mocked.put(f"{BASE}/state/LOADING", status=201)
+        mocked.put(f"{BASE}/resolvedTiles", status=500, body="trouble")
+        with pytest.raises((RenderError, requests.RequestException)) as caught:
+            call(tmp_path / "x.json")
+    assert tracebacks(caught.value) <= 2

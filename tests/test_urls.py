@@ -9,8 +9,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from renderapi._environment import as_port
 from renderapi._urls import (
-    as_port,
     format_baseurl,
     format_number,
     format_preamble,

@@ -204,8 +204,8 @@ def _rendered(
         try:
             with Image.open(out) as image:
                 return np.array(image)
-        except (UnidentifiedImageError, FileNotFoundError) as error:
-            raise ClientScriptError("the Java client ended without an error but wrote no image") from error
+        except (UnidentifiedImageError, FileNotFoundError):
+            raise ClientScriptError("the Java client ended without an error but wrote no image") from None
 
 
 # ------------------------------------------------------------------------------------------- coordinates

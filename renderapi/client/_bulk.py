@@ -223,7 +223,7 @@ class Import:
             error.__dict__.update(
                 {**first.__dict__, "failures": self.failures, "stored": self.stored, "unknown": unknown}
             )
-            raise error from first
+            raise error from _transport.alone(first)
         raise ImportFailedError(
             summary,
             failures=self.failures,
@@ -233,7 +233,7 @@ class Import:
             url=getattr(first, "url", None),
             status_code=getattr(first, "status_code", None),
             server_text=getattr(first, "server_text", None),
-        ) from first
+        ) from _transport.alone(first)
 
 
 def _batches(count: int) -> str:

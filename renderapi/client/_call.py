@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from renderapi._urls import required
-from renderapi.client._java import check_options
+from renderapi.client._java import check_jar, check_options
 from renderapi.client._script import (
     RUN_OPTIONS,
     ClientArgumentError,
@@ -73,6 +74,7 @@ def call_run_ws_client(
     )
     if script is None:
         check_client_script(script)
+    check_jar()
     memory = memGB or getattr(render, "memGB", None) or _DEFAULT_MEMORY
     words = as_words([script, memory, className, *(add_args or [])])
     check_words(words[1:])
@@ -120,6 +122,25 @@ def whole(value: Any, name: str) -> int | None:
     if not number.is_integer():
         raise ClientArgumentError(f"{name} must be a whole number, not {value!r}")
     return int(number)
+
+
+def finite(value: Any, name: str) -> Any:
+    """Give a number as it is, one that is written as text as a number, and None as None.
+
+    Raises
+    ------
+    ClientArgumentError
+        If it is no finite number.
+    """
+    if value is None:
+        return None
+    try:
+        number = float(value)
+        if math.isfinite(number) and not isinstance(value, bool):
+            return number if isinstance(value, str) else value
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ClientArgumentError(f"{name} is {value!r:.100}: it must be a finite number; nothing was started")
 
 
 def several(values: Any) -> list[Any]:

@@ -57,7 +57,7 @@ def read_json(path: str | Path) -> Any:
     except FileNotFoundError:
         raise ClientScriptError(f"the Java client ended without an error and did not write {path}") from None
     except (ValueError, EOFError, OSError) as error:
-        raise ClientScriptError(f"{path}, which the Java client wrote, cannot be read: {error}") from error
+        raise ClientScriptError(f"{path}, which the Java client wrote, cannot be read: {error}") from None
 
 
 class TilePairFiles:

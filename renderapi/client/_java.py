@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from renderapi.client._script import ClientArgumentError
+from renderapi.errors import ClientScriptError
 
 _STACK = ("baseDataUrl", "owner", "project", "stack")
 _VALIDATOR = ("validatorClass", "validatorData")
@@ -117,6 +118,16 @@ def known_options(class_name: str, client_script: str | None) -> tuple[frozenset
         if options:
             return options, jar.name
     return MASTER[class_name], "render's master branch (no jar found to look into)"
+
+
+def check_jar() -> None:
+    """Raise `ClientScriptError` if ``RENDER_CLIENT_JAR`` names no file."""
+    named = os.environ.get("RENDER_CLIENT_JAR")
+    # a class path of several entries, or a pattern, is Java's to judge
+    if named and os.pathsep not in named and "*" not in named and not Path(named).is_file():
+        raise ClientScriptError(
+            f"the environment variable RENDER_CLIENT_JAR is {named!r}, which is no file: nothing was started"
+        )
 
 
 def find_jar(client_script: str | None) -> Path | None:

@@ -364,9 +364,7 @@ def _ids_in(path: str | None) -> frozenset[str] | None:
         with open_text(path) as file:
             ids = _json.loads(file.read())
     except (OSError, ValueError) as error:
-        raise ClientArgumentError(
-            f"onlyIncludeTilesNearTileIdsJson {path} cannot be read: {error}"
-        ) from error
+        raise ClientArgumentError(f"onlyIncludeTilesNearTileIdsJson {path} cannot be read: {error}") from None
     if not isinstance(ids, list) or not all(isinstance(tile_id, str) for tile_id in ids):
         raise ClientArgumentError(f"onlyIncludeTilesNearTileIdsJson {path} must hold a JSON list of tile ids")
     return frozenset(ids)

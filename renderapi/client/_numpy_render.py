@@ -269,7 +269,7 @@ def _read(url: str, connection: Mapping[str, Any]) -> Any:
         try:
             return _json.loads(file.read())
         except ValueError as error:
-            raise SpecError(f"{url} is not JSON: {error}") from error
+            raise SpecError(f"{url} is not JSON: {error}") from None
 
 
 def _local_path(url: str) -> Path:
@@ -359,7 +359,9 @@ class Sections:
             try:
                 self._render(z, bounds, calibration)
             except RenderError as error:
-                raise with_note(error, f"That was section {java_double(z)} of stack {self.stack}.") from error
+                raise with_note(
+                    error, f"That was section {java_double(z)} of stack {self.stack}."
+                ) from error.__cause__
 
         reporter = progress_reporter(progress, len(layers), "rendering sections", " sections")
         with reporter as advance:

@@ -52,7 +52,7 @@ def read_list(path: str | Path, what: str) -> list[Any]:
     try:
         documents = _json.loads(content)
     except ValueError as error:
-        raise SpecError(f"{path} is not JSON: {error}") from error
+        raise SpecError(f"{path} is not JSON: {error}") from None
     if not isinstance(documents, list):
         raise SpecError(f"{path} must hold a JSON list of {what}")
     return documents

@@ -14,6 +14,7 @@ from renderapi.client._call import (
     box_words,
     call_run_ws_client,
     client_options,
+    finite,
     flag,
     get_param,
     needs_result,
@@ -163,6 +164,9 @@ def tilePairClient(
     In Python `z` may be given with any `zNeighborDistance`, and pairs of `excludePairsInMatchCollection` are
     left out in every layer (Java forgets those of a layer after a gap).
     """
+    minz, maxz = finite(minz, "minz"), finite(maxz, "maxz")
+    if z is not None:
+        z = [finite(value, "z") for value in several(z)]
     with ExitStack() as cleanup:
         temporary = outjson is None
         if outjson is None:

@@ -11,6 +11,7 @@ from renderapi.client._call import (
     box_words,
     call_run_ws_client,
     client_options,
+    finite,
     flag,
     get_param,
     needs_result,
@@ -386,7 +387,7 @@ def _validator(validatorClass: str | None, validatorData: str | None) -> TileSpe
     try:
         return validator_of(validatorClass, validatorData)
     except ValueError as error:
-        raise ClientArgumentError(str(error)) from error
+        raise ClientArgumentError(str(error)) from None
 
 
 @engineaccess
@@ -460,6 +461,7 @@ def coordinateClient(
     """
     if fromJson is None:
         raise ClientArgumentError("coordinateClient needs fromJson, the file with the points")
+    z = finite(z, "z")
     if engine == "python":
         from renderapi.client._numpy_coordinates import Place, map_file
 

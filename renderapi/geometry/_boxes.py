@@ -83,9 +83,9 @@ def bounding_boxes(
         try:
             boxes[rows] = _group_boxes(size, steps, numbers)
         except BadNumbersError as error:
-            raise TileSpecError.of(tiles[rows[error.index]], error) from error
+            raise TileSpecError.of(tiles[rows[error.index]], error) from None
         except _TooManySamplesError as error:
-            raise TileSpecError.of(tiles[rows[0]], error) from error
+            raise TileSpecError.of(tiles[rows[0]], error) from None
     return boxes
 
 
@@ -138,7 +138,7 @@ def tile_size(tile: Any) -> tuple[float, float, float]:
     try:
         return float(width), float(height), float(cell)
     except (TypeError, ValueError, OverflowError) as error:
-        raise TileSpecError.of(tile, f"width, height and meshCellSize must be numbers: {error}") from error
+        raise TileSpecError.of(tile, f"width, height and meshCellSize must be numbers: {error}") from None
 
 
 class _TooManySamplesError(ValueError):

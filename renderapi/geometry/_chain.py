@@ -135,11 +135,11 @@ class Chains:
         except _MissingError as missing:
             ids = ", ".join(sorted(set(missing.ids)))
             reason = f"tile {tile_id_of(tile)} requires the following transform ids [{ids}]"
-            raise TileSpecError.of(tile, reason) from missing
+            raise TileSpecError.of(tile, reason) from None
         except RenderError as error:
-            raise TileSpecError.of(tile, error) from error
+            raise TileSpecError.of(tile, error) from None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise TileSpecError.of(tile, f"its transforms are no transform list: {error!r}") from error
+            raise TileSpecError.of(tile, f"its transforms are no transform list: {error!r}") from None
 
     def _of_list(self, specs: Iterable[Any], path: tuple[Any, ...], list_id: Any = None) -> Chain:
         steps: list[Any] = []
@@ -321,7 +321,7 @@ def read_numbers(step: Any, given: Sequence[Any]) -> Array:
                 AffineModel(json={"className": step, "dataString": text})
                 _numbers.parse_rows([text], count or 6, single=count is not None)
             except SpecError as error:
-                raise BadNumbersError(str(error), index=index) from error
+                raise BadNumbersError(str(error), index=index) from None
         raise
     if count is None:
         return values[:, [0, 2, 1, 3, 4, 5]]

@@ -362,7 +362,7 @@ def _forward(tilespec: Any, document: Any, shared_transforms: Any) -> Callable[[
     try:
         return mapping(Chains(shared_transforms).of_tile(document))
     except BadNumbersError as error:
-        raise TileSpecError.of(tilespec, error) from error
+        raise TileSpecError.of(tilespec, error) from None
 
 
 def world_to_local(tilespec: Any, points: Any, shared_transforms: Any = None) -> Array:

@@ -71,7 +71,7 @@ def points_to_world(tilespecs: Sequence[Any], tile: Any, points: Any, shared_tra
         try:
             own = _numbers(steps, given)
         except BadNumbersError as error:
-            raise TileSpecError.of(tilespecs[members[error.index]], error) from error
+            raise TileSpecError.of(tilespecs[members[error.index]], error) from None
         with np.errstate(all="ignore"):
             for part in blocks(len(rows), _BLOCK):
                 some = rows[part]

@@ -153,7 +153,7 @@ class Grid:
             try:
                 return block, block.cut(fetch(*box))
             except (RenderError, ServerUnreachableError, ServerTimeoutError) as error:
-                raise with_note(error, self._place(block)) from error
+                raise with_note(error, self._place(block)) from error.__cause__
 
         reporter = progress_reporter(progress, len(self), "fetching blocks", " blocks")
         with reporter as advance, closing(in_threads(piece, self, threads)) as found:

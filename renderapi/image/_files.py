@@ -108,7 +108,7 @@ def _naming(target: Path) -> Iterator[None]:
         # a full disk does not say what it was written to
         if error.errno is None or error.filename is not None:
             raise
-        raise OSError(error.errno, error.strerror, str(target)) from error
+        raise OSError(error.errno, error.strerror, str(target)) from None
 
 
 def check_target(path: Path) -> None:

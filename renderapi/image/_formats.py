@@ -178,7 +178,7 @@ def _decoded(response: requests.Response) -> NDArray[Any]:
     except MemoryError:
         raise
     except Exception as error:  # over garbled bytes a decoder may stumble in any way
-        raise _transport.not_as_asked(response, "an image", str(error)) from error
+        raise _transport.not_as_asked(response, "an image", str(error)) from None
     dtype = np.dtype(np.uint16) if is_16_bit_png else pixels.dtype.newbyteorder("=")
     return pixels.astype(dtype, copy=False)
 

@@ -114,8 +114,8 @@ def parse_doubles(text: str | None) -> list[float]:
     values = parse_loosely(text)
     try:
         return [float(value) for value in values]
-    except TypeError as error:
-        raise SpecError(f"{text!r:.100} holds something else than numbers") from error
+    except TypeError:
+        raise SpecError(f"{text!r:.100} holds something else than numbers") from None
 
 
 def parse_loosely(text: str | None) -> list[float]:
@@ -144,7 +144,7 @@ def parse_block(field: str, count: int) -> NDArray[np.float64]:
     try:
         values = np.array(decodeBase64(field), dtype=np.float64)
     except ValueError as error:
-        raise SpecError(f"a base64 block cannot be decoded: {error}") from error
+        raise SpecError(f"a base64 block cannot be decoded: {error}") from None
     if values.size != count:
         raise SpecError(f"a base64 block should hold {count} numbers, it holds {values.size}")
     return values

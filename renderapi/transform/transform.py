@@ -311,10 +311,10 @@ class InterpolatedTransform(InvertedByIteration, _Composite):
         p = as_points(points)
         try:
             fraction = float(self.lambda_)  # type: ignore[arg-type]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError):
             raise SpecError(
                 f"lambda of an interpolated transform is {self.lambda_!r}, not a number"
-            ) from error
+            ) from None
         at_a, at_b = apply_transforms([self.a], p), apply_transforms([self.b], p)
         return at_a + fraction * (at_b - at_a)
 

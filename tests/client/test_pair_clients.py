@@ -202,7 +202,7 @@ def test_options_that_were_not_there_before(script, connection):
         ({"minx": 2, "maxx": 1, "miny": 0, "maxy": 1}, r"minX \(2\) is above maxX \(1\)"),
         ({"zNeighborDistance": 1.5}, "zNeighborDistance must be a whole number"),
         ({"excludeCornerNeighbors": "no"}, "'no' is neither true nor false"),
-        ({"z": [1, float("nan")]}, "an argument of the Java client is nan"),
+        ({"z": [1, float("nan")]}, "z is nan: it must be a finite number"),
     ],
 )
 def test_options_that_java_would_refuse(script, connection, options, message):

@@ -77,7 +77,7 @@ def _matrix(m00: Any, m01: Any, m10: Any, m11: Any, b0: Any, b1: Any) -> NDArray
         try:
             numbers = [float(value) for value in (m00, m01, b0, m10, m11, b1)]
         except (TypeError, ValueError) as error:
-            raise ConversionError(f"parameters of an affine transform must be numbers: {error}") from error
+            raise ConversionError(f"parameters of an affine transform must be numbers: {error}") from None
         _fill_matrix(M, 0, *numbers, 0.0, 0.0, 1.0)
     return M
 
@@ -245,7 +245,7 @@ class AffineModel(MapsPoints, Transform):
         except (SpecError, ConversionError) as error:
             count = NATIVE_COUNTS.get(self.className)
             hint = "" if count is None else f" ({count} numbers, or 6 as old clients wrote)"
-            raise self._refusal(f"{error}{hint}") from error
+            raise self._refusal(f"{error}{hint}") from None
         self.M00, self.M01, self.M10, self.M11, self.B0, self.B1 = m00, m01, m10, m11, b0, b1
         # what was read, for writing it back while M is the same; but six numbers of a class that has fewer are
         # what no server reads

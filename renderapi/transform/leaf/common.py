@@ -84,7 +84,7 @@ def as_points(points: ArrayLike, what: str = "Points") -> NDArray[np.float64]:
     try:
         array = np.asarray(points, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ConversionError(f"{what} must be numbers of shape (:, 2) -- {error}") from error
+        raise ConversionError(f"{what} must be numbers of shape (:, 2) -- {error}") from None
     if array.ndim != 2 or array.shape[1] != 2:
         raise ConversionError(f"{what} must be of shape (:, 2) -- got {array.shape}")
     return array
@@ -115,7 +115,7 @@ def point_pairs(
         p, q = as_points(src, "source points"), as_points(dst, "target points")
         w = None if weights is None else np.asarray(weights, dtype=np.float64).reshape(-1)
     except (TypeError, ValueError) as error:
-        raise EstimationError(f"{model} cannot be estimated: {error}") from error
+        raise EstimationError(f"{model} cannot be estimated: {error}") from None
     if p.shape != q.shape:
         raise EstimationError(f"shape mismatch! A shape: {p.shape}, B shape {q.shape}")
     if w is not None and len(w) != len(p):
@@ -158,10 +158,10 @@ def read_extras(transform: Any, d: dict[str, Any], known: tuple[str, ...]) -> No
         if labels is not None:
             try:
                 transform.labels = list(labels)
-            except TypeError as error:
+            except TypeError:
                 raise SpecError(
                     f"the labels of transform {d.get('id')!r} are no list: {labels!r:.100}"
-                ) from error
+                ) from None
         if meta or labels is None:
             extras["metaData"] = meta
     elif "metaData" in d:

@@ -210,8 +210,8 @@ class HomographyModel2D(ParsedTransform):
         """
         try:
             return HomographyModel2D(M=np.linalg.inv(self.M))
-        except np.linalg.LinAlgError as error:
-            raise NotInvertibleError(f"a projective transform is singular: {self.M.tolist()}") from error
+        except np.linalg.LinAlgError:
+            raise NotInvertibleError(f"a projective transform is singular: {self.M.tolist()}") from None
 
     def inverse_tform(self, points: ArrayLike, precision: float = 1e-6, max_iters: int = 100) -> Array:
         """Map points backwards, with the inverse matrix.

@@ -216,7 +216,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         try:
             values = _numbers.parse_doubles(text)
         except SpecError as error:
-            raise self._refusal(error) from error
+            raise self._refusal(error) from None
         if len(values) < 2:
             raise self._refusal("at least 2 numbers are needed")
         # a count that fits no order is read as Java reads it: y begins where x of the next lower order ends

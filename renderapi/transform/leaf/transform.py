@@ -111,10 +111,10 @@ class Transform:
             text = d["dataString"]
         except (KeyError, TypeError) as error:
             if not isinstance(d, dict):
-                raise SpecError(f"a transform must be a JSON object, not {d!r:.100}") from error
+                raise SpecError(f"a transform must be a JSON object, not {d!r:.100}") from None
             raise SpecError(
                 f"no {error.args[0]} defined for leaf transform spec with id '{d.get('id', 'null')}'"
-            ) from error
+            ) from None
         if len(d) == 3 and "type" in d:
             # most documents hold nothing else
             self.transformId = self.labels = None
@@ -327,7 +327,7 @@ class ParsedTransform(InvertedByIteration, Transform):
         try:
             self._parse_text(require_text(text))
         except SpecError as error:
-            raise self._refusal(error) from error
+            raise self._refusal(error) from None
 
     def from_dict(self, d: dict[str, Any]) -> None:
         """Take everything over from a document; see `Transform.from_dict`."""

@@ -92,10 +92,10 @@ def load_leaf_json(d: dict[str, Any]) -> Transform:
         raise SpecError(f"Unexpected or unknown Transform Type {kind}")
     try:
         cls = LEAF_CLASSES.get(d["className"], Transform)
-    except KeyError as error:
+    except KeyError:
         raise SpecError(
             f"no className defined for leaf transform spec with id '{d.get('id', 'null')}'"
-        ) from error
-    except TypeError as error:
-        raise SpecError(f"className {d['className']!r:.100} is no text") from error
+        ) from None
+    except TypeError:
+        raise SpecError(f"className {d['className']!r:.100} is no text") from None
     return cls(json=d)
