@@ -230,7 +230,7 @@ class Chains:
     @staticmethod
     def _add_polynomial(transform: Polynomial2DTransform, steps: list[Any], numbers: list[Any]) -> None:
         steps.append(("polynomial", transform._checked_order()))
-        numbers.append(np.ravel(transform.params).tolist())
+        numbers.append(transform._rows().ravel().tolist())
 
     def _add_object(
         self, transform: Any, path: tuple[Any, ...], steps: list[Any], numbers: list[Any]

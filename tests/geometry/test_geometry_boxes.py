@@ -391,3 +391,13 @@ def test_a_translation_after_an_infinite_coordinate():
     ]
     tile = {"tileId": "t", "width": 100, "height": 80, "transforms": {"specList": leaves}}
     assert bounding_boxes([tile])[0, 1::2].tolist() == [7, 87]
+
+
+def test_a_polynomial_with_a_row_per_term_has_the_box_of_one_with_a_row_per_coordinate():
+    rows = np.array([[5.0, 1.1, 0.2], [-7.0, 0.3, 0.9]])
+    tiles = [
+        TileSpec(tileId=name, z=1, width=30, height=20, tforms=[Polynomial2DTransform(params=params)])
+        for name, params in (("rows", rows), ("terms", rows.T))
+    ]
+    boxes = bounding_boxes(tiles)
+    np.testing.assert_array_equal(boxes[0], boxes[1])

@@ -144,6 +144,30 @@ def test_the_parameters_are_what_counts():
             transform.to_dict()
 
 
+@pytest.mark.parametrize("order", range(4))
+def test_a_row_per_term_as_solvers_have_them_means_the_same(order):
+    rows = np.arange(1.0, (order + 1) * (order + 2) + 1).reshape(2, -1)
+    usual, solved = Polynomial2DTransform(params=rows), Polynomial2DTransform(params=rows.T)
+    np.testing.assert_array_equal(solved.params, rows.T)
+    assert solved.order == order
+    assert solved.to_dict() == usual.to_dict()
+    assert solved == usual == load_transform_json(solved.to_dict())
+    assert hash(solved) == hash(usual)
+    assert (solved.translation, solved.scale, solved.rotation) == (
+        usual.translation,
+        usual.scale,
+        usual.rotation,
+    )
+    np.testing.assert_array_equal(solved.tform(POINTS), usual.tform(POINTS))
+    np.testing.assert_array_equal(solved.asorder(4).params, usual.asorder(4).params)
+
+
+def test_a_row_per_term_that_replaces_what_was_read_is_written_anew():
+    transform = load_transform_json({"className": NAME, "dataString": "1 2 3 4 5 6"})
+    transform.params = np.reshape(transform.params, (3, 2))
+    assert transform.dataString == "1.0 3.0 5.0 2.0 4.0 6.0"
+
+
 def test_orders_and_counts():
     transform = Polynomial2DTransform(params=np.arange(12.0).reshape(2, 6))
     assert (transform.order, transform.coefficients(), transform.coefficients(3)) == (2, 12, 20)

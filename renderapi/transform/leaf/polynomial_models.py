@@ -120,6 +120,12 @@ def _bytes(params: Any) -> bytes:
     return np.asarray(params, dtype=np.float64).tobytes()
 
 
+def _by_coordinate(params: Any) -> Array:
+    # (2, k), also of an array that has a row per term, as solvers have them
+    rows = np.asarray(params, dtype=np.float64)
+    return rows.T if rows.ndim == 2 and rows.shape[1] == 2 else rows
+
+
 class Polynomial2DTransform(InvertedByIteration, Transform):
     """Polynomial of any order in x and y for both coordinates.
 
@@ -137,7 +143,8 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
     force_polynomial : bool
         Accepted for compatibility; the transform is always a polynomial.
     params : (2, k) array, optional
-        Coefficients: a row for x' and one for y'.
+        Coefficients: a row for x' and one for y'. A (k, 2) array, a row per term as solvers have
+        them, means the same.
     identity : bool
         Make an identity of order 1.
     labels : list of str, optional
@@ -226,30 +233,37 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
     @property
     def dataString(self) -> str:
         """Coefficients of x', then those of y': the text that was read, or the shortest that says the same."""
-        self._checked_order()
+        rows = self._rows()
         text, values = self.__dict__.get("_read_text", (None, None))
-        if values is not None and values == _bytes(self.params):
+        if values is not None and values == _bytes(rows):
             return text  # type: ignore[no-any-return]
-        return _numbers.format_doubles(np.asarray(self.params, dtype=np.float64).ravel().tolist())
+        return _numbers.format_doubles(rows.ravel().tolist())
 
     @dataString.setter
     def dataString(self, text: str | None) -> None:
         self._parse(text)
 
-    def _checked_order(self) -> int:
-        shape = np.shape(getattr(self, "params", ()))
-        if shape == (1, 2):  # one coefficient each, as BigFeta makes them
-            return 0
-        if len(shape) != 2 or shape[0] != 2 or term_count(polynomial_order(shape[1])) != shape[1]:
+    def _rows(self) -> Array:
+        rows = _by_coordinate(getattr(self, "params", ()))
+        if (
+            rows.ndim != 2
+            or rows.shape[0] != 2
+            or term_count(polynomial_order(rows.shape[1])) != rows.shape[1]
+        ):
+            shape = np.shape(getattr(self, "params", ()))
             raise SpecError(
-                f"params of a polynomial transform must be 2 x 1, 2 x 3, 2 x 6 ..., not {shape or 'missing'}"
+                "params of a polynomial transform must be 2 x 1, 2 x 3, 2 x 6 ... "
+                f"(or transposed), not {shape or 'missing'}"
             )
-        return polynomial_order(shape[1])
+        return rows
+
+    def _checked_order(self) -> int:
+        return polynomial_order(self._rows().shape[1])
 
     @property
     def order(self) -> int:
         """Order of the polynomial."""
-        return polynomial_order(np.shape(self.params)[1])
+        return polynomial_order(np.size(self.params) // 2)
 
     @property
     def is_affine(self) -> bool:
@@ -385,7 +399,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         """
         p = as_points(points)
         order = self._checked_order()
-        cx, cy = np.asarray(self.params, dtype=np.float64).reshape(2, -1).tolist()
+        cx, cy = self._rows().tolist()
         out = np.empty(p.shape)
         for part in blocks(len(p), 16384):
             x, y = np.ascontiguousarray(p[part].T)
@@ -416,7 +430,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
                 f"conversion to order {order} not supported"
             )
         params = np.zeros((2, term_count(order)))
-        old = np.reshape(self.params, (2, -1))
+        old = self._rows()
         params[:, : old.shape[1]] = old
         return Polynomial2DTransform(params=params)
 
@@ -444,8 +458,9 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         return Polynomial2DTransform(params=aff.M[:2, [2, 0, 1]])
 
     def _linear(self) -> Array:
+        rows = self._rows()
         params = np.zeros((2, 3))
-        params[:, : self.params.shape[1]] = self.params[:, :3]
+        params[:, : rows.shape[1]] = rows[:, :3]
         return params
 
     def calc_properties(self) -> tuple[float, float, float, float, float]:
@@ -467,7 +482,8 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
     @property
     def translation(self) -> tuple[float, float]:
         """Constant terms: where the origin goes."""
-        return self.params[0, 0], self.params[1, 0]
+        x, y = self._rows()[:, 0]
+        return x, y
 
     @property
     def rotation(self) -> float:
@@ -476,7 +492,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
 
     def _values(self) -> Any:
         params = getattr(self, "params", None)
-        return None if params is None else tuple(map(tuple, np.asarray(params, dtype=np.float64).tolist()))
+        return None if params is None else tuple(map(tuple, _by_coordinate(params).tolist()))
 
     def _summary(self) -> str:
         return f"params={np.asarray(self.params).tolist()!r}" if hasattr(self, "params") else ""
