@@ -229,6 +229,8 @@ class TileSpec:
                 return self.__dict__.setdefault(name, self._build(name, document))
             if name in ("labels", "inputfilters"):
                 return self.__dict__.setdefault(name, [])
+            if name in ("imageUrl", "maskUrl"):
+                return None  # render-python 2 pickled tiles without
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _source(self) -> dict[str, Any] | None:
