@@ -203,7 +203,7 @@ def to_gray(rgba: Bytes) -> Bytes:
     # at most 256 * 255 + 128
     sums = np.full(rgba.shape[:2], 128, np.uint16)
     for band, weight in enumerate((77, 150, 29)):
-        sums += rgba[..., band] * np.uint16(weight)
+        sums += np.multiply(rgba[..., band], weight, dtype=np.uint16)
     gray = (sums >> 8).astype(np.uint8)
     alpha = rgba[..., 3]
     over_black: Bytes = gray if (alpha == 255).all() else _MULTIPLIED[alpha, gray]
