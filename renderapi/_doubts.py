@@ -37,9 +37,15 @@ class Doubts:
             url = next(_relative_urls(tile), None)
             if url is not None:
                 self._note(_RELATIVE, tile_id, f" ({url:.60})")
-            for text in _affine_texts(tile.get("transforms")):
-                places.append(tile_id)
-                texts.append(text)
+            for spec in (tile.get("transforms") or {}).get("specList") or ():
+                # most are leaves, for which a generator each would cost as much as all the rest
+                if spec.get("className") == _AFFINE and type(text := spec.get("dataString")) is str:
+                    places.append(tile_id)
+                    texts.append(text)
+                elif "specList" in spec:
+                    found = list(_affine_texts(spec))
+                    places += [tile_id] * len(found)
+                    texts += found
         for index in _singular(texts):
             self._note(_SINGULAR, places[index])
 

@@ -14,7 +14,7 @@ from renderapi.resolvedtiles import put_tilespecs
 from renderapi.server import serve_background
 from renderapi.stack import create_stack
 from renderapi.tilespec import TileSpec, read_tilespecs
-from renderapi.transform import AffineModel, ReferenceTransform
+from renderapi.transform import AffineModel, ReferenceTransform, TransformList
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +259,10 @@ def test_the_doubts_of_a_stream_that_fails_are_told_too(render):
         renderapi.client.import_tilespecs(
             render.stack, iter([tile("a", z=None)]), use_rest=True, render=render
         )
+
+
+def test_a_singular_transform_in_a_nested_list_is_found(render):
+    nested = TransformList([AffineModel(), TransformList([AffineModel(0, 0, 0, 0)])])
+    with pytest.warns(RenderWarning, match=r"singular.*: 'a'$") as warned:
+        put_tilespecs(render.stack, [tile("a", tforms=[nested])], render=render)
+    assert len(warned) == 1
