@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set, ValuesVi
 from contextlib import contextmanager
 from datetime import date, datetime, timezone
 from enum import Enum
+from functools import partial
 from importlib.util import find_spec
 from os import PathLike, fspath
 from types import ModuleType
@@ -114,12 +115,14 @@ def _not_json(obj: Any) -> TypeError:
     return TypeError(f"a {type(obj).__name__} cannot be written as JSON: {obj!r:.200}")
 
 
-def _encode_fast(obj: Any) -> Any:
+def _encode_fast(obj: Any, copied: list[bool] | None = None) -> Any:
     # a document that was read and not touched is copied as the bytes that it came as
     untouched = getattr(obj, "_untouched_json", None)
     if untouched is not None:
         content = untouched()
         if content is not None:
+            if copied is not None:
+                copied.append(True)
             return _orjson.Fragment(content)  # type: ignore[union-attr]
     return encode_unknown(obj)
 
@@ -152,13 +155,15 @@ def timestamp(moment: datetime | None = None) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def dumps(obj: Any) -> bytes:
+def dumps(obj: Any, copied: list[bool] | None = None) -> bytes:
     """Write a document as compact JSON in UTF-8.
 
     Parameters
     ----------
     obj : object
         Builtins, numpy values, and objects with a ``to_dict`` method, nested in any way.
+    copied : list, optional
+        Gets an item where bytes that came from elsewhere are in it as they came.
 
     Raises
     ------
@@ -171,12 +176,13 @@ def dumps(obj: Any) -> bytes:
         if type(obj) is list and obj and (write_list := getattr(type(obj[0]), "_list_json", None)):
             try:
                 with collector_paused():
-                    return write_list(obj)  # type: ignore[no-any-return]
+                    return write_list(obj, copied)  # type: ignore[no-any-return]
             except SpecError:
                 _refuse_nonfinite(obj)  # which knows the place in the whole list
                 raise
+        encode = _encode_fast if copied is None else partial(_encode_fast, copied=copied)
         try:
-            content: bytes = _orjson.dumps(obj, _encode_fast, _ORJSON_OPTIONS)
+            content: bytes = _orjson.dumps(obj, encode, _ORJSON_OPTIONS)
         except TypeError:
             pass  # integers over 64 bit and keys that are no text: the standard library writes those
         else:
@@ -220,44 +226,52 @@ def spaced_text(obj: Any) -> str | None:
 def _spaced(obj: Any) -> str | None:
     import msgspec
 
-    content = dumps(obj)
+    copied: list[bool] = []
+    content = dumps(obj, copied)
     if not content.isascii() or b"\x7f" in content:
         return None
     content = msgspec.json.format(content, indent=0)
-    if not _as_python_writes(content):
-        # bytes that were read and copied may be written in another way
+    if copied and not _as_python_writes(content):
         try:
             content = msgspec.json.format(dumps(loads(content)), indent=0)
         except ValueError:
             return None
-        if not content.isascii() or b"\x7f" in content or not _as_python_writes(content, escapes=True):
+        if not content.isascii() or b"\x7f" in content:
             return None
-    return content.decode()
+    return None if _has_exponents(content) else content.decode()
 
 
-def _as_python_writes(content: bytes, escapes: bool = False) -> bool:
-    """Say whether the numbers in formatted JSON surely are as Python writes them, and so is the text.
+def _has_exponents(content: bytes) -> bool:
+    """Say whether formatted JSON may have numbers that Python writes with an exponent."""
+    codes = np.frombuffer(content, np.uint8)
+    exponents = np.flatnonzero(((codes[:-1] - 48) < 10) & ((codes[1:] | 32) == 101))
+    if any(_number_before(content, place + 1) for place in exponents.tolist()):
+        return True
+    place = content.find(b"0.0000")
+    while place >= 0:
+        if _number_before(content, place + 1):
+            return True
+        place = content.find(b"0.0000", place + 6)
+    return False
 
-    Numbers of up to 15 digits are, if they have no exponent, need none, and do not end in a needless zero; the
-    few others are read and written. What looks like a number inside of a text costs time only.
+
+def _as_python_writes(content: bytes) -> bool:
+    """Say whether formatted JSON from elsewhere surely is as Python writes it, but for exponents.
+
+    Numbers of up to 15 digits are, if they do not end in a needless zero; the few others are read and
+    written. What looks like a number inside of a text costs time only.
     """
-    if not escapes and b"\\" in content:
+    if b"\\" in content:
         return False
     codes = np.frombuffer(content, np.uint8)
     before, after = codes[:-1], codes[1:]
     digits = (before - 48) < 10
-    for place in np.flatnonzero(digits & ((after | 32) == 101)).tolist():
-        if _number_before(content, place + 1):
-            return False  # an exponent
-    place = content.find(b"0.0000")
-    while place >= 0:
-        if _number_before(content, place + 1):
-            return False  # Python writes an exponent
-        place = content.find(b"0.0000", place + 6)
     ends = np.flatnonzero(digits & (((after & 0xDF) == 0x5D) | (after == 44)))
     if content[-1:].isdigit():
         ends = np.append(ends, codes.size - 1)
-    zeros = ends[(codes[ends] == 48) & (codes[ends - 1] != 46)]  # of 10 and 1.50, not of 1.0
+    zeros = ends[codes[ends] == 48]
+    code = codes[zeros - 1]
+    zeros = zeros[((code - 48) < 10) | (code == 45)]  # of 10, 1.50 and -0, not of 1.0 and 0
     long = ends[ends >= _LONG]
     for step in (_LONG - 1, 12, 8, 4):
         code = codes[long - step]
@@ -271,7 +285,7 @@ def _as_python_writes(content: bytes, escapes: bool = False) -> bool:
         return True
     together = b"[" + b",".join(numbers) + b"]"
     try:
-        return dumps(loads(together)) == together and b"e" not in together
+        return dumps(loads(together)) == together
     except ValueError:
         return False
 

@@ -298,7 +298,7 @@ class TileSpec:
         return None
 
     @staticmethod
-    def _list_json(tilespecs: list[Any]) -> bytes:
+    def _list_json(tilespecs: list[Any], copied: list[bool] | None = None) -> bytes:
         """Give the JSON list of tiles and whatever else, as `to_dict` gives each.
 
         Faster than asking the encoder for one after the other: runs of tiles that were not touched are
@@ -311,21 +311,23 @@ class TileSpec:
                 values = tilespec.__dict__
                 raw = values.get("_raw") if len(values) == 1 else None
                 if type(raw) is bytes:
-                    raw = _cut(raw)
+                    raw = _cut(raw)  # written by this package: others are cut already, if they can be
+                elif copied is not None and raw is not None:
+                    copied.append(True)
                 if type(raw) is not tuple:
                     documents.append(tilespec.to_dict())
                 else:
                     if documents:
-                        parts.append(_json.dumps(documents)[1:-1])
+                        parts.append(_json.dumps(documents, copied)[1:-1])
                         documents = []
                     parts.append(b"".join(_kept(*raw)))
             else:
                 documents.append(tilespec.to_dict() if hasattr(tilespec, "to_dict") else tilespec)
             if len(documents) >= _WRITTEN_AT_ONCE:
-                parts.append(_json.dumps(documents)[1:-1])
+                parts.append(_json.dumps(documents, copied)[1:-1])
                 documents = []
         if documents:
-            parts.append(_json.dumps(documents)[1:-1])
+            parts.append(_json.dumps(documents, copied)[1:-1])
         return b"[" + b",".join(parts) + b"]"
 
     def to_dict(self, bounds: bool = False) -> dict[str, Any]:
@@ -470,7 +472,8 @@ class TileSpec:
             document = {key: value for key, value in d.items() if key != "_id"}
         try:
             # the fastest copy that the caller cannot change
-            values["_raw"] = _json.dumps(document)
+            # a copy, because the encoder gives a part of its buffer, and a fresh buffer costs more than this
+            values["_raw"] = bytes(memoryview(_json.dumps(document)))
         except (TypeError, ValueError):
             try:
                 self._doc = copy.deepcopy(document)
