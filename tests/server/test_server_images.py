@@ -592,9 +592,9 @@ def test_no_more_images_at_a_time_than_cores(monkeypatch):
         thread.join(20)
     assert len(most) == 8 and max(most) == 2
     # what fails gives its place back
-    monkeypatch.setattr(renderapi.rendering, "render", lambda *args, **more: 1 / 0)
+    monkeypatch.setattr(renderapi.rendering, "render", lambda *args, **more: [].pop())
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(IndexError):
             painter.draw({"width": 5, "height": 5}, "raw")
     with pytest.raises(Refusal, match="larger than"):
         painter.draw({"width": 1 << 15, "height": 1 << 15}, "raw")

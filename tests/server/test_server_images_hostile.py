@@ -22,6 +22,7 @@ EXPECTED = (
     "A null spec is part of the transform spec list",
     "an interpolated transform has no ",
     "the transforms of a tile spec must not be null",
+    "the render parameters must not be null",
     "The embedded server does not offer",
     "tile 'a' has no ",
     "tile 'b' has no ",
