@@ -196,7 +196,7 @@ def _hits(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
     height, width = shape
     corners, inverse, _ = triangles
     x, y = corners[:, ::2], corners[:, 1::2]
-    usable = np.isfinite(corners).all(axis=1) & np.isfinite(inverse).all(axis=1)
+    usable = _usable(triangles)
     left, right = _range(x, width)
     top, bottom = _range(y, height)
     columns, rows = right - left + 1, bottom - top + 1
@@ -222,8 +222,16 @@ def _hits(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
         start = stop
 
 
+def _usable(triangles: Triangles) -> NDArray[np.bool_]:
+    # others have corners or a way back that no number tells
+    numbers = np.hstack([triangles.corners, triangles.inverse])
+    return np.asarray(np.isfinite(numbers).all(axis=1))
+
+
 def _hits_of_rows(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
     height, width = shape
+    usable = _usable(triangles)
+    triangles = triangles._replace(corners=triangles.corners[usable], inverse=triangles.inverse[usable])
     corners = triangles.corners
     left, right = _range(corners[:, ::2], width)
     top, bottom = _range(corners[:, 1::2], height)
@@ -261,8 +269,9 @@ def _of_rows(
         bound = np.isfinite(slope)
         high = np.where(bound & flip, np.minimum(high, at), high)
         low = np.where(bound & ~flip, np.maximum(low, at), low)
-    first = np.ceil(low).astype(np.intp)
-    last = np.minimum(end, np.floor(high + 1).astype(np.intp))
+    # clamped before they become integers, which an edge may exceed
+    first = np.ceil(np.minimum(low, end)).astype(np.intp)
+    last = np.minimum(end, np.floor(np.maximum(high, left - 2.0) + 1).astype(np.intp))
     length = np.maximum(last - first, 0)
     i00, i01, i02, i10, i11, i12 = triangles.inverse[own].T
     most = int(length.max(initial=0))

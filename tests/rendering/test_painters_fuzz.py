@@ -47,7 +47,7 @@ for number in range(count):
     inverse = numbers(len(corners), 6)
     if rng.random() < 0.3:  # moved by whole pixels
         inverse[:] = [1, 0, rng.integers(-3, 9), 0, 1, rng.integers(-3, 9)]
-    triangles = Triangles(corners, inverse, False)
+    triangles = Triangles(corners, inverse, bool(rng.integers(2)))
     canvas = rng.choice([0, 1, top], (planes, *size)).astype(dtype)
     alpha = rng.choice(np.array([0, 7, 255], np.uint8), size)
     nearest, over = bool(rng.integers(2)), bool(rng.integers(2))

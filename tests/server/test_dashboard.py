@@ -1166,17 +1166,17 @@ def test_channels_are_chosen_and_mixed(browser, server):
 
     look_at(browser, renderStack="channels", z=1, x=900, y=900, scale=1)
     select = Select(browser.one(".controls select"))
-    assert [option.text for option in select.options] == ["as the stack says", "DAPI", "GFP", "a mixture …"]
+    assert [option.text for option in select.options] == ["as the stack says", "GFP", "DAPI", "a mixture …"]
     assert set(np.unique(pixels_of(browser))) == {40}
     select.select_by_visible_text("GFP")
     browser.wait(lambda: "channels=GFP" in browser.driver.current_url)
     wait_for_blocks(browser)
     assert set(np.unique(pixels_of(browser))) == {200}
     select.select_by_visible_text("a mixture …")
-    browser.wait(lambda: "channels=DAPI__0.5__GFP__0.5" in browser.driver.current_url)
+    browser.wait(lambda: "channels=GFP__0.5__DAPI__0.5" in browser.driver.current_url)
     wait_for_blocks(browser)
     (value,) = np.unique(
-        expected(server, 1, 600, 600, 9, 9, stack="channels", channels="DAPI__0.5__GFP__0.5")
+        expected(server, 1, 600, 600, 9, 9, stack="channels", channels="GFP__0.5__DAPI__0.5")
     )
     assert abs(int(np.median(pixels_of(browser))) - value) <= 1
     browser.driver.refresh()
