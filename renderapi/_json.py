@@ -197,8 +197,6 @@ def dumps(obj: Any, copied: list[bool] | None = None) -> bytes:
 
 
 _WRITTEN_AT_ONCE = 256
-_LONG = 17
-_is_number = re.compile(rb"(?:[:,] |\[|\A)(-?[0-9][-+.0-9eE]*)\Z").search
 
 
 def spaced_text(obj: Any) -> str | None:
@@ -231,56 +229,43 @@ def _spaced(obj: Any) -> str | None:
     if not content.isascii() or b"\x7f" in content:
         return None
     content = msgspec.json.format(content, indent=0)
-    if copied and not _as_python_writes(content):
+    bare = _without_texts(content)
+    # the spelling of an escape in bytes from elsewhere is theirs, and that of a number may be
+    if copied and (b"\\" in content or not _as_python_writes(bare)):
         try:
             content = msgspec.json.format(dumps(loads(content)), indent=0)
         except ValueError:
             return None
         if not content.isascii() or b"\x7f" in content:
             return None
-    return None if _has_exponents(content) else content.decode()
+        bare = _without_texts(content)
+    return None if _has_exponent(bare) else content.decode()
 
 
-def _has_exponents(content: bytes) -> bool:
-    """Say whether formatted JSON may have numbers that Python writes with an exponent."""
-    codes = np.frombuffer(content, np.uint8)
-    exponents = np.flatnonzero(((codes[:-1] - 48) < 10) & ((codes[1:] | 32) == 101))
-    if any(_number_before(content, place + 1) for place in exponents.tolist()):
-        return True
-    place = content.find(b"0.0000")
-    while place >= 0:
-        if _number_before(content, place + 1):
-            return True
-        place = content.find(b"0.0000", place + 6)
-    return False
+_exponent = re.compile(rb"[0-9][eE]|(?<![0-9])0\.0000").search
+#: Numbers of 16 characters or more, with a needless zero at the end, and -0; others are as Python writes them.
+_doubtful_numbers = re.compile(rb"-?[0-9.]{16,}|-?[0-9]+\.[0-9]+0(?![0-9])|-0(?![.0-9])").findall
 
 
-def _as_python_writes(content: bytes) -> bool:
-    """Say whether formatted JSON from elsewhere surely is as Python writes it, but for exponents.
-
-    Numbers of up to 15 digits are, if they do not end in a needless zero; the few others are read and
-    written. What looks like a number inside of a text costs time only.
-    """
+def _without_texts(content: bytes) -> bytes:
+    """Give JSON without its texts and keys: what is left of their quotes, numbers, words and signs."""
     if b"\\" in content:
-        return False
+        content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
     codes = np.frombuffer(content, np.uint8)
-    before, after = codes[:-1], codes[1:]
-    digits = (before - 48) < 10
-    ends = np.flatnonzero(digits & (((after & 0xDF) == 0x5D) | (after == 44)))
-    if content[-1:].isdigit():
-        ends = np.append(ends, codes.size - 1)
-    zeros = ends[codes[ends] == 48]
-    code = codes[zeros - 1]
-    zeros = zeros[((code - 48) < 10) | (code == 45)]  # of 10, 1.50 and -0, not of 1.0 and 0
-    long = ends[ends >= _LONG]
-    for step in (_LONG - 1, 12, 8, 4):
-        code = codes[long - step]
-        long = long[((code - 48) < 10) | (code == 46)]
-    numbers = [
-        number
-        for end in (*zeros.tolist(), *long.tolist())
-        if (number := _number_before(content, end + 1)) is not None
-    ]
+    outside = np.cumsum(codes == ord('"'), dtype=np.uint8) & 1 == 0
+    bare: bytes = codes[outside].tobytes()
+    return bare
+
+
+def _has_exponent(bare: bytes) -> bool:
+    """Say whether JSON without texts may have numbers that Python writes with an exponent."""
+    # most have none of these, which is found sooner
+    return (b"e" in bare or b"E" in bare or b"0.0000" in bare) and _exponent(bare) is not None
+
+
+def _as_python_writes(bare: bytes) -> bool:
+    """Say whether the numbers of JSON without texts are as Python writes them, but for exponents."""
+    numbers = _doubtful_numbers(bare)
     if not numbers:
         return True
     together = b"[" + b",".join(numbers) + b"]"
@@ -288,12 +273,6 @@ def _as_python_writes(content: bytes) -> bool:
         return dumps(loads(together)) == together
     except ValueError:
         return False
-
-
-def _number_before(content: bytes, end: int) -> bytes | None:
-    # a number outside of texts, as far as one can see
-    found = _is_number(content, max(0, end - 32), end)
-    return None if found is None else found[1]
 
 
 def dumps_text(obj: Any, allow_nan: bool = False, **options: Any) -> str:

@@ -12,6 +12,7 @@ import math
 import tempfile
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -24,9 +25,9 @@ from renderapi.errors import ConversionError, RenderError, RenderWarning
 # a name for programs: this package writes and reads by renderapi._json
 _judged_again = "requests_json" in globals()
 try:
-    import ujson as requests_json
+    requests_json: Any = import_module("ujson")
 except ImportError:
-    import json as requests_json  # type: ignore[no-redef]
+    requests_json = json
 if _judged_again:
     # A program that reloads this module wants its choice to count. Importing alone must not change what
     # every other user of requests in the process decodes with.
