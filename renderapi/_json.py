@@ -176,7 +176,7 @@ def dumps(obj: Any, copied: list[bool] | None = None) -> bytes:
         if type(obj) is list and obj and (write_list := getattr(type(obj[0]), "_list_json", None)):
             try:
                 with collector_paused():
-                    return write_list(obj, copied)  # type: ignore[no-any-return]
+                    return write_list(obj) if copied is None else write_list(obj, copied)  # type: ignore[no-any-return]
             except SpecError:
                 _refuse_nonfinite(obj)  # which knows the place in the whole list
                 raise
@@ -233,7 +233,8 @@ def _spaced(obj: Any) -> str | None:
     # the spelling of an escape in bytes from elsewhere is theirs, and that of a number may be
     if copied and (b"\\" in content or not _as_python_writes(bare)):
         try:
-            content = msgspec.json.format(dumps(loads(content)), indent=0)
+            # of the standard library, which has integers of any length
+            content = msgspec.json.format(dumps(json.loads(content)), indent=0)
         except ValueError:
             return None
         if not content.isascii() or b"\x7f" in content:
@@ -270,7 +271,7 @@ def _as_python_writes(bare: bytes) -> bool:
         return True
     together = b"[" + b",".join(numbers) + b"]"
     try:
-        return dumps(loads(together)) == together
+        return dumps(json.loads(together)) == together
     except ValueError:
         return False
 
