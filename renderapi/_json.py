@@ -196,6 +196,23 @@ def dumps(obj: Any, copied: list[bool] | None = None) -> bytes:
         raise SpecError("a document is nested too deeply to be written, or holds itself") from None
 
 
+def encoded(document: dict[str, Any]) -> bytes:
+    """Write a document as `dumps` does, as bytes to be kept, which `loads` reads back without loss.
+
+    Raises
+    ------
+    SpecError, TypeError
+        As for `dumps`; also of what would not come back, such as whole numbers over 64 bit.
+    """
+    if _orjson is None:
+        return dumps(document)
+    content = _orjson.dumps(document, _encode_fast, _ORJSON_OPTIONS)
+    if b"null" in content:
+        _refuse_nonfinite(document)
+    # a copy, because the encoder gives a part of its buffer, and a fresh buffer costs more than this
+    return bytes(memoryview(content))
+
+
 _WRITTEN_AT_ONCE = 256
 
 

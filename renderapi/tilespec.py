@@ -472,8 +472,7 @@ class TileSpec:
             document = {key: value for key, value in d.items() if key != "_id"}
         try:
             # the fastest copy that the caller cannot change
-            # a copy, because the encoder gives a part of its buffer, and a fresh buffer costs more than this
-            values["_raw"] = bytes(memoryview(_json.dumps(document)))
+            values["_raw"] = _json.encoded(document)
         except (TypeError, ValueError):
             try:
                 self._doc = copy.deepcopy(document)

@@ -81,6 +81,7 @@ DOCUMENTS = st.recursive(
 
 @given(DOCUMENTS)
 @example(-(2**63) - 1)
+@example({"": -(2**63) - 1, "\x7f": None})
 @settings(deadline=None)
 def test_the_text_of_documents_is_that_of_json(document):
     assert utils.renderdumps(document) == json.dumps(document)
