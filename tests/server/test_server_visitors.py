@@ -219,7 +219,7 @@ def pages(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def driver(chromium, tmp_path_factory):  # noqa: F811
-    from selenium import webdriver
+    webdriver = pytest.importorskip("selenium.webdriver")
 
     options = webdriver.ChromeOptions()
     options.binary_location = chromium[0]
