@@ -23,6 +23,7 @@ EXPECTED = (
     "an interpolated transform has no ",
     "the transforms of a tile spec must not be null",
     "the render parameters must not be null",
+    "the tileSpecs must not be null",
     "The embedded server does not offer",
     "tile 'a' has no ",
     "tile 'b' has no ",
