@@ -245,52 +245,44 @@ def _spaced(obj: Any) -> str | None:
     content = dumps(obj, copied)
     if not content.isascii() or b"\x7f" in content:
         return None
-    content = msgspec.json.format(content, indent=0)
-    bare = _without_texts(content)
-    # the spelling of an escape in bytes from elsewhere is theirs, and that of a number may be
-    if copied and (b"\\" in content or not _as_python_writes(bare)):
+    # bytes from elsewhere may spell numbers and escapes in a way of their own
+    if copied and not _as_written_here(content):
         try:
-            # of the standard library, which has integers of any length
-            content = msgspec.json.format(dumps(json.loads(content)), indent=0)
+            return json.dumps(json.loads(content))
         except ValueError:
             return None
-        if not content.isascii() or b"\x7f" in content:
-            return None
-        bare = _without_texts(content)
-    return None if _has_exponent(bare) else content.decode()
+    if _has_exponent(content):  # which Python writes in another way
+        return None
+    text: str = msgspec.json.format(content, indent=0).decode()
+    return text
 
 
-_exponent = re.compile(rb"[0-9][eE]|(?<![0-9])0\.0000").search
-#: Numbers of 16 characters or more, with a needless zero at the end, and -0; others are as Python writes them.
-_doubtful_numbers = re.compile(rb"-?[0-9.]{16,}|-?[0-9]+\.[0-9]+0(?![0-9])|-0(?![.0-9])").findall
-
-
-def _without_texts(content: bytes) -> bytes:
-    """Give JSON without its texts and keys: what is left of their quotes, numbers, words and signs."""
-    if b"\\" in content:
-        content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
-    codes = np.frombuffer(content, np.uint8)
-    outside = np.cumsum(codes == ord('"'), dtype=np.uint8) & 1 == 0
-    bare: bytes = codes[outside].tobytes()
-    return bare
-
-
-def _has_exponent(bare: bytes) -> bool:
-    """Say whether JSON without texts may have numbers that Python writes with an exponent."""
-    # most have none of these, which is found sooner
-    return (b"e" in bare or b"E" in bare or b"0.0000" in bare) and _exponent(bare) is not None
-
-
-def _as_python_writes(bare: bytes) -> bool:
-    """Say whether the numbers of JSON without texts are as Python writes them, but for exponents."""
-    numbers = _doubtful_numbers(bare)
-    if not numbers:
-        return True
-    together = b"[" + b",".join(numbers) + b"]"
+def _as_written_here(content: bytes) -> bool:
     try:
-        return dumps(json.loads(together)) == together
+        return bool(_orjson.dumps(_orjson.loads(content)) == content)  # type: ignore[union-attr]
     except ValueError:
         return False
+
+
+def _has_exponent(content: bytes) -> bool:
+    """Say whether compact JSON may have numbers that Python writes with an exponent."""
+    codes = np.frombuffer(content, np.uint8)
+    # most documents have none even in their texts, which is found sooner
+    if (
+        codes[0] in _LISTS_AND_OBJECTS
+        and not (((codes[1:] | 0x20) == ord("e")) & (codes[:-1] - ord("0") < 10)).any()
+        and _small(content) is None
+    ):
+        return False
+    if b"\\" in content:
+        content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return _exponent(b'"'.join(content.split(b'"')[::2])) is not None
+
+
+_LISTS_AND_OBJECTS = b"[{"
+#: Begins with the text itself, which is what makes it fast.
+_small = re.compile(rb"0\.0000(?:(?<=[:,\[]0\.0000)|(?<=[:,\[]-0\.0000))").search
+_exponent = re.compile(rb"[0-9][eE]|(?<![0-9])0\.0000").search
 
 
 def dumps_text(obj: Any, allow_nan: bool = False, **options: Any) -> str:

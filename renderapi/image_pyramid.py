@@ -58,7 +58,12 @@ class MipMap:
 
     def to_dict(self) -> dict[str, Any]:
         """Give the ImageAndMask document; what is None is left out."""
-        return {key: value for key, value in self.__dict__.items() if value is not None}
+        document = self.__dict__.copy()
+        if document.get("maskUrl", "") is None:  # of nearly all tiles, and faster than to look at each
+            del document["maskUrl"]
+        if None in document.values():
+            return {key: value for key, value in document.items() if value is not None}
+        return document
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         return iter(self.to_dict().items())
@@ -189,13 +194,6 @@ class ImagePyramid(TransformedDict):
             else:
                 args = (levels,)
         super().__init__(*args, **kwargs)
-
-    @classmethod
-    def of_level_0(cls, mipmap: MipMap) -> ImagePyramid:
-        """Make a pyramid of the full image alone, in a moment: most tiles that programs make have just that."""
-        pyramid = cls.__new__(cls)
-        pyramid.store = {"0": mipmap}
-        return pyramid
 
     def __keytransform__(self, key: Any) -> str:
         try:

@@ -178,10 +178,8 @@ class TileSpec:
             self.ip = imagePyramid
         elif mipMapLevels:
             self.ip = ImagePyramid(mipMapLevels)
-        elif imageUrl is not None or maskUrl is not None:
-            self.ip = ImagePyramid.of_level_0(MipMap(imageUrl, maskUrl))
         else:
-            self.ip = ImagePyramid()
+            self._level_0 = imageUrl, maskUrl
         if layout is None:
             layout = Layout(**{key: kwargs.pop(key) for key in _LAYOUT_KEYWORDS if key in kwargs})
         self.layout = layout
@@ -205,6 +203,8 @@ class TileSpec:
 
     _raw: bytes | _CutBytes
     _doc: dict[str, Any]
+    #: Of a tile that was made of the URLs of an image and a mask: `ip` until that is touched.
+    _level_0: tuple[str | None, str | None]
     # A tile that was read holds its document in one of two attributes until it is needed:
     #   _raw  bytes; or, where `to_dict` leaves out nothing but two parts of them, (bytes, start, end, start, end):
     #         cut when it is read from bytes, which are mostly written again, else when it is written;
@@ -229,6 +229,8 @@ class TileSpec:
                 return self.__dict__.setdefault(name, self._build(name, document))
             if name in ("labels", "inputfilters"):
                 return self.__dict__.setdefault(name, [])
+            if name == "ip":
+                return self.__dict__.setdefault(name, ImagePyramid.from_dict(self._new_levels()))
             if name in ("imageUrl", "maskUrl"):
                 return None  # render-python 2 pickled tiles without
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -383,8 +385,8 @@ class TileSpec:
             result["frameId"] = frame
         if (layout := get("layout")) is not None:
             result["layout"] = layout.to_dict()
-        ip, tforms = get("ip"), get("tforms")
-        result["mipmapLevels"] = {} if ip is None else ip.to_dict()
+        result["mipmapLevels"] = self._new_levels()
+        tforms = get("tforms")
         try:
             if tforms and len(tforms) == 1:
                 spec_list = [tforms[0].to_dict()]
@@ -403,6 +405,17 @@ class TileSpec:
         if (size := get("meshCellSize")) is not None:
             result["meshCellSize"] = size
         return result
+
+    def _new_levels(self) -> dict[str, Any]:
+        """Give the ``mipmapLevels`` of a tile that was made in Python."""
+        values = self.__dict__
+        if "ip" in values:
+            ip: ImagePyramid | None = values["ip"]
+            return {} if ip is None else ip.to_dict()
+        image, mask = values.get("_level_0", (None, None))
+        if mask is None:
+            return {} if image is None else {"0": {"imageUrl": image}}
+        return {"0": {"maskUrl": mask} if image is None else {"imageUrl": image, "maskUrl": mask}}
 
     def _refuse_transforms(self) -> None:
         """Raise `SpecError` if it is the transforms that are no list of transforms."""
@@ -457,7 +470,7 @@ class TileSpec:
         """
         values = self.__dict__
         if values:
-            for name in {*_SCALARS, *_BOUNDS, *_BUILT, "_raw", "_doc"} & values.keys():
+            for name in {*_SCALARS, *_BOUNDS, *_BUILT, "_raw", "_doc", "_level_0"} & values.keys():
                 del values[name]
         if not hasattr(d, "items"):
             given: Any = d

@@ -85,7 +85,7 @@ def test_a_tile_pickled_by_render_python_2_loads(old):
     assert written["mipmapLevels"]["0"]["imageUrl"] == "file:/a.tif"
     assert [leaf["type"] for leaf in written["transforms"]["specList"]] == ["ref", "leaf"]
     # every attribute exists, however a tile was made
-    assert all(hasattr(tile, name) for name in vars(TileSpec(tileId="b")))
+    assert all(hasattr(tile, name) for name in vars(TileSpec(tileId="b")) if not name.startswith("_"))
 
 
 def test_resolved_tiles_pickled_by_render_python_2_load(old):

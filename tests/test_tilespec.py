@@ -686,3 +686,24 @@ def test_lists_of_new_tiles_are_their_own():
     assert (first.labels, second.labels, second.inputfilters) == (["x"], [], [])
     assert first.to_dict()["labels"] == ["x"]
     assert copy.deepcopy(first).labels == ["x"]
+
+
+def test_images_that_were_given_as_urls_are_those_of_the_moment_when_the_tile_was_made():
+    tile = TileSpec(tileId="a", imageUrl="file:/a.tif", maskUrl="file:/m.tif")
+    tile.imageUrl = tile.maskUrl = "file:/other.tif"
+    levels = {"0": {"imageUrl": "file:/a.tif", "maskUrl": "file:/m.tif"}}
+    assert tile.to_dict()["mipmapLevels"] == levels
+    assert tile.ip.to_dict() == levels
+    tile.ip[0].imageUrl = "file:/b.tif"
+    assert tile.to_dict()["mipmapLevels"]["0"]["imageUrl"] == "file:/b.tif"
+    tile.ip = None
+    assert tile.to_dict()["mipmapLevels"] == {}
+    tile.from_dict({"tileId": "c", "mipmapLevels": {}})
+    assert tile.to_dict()["mipmapLevels"] == {}
+
+
+@pytest.mark.parametrize("given", [{"imageUrl": "a"}, {"maskUrl": "m"}, {}])
+def test_a_tile_made_of_urls_writes_those_that_were_given(given):
+    tile = TileSpec(tileId="a", **given)
+    assert tile.to_dict()["mipmapLevels"] == ({"0": given} if given else {})
+    assert pickle.loads(pickle.dumps(tile)).ip == copy.deepcopy(tile).ip == tile.ip

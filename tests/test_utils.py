@@ -22,6 +22,7 @@ from loopback import Loopback, answer
 import renderapi
 from renderapi import errors, utils
 from renderapi.errors import ConversionError, RenderError, RenderWarning, SpecError
+from renderapi.tilespec import read_tilespecs
 
 URL = "http://localhost:8080/render-ws/v1/x"
 NAN = float("nan")
@@ -406,3 +407,14 @@ def test_json_files_are_opened_as_text(tmp_path, name):
     with utils.open_text(str(path)) as file:
         assert file.read() == "é"
     assert (path.read_bytes()[:2] == b"\x1f\x8b") == name.endswith("gz")
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1.50", "1e5", "1E5", "0.00001", "-0.00001", "-0", "123456789012345678901", "0.10000000000000001"],
+)
+@pytest.mark.parametrize("text", ["a", "0.00001 e", "3e4", "\\u00e9", "\\/", '\\"0.00001'])
+def test_tiles_that_are_copied_are_written_as_json_writes_them(number, text):
+    content = f'[{{"tileId":"{text}","z":{number},"layout":{{"stageX":{number}}},"more":[{number}]}}]'
+    tiles = read_tilespecs(content.encode())
+    assert utils.renderdumps(tiles) == json.dumps(json.loads(content))
