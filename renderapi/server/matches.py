@@ -489,7 +489,7 @@ def delete_collection(server: Context, collection: CollectionKey) -> Answer:
     """Delete a match collection."""
     with server.store.write() as connection:
         server.store.drop(connection, "collection", find_collection(connection, collection))
-    server.store.remove_dropped("collection")
+    server.store.remove_dropped()
     return OK
 
 

@@ -38,7 +38,7 @@ from renderapi.server.endpoint import (
 from renderapi.server.metadata import COMPLETE, LOADING, OFFLINE, READ_ONLY, Stack
 from renderapi.server.refusals import Refusal, StackKey, stack_missing
 from renderapi.server.resolving import resolved_content
-from renderapi.server.tile_rows import TileQuery
+from renderapi.server.tile_rows import TileQuery, array_of_ids
 from renderapi.server.values import as_double, as_integer, as_list, as_text, fields
 
 # ids that are sent at a time
@@ -151,7 +151,7 @@ def delete_stack(server: Context, stack: StackKey) -> Answer:
         if existing is None:
             return OK
         server.store.drop(connection, "stack", existing.must_be_writable().row)
-    server.store.remove_dropped("stack")
+    server.store.remove_dropped()
     return OK
 
 
@@ -408,7 +408,7 @@ def set_state(server: Context, stack: StackKey, state: str) -> Answer:
                 )
         raise
     if state == OFFLINE:
-        server.store.remove_dropped("stack")
+        server.store.remove_dropped()
     return CREATED
 
 
@@ -446,7 +446,6 @@ def tile_ids(
     pages = (
         _all_ids(server, row) if minZ is None and maxZ is None else _ids_of_layers(server, row, minZ, maxZ)
     )
-
     if pattern is not None:
         # all of them before the answer begins: one that takes too long is refused
         pages = iter([_matching(pattern, page) for page in pages])
@@ -454,15 +453,15 @@ def tile_ids(
     def content() -> Iterator[bytes]:
         start = b"["
         for found in pages:
-            if found != "[]":
-                yield start + found[1:-1].encode()
+            if found != b"[]":
+                yield start + found[1:-1]
                 start = b","
         yield b"[]" if start == b"[" else b"]"
 
     return json_bytes(content())
 
 
-def _matching(pattern: Pattern, page: str) -> str:
+def _matching(pattern: Pattern, page: bytes) -> bytes:
     """Give those ids of a page that match; refuse (400) a pattern that searches for too long."""
     end = time.monotonic() + SECONDS
     found = []
@@ -476,31 +475,31 @@ def _matching(pattern: Pattern, page: str) -> str:
             raise Refusal(
                 400, f"matchPattern takes too long: more than {SECONDS:g} s for {_PAGE:,} ids or fewer"
             ) from None
-    return _json.dumps(found).decode()
+    return _json.dumps(found)
 
 
-def _all_ids(server: Context, row: int | None) -> Iterator[str]:
+def _all_ids(server: Context, row: int | None) -> Iterator[bytes]:
     """Give arrays of the sorted ids of a stack, a page at a time."""
-    after, last = "", ()
+    after: tuple[str, ...] = ()
     with server.store.held() as read:
         while True:
+            query = (
+                f"SELECT tile_id FROM tile INDEXED BY tile_by_id WHERE stack = ?{' AND tile_id > ?' * len(after)} "
+                f"ORDER BY tile_id LIMIT {_PAGE}"
+            )
             with read() as connection:
-                page, *last = connection.execute(
-                    "SELECT json_group_array(tile_id), max(tile_id) FROM (SELECT tile_id FROM tile "
-                    f"WHERE stack = ?{after} ORDER BY tile_id LIMIT {_PAGE})",
-                    (row, *last),
-                ).fetchone()
-            if last == [None]:
+                page, last = array_of_ids(connection, query, (row, *after))
+            if last is None:
                 return
             yield page
-            after = " AND tile_id > ?"
+            after = (last,)
 
 
 def _ids_of_layers(
     server: Context, row: int | None, min_z: float | None, max_z: float | None
-) -> Iterator[str]:
+) -> Iterator[bytes]:
     with server.store.read() as connection:
-        yield _json.dumps(TileQuery(row, min_z=min_z, max_z=max_z).tile_ids(connection)).decode()
+        yield TileQuery(row, min_z=min_z, max_z=max_z).array_of_ids(connection)
 
 
 @service.put(STACK + "/tile-specs-with-ids")

@@ -8,7 +8,7 @@ Tables
 ------
 stack
     One row per stack: its name, state and metadata document. A row without owner is a stack that was
-    deleted and whose tiles are still being removed, a batch at a time, so that nobody waits for it.
+    deleted, which nobody finds any more; a thread removes its tiles, a few at a time, and then the row.
 tile, transform, section
     The contents of stacks; ``section`` is the aggregate that COMPLETE makes. ``refs`` is the JSON array of
     the shared transforms that are referred to, NULL without any. A tile that is not ``nested`` has
@@ -36,9 +36,11 @@ from pathlib import Path
 from typing import Any
 
 from renderapi.errors import RenderError
+from renderapi.server.sweeping import Sweeper
 
 FILE_NAME = "render-ws.sqlite3"
-BATCH = 20_000
+# rows that are removed in one transaction, for which others wait who write
+BATCH = 1000
 # how long a database is looked through when it is opened
 CHECK_SECONDS = 1.0
 CLOSE_SECONDS = 0.5
@@ -207,6 +209,11 @@ def _make_if_missing(path: Path) -> None:
                 made.replace(path)
 
 
+def _first_dropped(connection: sqlite3.Connection, table: str) -> int | None:
+    found = connection.execute(f"SELECT id FROM {table} WHERE owner IS NULL LIMIT 1").fetchone()
+    return None if found is None else int(found[0])
+
+
 class Store:
     """A database of stacks and match collections.
 
@@ -234,6 +241,7 @@ class Store:
         self._waiting = threading.Lock()
         self._closed = False
         self._damage: str | None = None
+        self._sweeper = Sweeper(self._remove_some, "remove what was deleted")
         # one connection for everything: of a database in memory, or where there is no space for the index
         # that several would share
         self._alone = folder is None
@@ -308,10 +316,11 @@ class Store:
             self._look_through()
             if version < len(MIGRATIONS):
                 self._migrate(version)
+            left = any(_first_dropped(self._writer, table) is not None for table in _CONTENTS)
         except sqlite3.Error as problem:
             raise StoreError(f"{self.folder} cannot be used as a data folder: {problem}") from problem
-        for table in _CONTENTS:
-            self.remove_dropped(table)
+        if left:
+            self.remove_dropped()
 
     def _migrate(self, version: int) -> None:
         with self.write() as connection:
@@ -433,30 +442,29 @@ class Store:
         """Take a stack or collection out of sight, within a write transaction; see `remove_dropped`."""
         connection.execute(f"UPDATE {table} SET owner = NULL WHERE id = ?", (row,))
 
-    def remove_dropped(self, table: str) -> None:
-        """Remove what `drop` took out of sight, a batch per transaction.
+    def remove_dropped(self) -> None:
+        """Begin to remove what `drop` took out of sight; returns at once.
 
-        It is out of sight already, so that nothing fails where it cannot be removed for want of space: the
-        rest is removed the next time.
+        A thread does it, a batch per transaction. What is left when the store is closed, or the process ends,
+        is removed after the next start.
         """
-        try:
-            while self._remove_some(table):
-                pass
-        except sqlite3.OperationalError as problem:
-            if not is_full(problem):
-                raise
-            logger.warning("%s has no space left to remove what was deleted; later", self.folder)
+        self._sweeper.wake()
 
-    def _remove_some(self, table: str) -> bool:
-        # without a transaction that writes where there is nothing to do
-        with self.read() as connection:
-            if connection.execute(f"SELECT id FROM {table} WHERE owner IS NULL").fetchone() is None:
-                return False
-        with self.write() as connection:
-            dropped = connection.execute(f"SELECT id FROM {table} WHERE owner IS NULL").fetchone()
-            if dropped is not None and not self._remove_batch(connection, table, dropped[0]):
-                connection.execute(f"DELETE FROM {table} WHERE id = ?", dropped)
-        return True
+    def _remove_some(self) -> bool:
+        """Remove a batch of what was dropped; tell whether there may be more."""
+        for table in _CONTENTS:
+            # without a transaction that writes where there is nothing to do
+            with self.read() as connection:
+                dropped = _first_dropped(connection, table)
+            if dropped is None:
+                continue
+            with self.write() as connection:
+                # another process may have been faster
+                dropped = _first_dropped(connection, table)
+                if dropped is not None and not self._remove_batch(connection, table, dropped):
+                    connection.execute(f"DELETE FROM {table} WHERE id = ?", (dropped,))
+            return True
+        return False
 
     def _remove_batch(self, connection: sqlite3.Connection, table: str, row: int) -> bool:
         for contents in _CONTENTS[table]:
@@ -475,6 +483,7 @@ class Store:
 
     def close(self) -> None:
         """Close every connection; waits a moment for a write in progress, not for who still reads."""
+        self._sweeper.stop(CLOSE_SECONDS)
         self._closed = True
         # interrupted, it is undone: it was not acknowledged
         if not self._writing.acquire(timeout=CLOSE_SECONDS):

@@ -18,6 +18,8 @@ from renderapi.utils import java_double
 
 # the sign keeps the database from walking over all ids of a stack, which are sorted, for those of one layer
 _SORTED_ID = "+tile_id"
+# what must be written in another way in a string of JSON
+_ESCAPED = bytes(range(32)) + b'"\\'
 
 
 class Selected(NamedTuple):
@@ -149,6 +151,11 @@ class TileQuery:
         query = f"SELECT tile_id FROM {self.source} WHERE {self.where} ORDER BY {_SORTED_ID}"
         return [tile_id for (tile_id,) in connection.execute(query, self.values)]
 
+    def array_of_ids(self, connection: sqlite3.Connection) -> bytes:
+        """Give the ids of the tiles, ascending, as a JSON array."""
+        query = f"SELECT tile_id FROM {self.source} WHERE {self.where} ORDER BY {_SORTED_ID}"
+        return array_of_ids(connection, query, self.values)[0]
+
     def count(self, connection: sqlite3.Connection, most: int = -1) -> int:
         """Count the tiles, perhaps only up to some number."""
         (number,) = connection.execute(
@@ -165,6 +172,23 @@ class TileQuery:
             self.values,
         )
         return [tile_bounds_document(*row) for row in rows]
+
+
+def array_of_ids(connection: sqlite3.Connection, query: str, values: Any) -> tuple[bytes, str | None]:
+    """Give the ids that a query selects as a JSON array, and the last one of them.
+
+    The database strings them together, and no id is looked at by itself unless one has a character that JSON
+    writes in another way.
+    """
+    number, lines = connection.execute(
+        f"SELECT count(*), CAST(group_concat(tile_id, char(10)) AS BLOB) FROM ({query})", values
+    ).fetchone()
+    if not number:
+        return b"[]", None
+    if len(lines) - len(lines.translate(None, _ESCAPED)) == number - 1:
+        return b'["' + lines.replace(b"\n", b'","') + b'"]', lines[lines.rfind(b"\n") + 1 :].decode()
+    (array,) = connection.execute(f"SELECT json_group_array(tile_id) FROM ({query})", values).fetchone()
+    return array.encode(), _json.loads(array)[-1]
 
 
 def tile_bounds_document(

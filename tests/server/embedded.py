@@ -1,11 +1,20 @@
 """Requests to a server without sockets, and documents to send to it."""
 
 import json
+import time
 
 from renderapi.server import create_app
 
 BASE = "/render-ws/v1"
 AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
+
+
+def wait_until(condition, seconds=20):
+    """Wait for something that a thread does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never was so"
+        time.sleep(0.005)
 
 
 class Api:

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 import requests
-from embedded import Api, make_tile
+from embedded import Api, make_tile, wait_until
 
 from renderapi.server import Store, StoreError
 from renderapi.server.store import FILE_NAME
@@ -78,9 +78,14 @@ def test_a_full_disk(tmp_path):
             api = Api(store)
             assert api("DELETE", "", stack="large").status_code == 200
             api.create("after")
+            wait_until(lambda: tiles_in(store) == 1)
             with store.read() as connection:
                 assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-                assert connection.execute("SELECT count(*) FROM tile").fetchone() == (1,)
+
+
+def tiles_in(store):
+    with store.read() as connection:
+        return connection.execute("SELECT count(*) FROM tile").fetchone()[0]
 
 
 def test_writing_without_space_is_507_and_deletion_is_finished_later(tmp_path):
@@ -101,8 +106,8 @@ def test_writing_without_space_is_507_and_deletion_is_finished_later(tmp_path):
         store._remove_batch = full
         assert api("DELETE", "").status_code == 200
         assert api("GET", "").status_code == 404
-    with Store(tmp_path) as store, store.read() as connection:
-        assert connection.execute("SELECT count(*) FROM tile").fetchone() == (0,)
+    with Store(tmp_path) as store:
+        wait_until(lambda: tiles_in(store) == 0)
 
 
 def make(folder, tiles=3000):

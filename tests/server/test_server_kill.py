@@ -11,7 +11,7 @@ import time
 
 import pytest
 import requests
-from embedded import Api, make_tile
+from embedded import Api, make_tile, wait_until
 
 from renderapi.server import Store
 
@@ -118,9 +118,20 @@ def test_a_deletion_that_was_cut_off_is_finished(tmp_path):
         "def slow(*values):\n    done.append(remove(*values))\n"
         "    if len(done) == 2: os.kill(os.getpid(), 9)\n    return done[-1]\n"
         "s._remove_batch = slow\n"
-        "s.remove_dropped('stack')\n"
+        "while s._remove_some(): pass\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
-    with Store(tmp_path) as store, store.read() as connection:
-        assert connection.execute("SELECT count(*) FROM tile").fetchone() == (0,)
-        assert connection.execute("SELECT count(*) FROM stack").fetchone() == (0,)
+    with Store(tmp_path) as store:
+        # out of sight from the beginning
+        api = Api(store)
+        assert api.get("/owner/o/stacks") == [] and api("GET", "").status_code == 404
+        assert api.get("tileIds") == []
+
+        def left():
+            with store.read() as connection:
+                return [
+                    connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                    for table in ("tile", "stack")
+                ]
+
+        wait_until(lambda: left() == [0, 0])

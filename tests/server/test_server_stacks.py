@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
-from embedded import Api, affine, make_tile
+from embedded import Api, affine, make_tile, wait_until
 
 from renderapi.server import Store
 from renderapi.server.refusals import CollectionKey, Refusal, StackKey, check_name
@@ -360,9 +360,12 @@ def test_an_offline_stack_lost_its_contents(api):
     assert api.refused("GET", "z/1/tile-specs")[0] == 400
     api.create()
     assert api.get("z/1/tileBounds") == []
+    wait_until(lambda: [rows(api, "tile"), rows(api, "stack")] == [0, 1])
+
+
+def rows(api, table):
     with api.store.read() as connection:
-        assert connection.execute("SELECT count(*) FROM tile").fetchone() == (0,)
-        assert connection.execute("SELECT count(*) FROM stack").fetchone() == (1,)
+        return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
 
 
 def test_deleting_a_stack(api):
@@ -371,9 +374,7 @@ def test_deleting_a_stack(api):
     api.send("DELETE", "")
     assert api.refused("GET", "") == (404, f"{KEY} does not exist")
     api.send("DELETE", "")  # what is not there is deleted already
-    with api.store.read() as connection:
-        for table in ("stack", "tile", "transform", "section"):
-            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    wait_until(lambda: not any(rows(api, table) for table in ("stack", "tile", "transform", "section")))
 
 
 def test_a_stack_version_is_needed(api):
@@ -595,6 +596,10 @@ def test_tile_ids(api, monkeypatch):
     assert api.get("tileIds?matchPattern=nothing") == []
     monkeypatch.setattr("renderapi.server.stacks._PAGE", 2)
     assert api.get("tileIds") == ["B2", "a1", "b1", 'q"1']
+    for odd in ("c\nd", "e\\f", "\t", "\x00g"):
+        api.put_tiles(make_tile(odd, 4.0))
+    assert api.get("tileIds") == sorted(["B2", "a1", "b1", 'q"1', "c\nd", "e\\f", "\t", "\x00g"])
+    assert api.get("tileIds?minZ=4") == ["\x00g", "\t", "c\nd", "e\\f"]
     assert api.get("tileIds?matchPattern=2") == ["B2"]
     assert api.get("tileIds?matchPattern=q") == ['q"1']
     assert api.refused("GET", "tileIds?matchPattern=(")[0] == 400

@@ -2,6 +2,7 @@ import sqlite3
 import threading
 
 import pytest
+from embedded import wait_until
 
 from renderapi.errors import RenderError
 from renderapi.server.store import FILE_NAME, MIGRATIONS, Store, StoreError
@@ -99,9 +100,86 @@ def test_what_was_dropped_is_removed_even_if_the_server_ended_before(tmp_path, m
             store.drop(connection, "collection", 1)
             write_again = connection.execute(INSERT, ("a",)).lastrowid
         assert write_again == 2
-    with Store(tmp_path) as store, store.read() as connection:
-        for table, left in [("tile", 0), ("transform", 0), ("stack", 1), ("collection", 0)]:
-            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (left,)
+    with Store(tmp_path) as store:
+        wait_until(
+            lambda: (
+                [count(store, table) for table in ("tile", "transform", "stack", "collection")]
+                == [0, 0, 1, 0]
+            )
+        )
+
+
+def count(store, table):
+    with store.read() as connection:
+        return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+
+
+def add_stack(store, tiles=5):
+    with store.write() as connection:
+        row = connection.execute(INSERT, ("a",)).lastrowid
+        connection.executemany(
+            "INSERT INTO tile (stack, tile_id, min_y, max_y, min_x, max_x, document) "
+            "VALUES (?, ?, 0, 0, 0, 0, '')",
+            [(row, str(number)) for number in range(tiles)],
+        )
+    return row
+
+
+def drop(store, row):
+    with store.write() as connection:
+        store.drop(connection, "stack", row)
+    store.remove_dropped()
+
+
+def test_nobody_waits_for_what_is_removed(store, monkeypatch):
+    monkeypatch.setattr("renderapi.server.store.BATCH", 1)
+    monkeypatch.setattr("renderapi.server.sweeping._LEAST_PAUSE", 0.02)
+    drop(store, add_stack(store, 20))
+    assert count(store, "tile") > 0
+    # its name is free already, and what is dropped meanwhile is removed as well
+    drop(store, add_stack(store, 2))
+    add_stack(store, 3)
+    wait_until(lambda: (count(store, "tile"), count(store, "stack")) == (3, 1))
+    wait_until(lambda: not [t for t in threading.enumerate() if t.name == "renderapi-sweeper"])
+
+
+def test_what_cannot_be_removed_is_logged_and_tried_again(store, monkeypatch, caplog):
+    monkeypatch.setattr("renderapi.server.sweeping.RETRY_SECONDS", 0.01)
+    remove, failures = (
+        store._remove_batch,
+        [sqlite3.OperationalError("database or disk is full"), KeyError("x")],
+    )
+
+    def failing(*values):
+        if failures:
+            raise failures.pop(0)
+        return remove(*values)
+
+    store._remove_batch = failing
+    drop(store, add_stack(store))
+    wait_until(lambda: len(caplog.messages) == 2)
+    assert caplog.messages == [
+        "cannot remove what was deleted: database or disk is full; later",
+        "cannot remove what was deleted: 'x'; at the next start",
+    ]
+    assert count(store, "tile") == 5
+    store.remove_dropped()
+    wait_until(lambda: count(store, "tile") == 0)
+
+
+def test_closing_waits_for_no_more_than_a_batch(tmp_path, monkeypatch):
+    monkeypatch.setattr("renderapi.server.store.BATCH", 1)
+    monkeypatch.setattr("renderapi.server.sweeping._LEAST_PAUSE", 60)
+    with Store(tmp_path) as store:
+        drop(store, add_stack(store))
+        wait_until(lambda: count(store, "tile") == 4)
+    assert not [thread for thread in threading.enumerate() if thread.name == "renderapi-sweeper"]
+    monkeypatch.setattr("renderapi.server.sweeping._LEAST_PAUSE", 0)
+    with Store(tmp_path) as store:
+        wait_until(lambda: count(store, "stack") == 0)
+    # nothing is begun after the end
+    store.remove_dropped()
+    assert not [thread for thread in threading.enumerate() if thread.name == "renderapi-sweeper"]
 
 
 def test_settings(tmp_path):
