@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+from embedded import wait_until
 
 from renderapi.server.match_documents import canvas_matches, merged, utf16_key
 from renderapi.server.refusals import Refusal
@@ -315,8 +316,12 @@ def test_collections(api):
     api.send("DELETE", "/owner/o/matchCollection/a")
     assert api.refused("DELETE", "/owner/o/matchCollection/a")[0] == 404
     assert [c["collectionId"]["name"] for c in api.get("/owner/o/matchCollections")] == ["b"]
-    with api.store.read() as connection:
-        assert connection.execute("SELECT count(*) FROM pair").fetchone() == (4,)
+
+    def pairs_kept():
+        with api.store.read() as connection:
+            return connection.execute("SELECT count(*) FROM pair").fetchone()[0]
+
+    wait_until(lambda: pairs_kept() == 4)
 
 
 def test_renaming_a_collection(api):
