@@ -11,6 +11,10 @@ class RenderParametersError(SpecError):
     """Render parameters that cannot be rendered; the message is that of render-ws where it has one."""
 
 
+class ChannelsError(RenderParametersError):
+    """Channels that cannot be averaged; a render-ws ends with an internal error there."""
+
+
 class ImageSourceError(RenderError, ValueError):
     """An image or mask that cannot be used: it is missing, unreadable, damaged, too large or not allowed.
 

@@ -373,7 +373,7 @@ def _optional_integer(document: Mapping[str, Any], name: str) -> int | None:
     number = _optional_number(document, name)
     if number is None:
         return None
-    if abs(number) > _MOST_INT:
+    if not -_MOST_INT <= number + 1 <= _MOST_INT + 1:
         raise RenderParametersError(f"{name} is {number}; that is out of range")
     return int(number)
 

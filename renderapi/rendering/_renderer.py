@@ -13,7 +13,7 @@ import numpy as np
 from renderapi._extras import install_line
 from renderapi.geometry._chain import Chains
 from renderapi.rendering import _finish, _mipmaps, _parameters
-from renderapi.rendering._errors import RenderParametersError
+from renderapi.rendering._errors import ChannelsError, RenderParametersError
 from renderapi.rendering._filter import Filter
 from renderapi.rendering._mipmaps import Mipmap
 from renderapi.rendering._parameters import Channel, Parameters, Tile
@@ -277,7 +277,7 @@ class _Job:
                 first_shape = shape
             elif shape[1] != first_shape[0]:
                 # a slip of the original, which stops with a null pointer there
-                raise RenderParametersError(
+                raise ChannelsError(
                     f"tile {tile.tile_id}: render averages the channels of square images only, not of "
                     f"{first_shape[1]} x {first_shape[0]} pixels"
                 )
@@ -340,8 +340,11 @@ def _noise(tile: Tile, level: int, number: int) -> np.random.Generator:
 
 def _averaged(parameters: Parameters, canvases: dict[str | None, Canvas]) -> Canvas | None:
     """Give the canvas of the only channel, or the average of several."""
-    if len(parameters.channels) == 1 or not canvases:
+    if len(parameters.channels) == 1 or not parameters.tiles:
         return next(iter(canvases.values()), None)
+    if not canvases:
+        names = " or ".join(str(name) for name, _ in parameters.channels)
+        raise ChannelsError(f"no tile has anything to average: none shows a channel {names}")
     painted = [(canvases[name], weight) for name, weight in parameters.channels if name in canvases]
     first = painted[0][0]
     values = np.zeros(first.pixels.shape, np.float32)

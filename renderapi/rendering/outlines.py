@@ -20,11 +20,13 @@ BOX = ("minX", "minY", "maxX", "maxY")
 COLOUR = (0, 255, 0, 255)
 CHARACTERS_IN_LINE = 12
 
-# distance of the text from the outline, and of its lines from each other, in pixels
-_MARGIN = 3
+# between the lines of an id, in pixels
 _LINE_GAP = 2
-# twelve times the width of an A in 12 x 1.3 pixels monospaced, truncated, plus 1: a box must be wider
+# width of a line of the original's font, and what a box must be wider than: 1.3 lines, truncated, plus 1
+_LINE_WIDTH = 84
 _LEAST_WIDTH = 110
+# what begins farther away, in pixels, is not seen
+_FAR = 1 << 20
 
 
 def image_size(render_parameters: Mapping[str, Any]) -> tuple[int, int]:
@@ -52,7 +54,7 @@ def image_size(render_parameters: Mapping[str, Any]) -> tuple[int, int]:
 def draw_outlines(render_parameters: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
     """Draw the bounding boxes of tiles on a transparent image.
 
-    The outlines are green and 1 pixel wide. A box that is wide enough shows the id of its tile, in lines of
+    The outlines are green and 1 pixel wide. A box of more than 110 pixels shows the id of its tile, in lines of
     12 characters. Nothing but the boxes is looked at: images need not be there, transforms not be known.
 
     Parameters
@@ -78,10 +80,10 @@ def draw_outlines(render_parameters: Mapping[str, Any]) -> npt.NDArray[np.uint8]
     tiles = render_parameters.get("tileSpecs") or ()
     corners = _corners(render_parameters, tiles)
     first, last = corners[:, :2], corners[:, 2:]
-    visible = (last >= 0).all(axis=1) & (first < (columns, rows)).all(axis=1)
+    visible = ((last >= 0) & (first < (columns, rows)) & (first <= last)).all(axis=1)
     draw = ImageDraw.Draw(image)
     draw.fontmode = "1"
-    height = int(draw.textbbox((0, 0), "Ag")[3])
+    height = int(draw.textbbox((0, 0), "A")[3])
     for index in np.flatnonzero(visible):
         # an edge beyond the image stays beyond it, at a coordinate that Pillow can hold
         left, top, right, bottom = np.clip(corners[index], -2, [columns + 1, rows + 1] * 2).tolist()
@@ -93,13 +95,14 @@ def draw_outlines(render_parameters: Mapping[str, Any]) -> npt.NDArray[np.uint8]
 
 
 def _corners(parameters: Mapping[str, Any], tiles: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
-    """Give first and last column and row of boxes: mapped as the renderer maps tiles, and rounded."""
+    """Give first and last column and row of boxes: corner and size are scaled, and each is truncated."""
     boxes = np.array([_box(tile) for tile in tiles], np.float64).reshape(-1, 4)
     scale = number_of(parameters, "scale", 1.0)
-    x, y = (number_of(parameters, name, 0.0) for name in "xy")
-    with np.errstate(over="ignore"):
-        mapped = scale * boxes + [-(x * scale), -(y * scale)] * 2
-        return np.floor(np.nan_to_num(mapped, nan=np.inf) + 0.5)
+    offset = [number_of(parameters, name, 0.0) for name in "xy"]
+    with np.errstate(over="ignore", invalid="ignore"):
+        corner, opposite = ((part - offset) * scale for part in (boxes[:, :2], boxes[:, 2:]))
+        first = np.trunc(corner)
+        return np.nan_to_num(np.hstack([first, first + np.trunc(opposite - corner)]), nan=np.inf)
 
 
 def _box(tile: Mapping[str, Any]) -> list[float]:
@@ -110,20 +113,18 @@ def _box(tile: Mapping[str, Any]) -> list[float]:
 
 
 def _write_id(draw: ImageDraw.ImageDraw, text: str, corners: npt.NDArray[np.float64], height: int) -> None:
-    """Write an id into its box, as many lines as fit, if it is wide enough."""
-    columns, rows = draw.im.size
+    """Write an id into its box if it is wide enough: lines in its middle, the first on a quarter of its height."""
+    rows = draw.im.size[1]
     left, top, right, bottom = corners
-    x, y = left + _MARGIN, top + _MARGIN
-    if x >= columns or y >= rows or x < -columns:
+    if right - left <= _LEAST_WIDTH:
         return
     # a line feed in an id is no line of its own
     text = "".join(character if character.isprintable() else "?" for character in text)
-    lines = [text[first : first + CHARACTERS_IN_LINE] for first in range(0, len(text), CHARACTERS_IN_LINE)]
-    if right - left <= _LEAST_WIDTH:
-        return
-    for line in lines:
-        if y + height > bottom - _MARGIN or y >= rows:
+    x = left + (right - left - _LINE_WIDTH) // 2
+    y = top + (bottom - top) // 4 - height
+    for first in range(0, len(text), CHARACTERS_IN_LINE):
+        if not (abs(x) < _FAR and y < rows):
             return
-        if y + height >= 0:
-            draw.text((int(x), int(y)), line, fill=COLOUR)
+        if y + 2 * height >= 0:
+            draw.text((int(x), int(y)), text[first : first + CHARACTERS_IN_LINE], fill=COLOUR)
         y += height + _LINE_GAP

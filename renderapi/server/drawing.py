@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import SpecError
+from renderapi.server.boxes import refusal_of
 from renderapi.server.documents import Document
 from renderapi.server.refusals import Refusal, not_built
 
@@ -30,6 +32,8 @@ _HINTS = {
     "allowed folder": " (this server opens files below its image roots only: --image-root, image_roots)",
     "http is off": " (this server asks no other: --image-http, image_http)",
 }
+# render-ws looks for the transforms of what it draws by themselves, and has no name for the tile there
+_UNRESOLVED = re.compile(r"tile .* requires the following transform ids (\[.*\])", re.DOTALL)
 
 
 def cores() -> int:
@@ -127,11 +131,20 @@ class Drawing:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Refuse (400) what is wrong with an image that is read inside; say which option allows it."""
+        """Refuse what is wrong with an image that is read or drawn inside; say which option allows it."""
         from renderapi.rendering import ImageSourceError
+        from renderapi.rendering._errors import ChannelsError
 
         try:
             yield
+        except ChannelsError as problem:
+            raise Refusal(500, str(problem)) from None
+        except SpecError as problem:
+            refusal = refusal_of(problem)
+            refusal.message = _UNRESOLVED.sub(
+                r"spec 'null' has the following unresolved references: \1", refusal.message
+            )
+            raise refusal from None
         except ImageSourceError as problem:
             text = str(problem)
             hint = next((hint for words, hint in _HINTS.items() if words in text), "")

@@ -210,11 +210,9 @@ def _large_tile(
 ) -> RenderParameters:
     if abs(level) > _MOST_LEVEL:
         raise Refusal(400, f"level {level} is beyond the levels that there can be ({_MOST_LEVEL})")
-    if level == -1:
-        # Java's 1 << -1, the least integer: all that is left of the box is one pixel
-        return box_parameters(server, stack, z, (0.0, 0.0, 1, 1), 1.0, query, most=most)
-    # of Java's shift only the last five bits count
-    factor = 2.0 ** (level & _MOST_LEVEL)
+    # of Java's shift only the last five bits count, and the last of these makes it negative
+    shift = level & _MOST_LEVEL
+    factor = -(2.0**shift) if shift == _MOST_LEVEL else 2.0**shift
     box = (
         column * width * factor,
         row * height * factor,

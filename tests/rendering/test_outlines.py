@@ -41,9 +41,16 @@ def test_no_tile_no_line():
     assert not draw_outlines({"width": 5, "height": 5}).any()
 
 
-def test_offset_and_scale_are_those_of_the_pixels():
+def test_corner_and_size_of_a_scaled_box_are_truncated():
     inside = drawn(tile((110, 205, 150, 230)), x=100, y=200, scale=0.5)
-    assert np.array_equal(inside, frame((20, 30), 5, 3, 25, 15))
+    assert np.array_equal(inside, frame((20, 30), 5, 2, 25, 14))
+    # 2.7 to 8.4: the size is that of the box, 5.7, not of its pixels
+    assert np.array_equal(drawn(tile((2.7, 2.7, 8.4, 8.4))), frame((40, 60), 2, 2, 7, 7))
+    assert np.array_equal(drawn(tile((-2.7, 2.7, 8.4, 8.4))), drawn(tile((-2, 2, 9, 7))))
+
+
+def test_a_box_whose_ends_are_swapped_is_not_seen():
+    assert not drawn(tile((30, 5, 20, 30))).any()
 
 
 def test_what_is_beyond_the_image_is_cut_off():
@@ -74,18 +81,20 @@ def test_ids_are_written_in_lines_of_twelve_characters():
     one, two = rows_of_text("HHHHHHHHHHHH"), rows_of_text("HHHHHHHHHHHHHHH")
     assert 0 < len(one) < len(two) == 2 * len(one)
     assert one[0] > 1
-    # too narrow, and too low for the second line
-    assert len(rows_of_text("HHHHHHHHHHHH", (0, 0, 30, 90))) == 0
-    assert len(rows_of_text("HHHHHHHHHHHHHHH", (0, 0, 150, int(two[-1]) - 2))) == len(one)
+    # only in boxes of more than 110 pixels, whatever their height
+    assert len(rows_of_text("HHHHHHHHHHHH", (0, 0, 110, 90))) == 0
+    assert len(rows_of_text("HHHHHHHHHHHH", (0, 0, 111, 90))) == len(one)
+    assert rows_of_text("HHHHHHHHHHHHHHH", (0, 20, 150, 25))[-1] > 25
 
 
-def test_ids_begin_where_their_box_does():
-    box = (40, 20, 190, 110)
-    size = {"width": 200, "height": 120}
-    text = drawn(tile(box, "abc"), **size) & ~drawn(tile(box), **size)
+def test_ids_are_in_the_middle_on_a_quarter_of_the_height():
+    box = (40, 20, 190, 140)
+    size = {"width": 200, "height": 150}
+    text = drawn(tile(box, "HHHHHHHHHHHH"), **size) & ~drawn(tile(box), **size)
     rows, columns = np.nonzero(text)
-    assert 40 < columns.min() < 50 and 20 < rows.min() < 32
-    moved = drawn(tile(box, "abc"), x=38, y=18, **size) & ~drawn(tile(box), x=38, y=18, **size)
+    # a line of the original is 84 pixels wide: (150 - 84) / 2 are left on either side
+    assert 40 + 33 <= columns.min() < 40 + 36 and rows.max() < 20 + 30 <= rows.max() + 3
+    moved = drawn(tile(box, "HHHHHHHHHHHH"), x=38, y=18, **size) & ~drawn(tile(box), x=38, y=18, **size)
     assert np.array_equal(moved[:-18, :-38], text[18:, 38:])
 
 

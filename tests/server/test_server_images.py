@@ -291,6 +291,26 @@ def test_the_overlay_of_warp_fields_is_not_offered(serving):
     )
 
 
+def test_averages_of_channels_that_no_tile_has_are_an_internal_error(serving):
+    """A render-ws stops there; a single channel that is not there, and no tile at all, are transparent."""
+    refused = serving.refused("GET", BOX + "/png-image?channels=A__0.5__B__0.5")
+    assert refused == (500, "no tile has anything to average: none shows a channel A or B")
+    assert not pixels(image(serving, BOX + "/png-image?channels=A")).any()
+    assert not pixels(image(serving, BOX.replace("/1/", "/9/") + "/png-image?channels=A__0.5__B__0.5")).any()
+
+
+def test_bad_transforms_of_what_is_put_are_refused_in_the_words_of_render(serving):
+    body = serving.get("tile/a/render-parameters")
+    tile = body["tileSpecs"][0]
+    for spec, words in [
+        ({"type": "ref", "refId": "x"}, "spec 'null' has the following unresolved references: [x]"),
+        (affine("1 0 0 1 x 0"), "Inappropriate parameters for mpicbg.trakem2.transform.AffineModel2D"),
+    ]:
+        tile["transforms"]["specList"] = [spec]
+        for kind in ("png", "jpeg", "tiff"):
+            assert serving.refused("PUT", f"/owner/o/{kind}-image", body) == (400, words)
+
+
 # ------------------------------------------------------------------------------ large data
 
 
@@ -299,11 +319,15 @@ def test_a_tile_of_a_pyramid(serving, folder):
         (0, 0, 0, "0,0,64,32,1"),
         (0, 1, 2, "128,32,64,32,1"),
         (1, 1, 1, "128,64,128,64,0.5"),
-        (-1, 2, 3, "0,0,1,1,1"),
     ]:
         for extension, kind in (("jpg", "jpeg"), ("png", "png")):
             found = image(serving, f"largeDataTileSource/64/32/{level}/1/{row}/{column}.{extension}", kind)
             assert found == expected(serving, f"z/1/box/{box}/render-parameters", folder, kind)
+
+
+def test_the_level_that_makes_the_shift_of_java_negative_is_an_empty_pixel(serving):
+    for level in (-1, 31):
+        assert pixels(image(serving, f"largeDataTileSource/64/32/{level}/1/0/0.png")).tolist() == [[[0] * 4]]
 
 
 def test_a_tile_of_a_pyramid_has_at_most_forty_tiles(api):
