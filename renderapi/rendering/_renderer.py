@@ -13,7 +13,7 @@ import numpy as np
 from renderapi._extras import install_line
 from renderapi.geometry._chain import Chains
 from renderapi.rendering import _finish, _mipmaps, _parameters
-from renderapi.rendering._errors import ChannelsError, RenderParametersError
+from renderapi.rendering._errors import ChannelsError
 from renderapi.rendering._filter import Filter
 from renderapi.rendering._mipmaps import Mipmap
 from renderapi.rendering._parameters import Channel, Parameters, Tile

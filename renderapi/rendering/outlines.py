@@ -102,7 +102,9 @@ def _corners(parameters: Mapping[str, Any], tiles: Sequence[Mapping[str, Any]]) 
     with np.errstate(over="ignore", invalid="ignore"):
         corner, opposite = ((part - offset) * scale for part in (boxes[:, :2], boxes[:, 2:]))
         first = np.trunc(corner)
-        return np.nan_to_num(np.hstack([first, first + np.trunc(opposite - corner)]), nan=np.inf)
+        found = np.hstack([first, first + np.trunc(opposite - corner)])
+    found[np.isnan(found)] = np.inf
+    return found
 
 
 def _box(tile: Mapping[str, Any]) -> list[float]:

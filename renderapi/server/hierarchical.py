@@ -1,20 +1,26 @@
-"""HierarchicalDataService: clustered bounds and residuals; the bookkeeping of tiers is not offered."""
+"""HierarchicalDataService: clustered bounds, residuals, and what is known of tiers; aligning them is not offered."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from renderapi import _json
 from renderapi.server import metadata
+from renderapi.server.documents import Document
 from renderapi.server.endpoint import (
+    ABSENT,
+    OK,
     PROJECT,
     STACK,
     TEXT,
     Answer,
     Context,
     Service,
+    enumeration,
     integer,
     json_of,
     string,
+    text_of,
 )
 from renderapi.server.layers import LAYER
 from renderapi.server.mapping import pair_distances
@@ -23,30 +29,138 @@ from renderapi.server.matches import between_objects, find_collection, select_do
 from renderapi.server.parameters import get_tile, normalized_for_matching
 from renderapi.server.refusals import CollectionKey, Refusal, StackKey, not_built
 from renderapi.server.tile_rows import TileQuery
-from renderapi.server.values import as_boolean, as_text, fields
+from renderapi.server.values import (
+    Rule,
+    Rules,
+    as_boolean,
+    as_double,
+    as_integer,
+    as_labels,
+    as_long,
+    as_text,
+    fields,
+)
 
 service = Service("HierarchicalDataService", "Hierarchical alignment")
 
-_WARP = {"consensusRows": integer, "consensusColumns": integer, "consensusBuildMethod": string}
+_WARP = {
+    "consensusRows": integer,
+    "consensusColumns": integer,
+    "consensusBuildMethod": enumeration("SIMPLE", "INTERPOLATE"),
+}
 
 
-def _not_offered(server: Context, **values: Any) -> Answer:
-    """Keep track of a hierarchical alignment (not offered)."""
-    raise not_built("hierarchical alignment")
+def _parts(**rules: Rule) -> Rule:
+    return lambda value, where: fields(value, where, rules)
 
 
-def _declare() -> None:
-    service.delete(PROJECT + "/tierData", gives=TEXT)(_not_offered)
-    service.get(STACK + "/missingTierMatchLayers")(_not_offered)
-    service.get(PROJECT + "/missingTierMatchLayers")(_not_offered)
-    service.get(STACK + "/hierarchicalData")(_not_offered)
-    service.put(STACK + "/hierarchicalData")(_not_offered)
-    service.delete(STACK + "/hierarchicalData")(_not_offered)
-    service.get(PROJECT + "/z/{z:double}/affineWarpFieldTransform", query=_WARP)(_not_offered)
-    service.get(PROJECT + "/z/{z:double}/affineWarpFieldTransformDebug", query=_WARP)(_not_offered)
+_STACK_ID = _parts(owner=as_text, project=as_text, stack=as_text)
+_COLLECTION_ID = _parts(owner=as_text, name=as_text)
+_BOUNDS = ("minX", "minY", "minZ", "maxX", "maxY", "maxZ")
+#: How the place of a stack in a hierarchical alignment is read.
+_HIERARCHICAL_DATA: Rules = {
+    "roughTilesStackId": _STACK_ID,
+    "parentTierStackId": _STACK_ID,
+    "alignedStackId": _STACK_ID,
+    "warpTilesStackId": _STACK_ID,
+    "tier": as_integer,
+    "tierRow": as_integer,
+    "tierColumn": as_integer,
+    "totalTierRowCount": as_integer,
+    "totalTierColumnCount": as_integer,
+    "scale": as_double,
+    "fullScaleBounds": _parts(**dict.fromkeys(_BOUNDS, as_double)),
+    "matchCollectionId": _COLLECTION_ID,
+    "savedMatchPairCount": as_long,
+    "splitGroupIds": as_labels,
+    "alignmentQuality": as_double,
+}
 
 
-_declare()
+# ------------------------------------------------------------------------------ the bookkeeping of tiers
+
+
+@service.get(STACK + "/hierarchicalData")
+def hierarchical_data(server: Context, stack: StackKey) -> Answer:
+    """Give the place of a stack in a hierarchical alignment."""
+    with server.store.read() as connection:
+        data = metadata.get(connection, stack).metadata.get("hierarchicalData")
+    return ABSENT if data is None else json_of(data)
+
+
+def _set_data(server: Context, stack: StackKey, data: Document | None) -> Answer:
+    with server.store.write() as connection:
+        found = metadata.get(connection, stack).must_be_writable()
+        found.metadata["hierarchicalData"] = data
+        found.save(connection)
+    return OK
+
+
+@service.put(STACK + "/hierarchicalData")
+def save_hierarchical_data(server: Context, stack: StackKey, body: Any) -> Answer:
+    """Set the place of a stack in a hierarchical alignment; null removes it."""
+    return _set_data(server, stack, fields(body, "hierarchical data", _HIERARCHICAL_DATA))
+
+
+@service.delete(STACK + "/hierarchicalData")
+def delete_hierarchical_data(server: Context, stack: StackKey) -> Answer:
+    """Take a stack out of a hierarchical alignment."""
+    return _set_data(server, stack, None)
+
+
+def _tiers(server: Context, owner: str, project: str) -> dict[str, Document | None]:
+    """Give the hierarchical data of the stacks of a project by their names."""
+    with server.store.read() as connection:
+        rows = connection.execute(
+            "SELECT name, document FROM stack WHERE owner = ? AND project = ?", (owner, project)
+        )
+        return {name: _json.loads(document).get("hierarchicalData") for name, document in rows}
+
+
+def _not_offered() -> Refusal:
+    return not_built("hierarchical alignment")
+
+
+@service.delete(PROJECT + "/tierData", gives=TEXT)
+def delete_tier_data(server: Context, owner: str, project: str) -> Answer:
+    """Delete the stacks and matches of a tier (not offered where there are any)."""
+    if any(data is not None for data in _tiers(server, owner, project).values()):
+        raise _not_offered()
+    return text_of(f"removed 0 stacks and 0 match collections for project '{project}' owned by '{owner}'")
+
+
+@service.get(STACK + "/missingTierMatchLayers")
+def layers_without_matches(server: Context, stack: StackKey) -> Answer:
+    """List the layers of a tier's stack that have no matches (not offered where there is a tier)."""
+    with server.store.read() as connection:
+        if metadata.get(connection, stack).metadata.get("hierarchicalData") is None:
+            raise Refusal(400, f"{stack} does not have hierarchical data")
+    raise _not_offered()
+
+
+@service.get(PROJECT + "/missingTierMatchLayers")
+def stacks_without_matches(server: Context, owner: str, project: str) -> Answer:
+    """List the stacks of a tier that have layers without matches (not offered where there are any matches)."""
+    if any(
+        data and data.get("savedMatchPairCount", 0) > 0 for data in _tiers(server, owner, project).values()
+    ):
+        raise _not_offered()
+    return json_of([])
+
+
+def _warp_field(server: Context, owner: str, project: str, **values: Any) -> Answer:
+    """Build the warp field of a layer from the aligned stacks of a tier (not offered where there are any)."""
+    tiers = _tiers(server, owner, project)
+    if any(data and data.get("alignedStackId", {}).get("stack") in tiers for data in tiers.values()):
+        raise _not_offered()
+    raise Refusal(404, f"No aligned stacks exist for owner '{owner}' and project '{project}'.")
+
+
+for _path in ("affineWarpFieldTransform", "affineWarpFieldTransformDebug"):
+    service.get(f"{PROJECT}/z/{{z:double}}/{_path}", query=_WARP)(_warp_field)
+
+
+# ------------------------------------------------------------------------------ calculations with matches
 
 
 @service.get(LAYER + "/clusteredTileBoundsForCollection/{matches}", query={"matchOwner": string})
@@ -78,17 +192,14 @@ def clustered_tile_bounds(
 @service.post(STACK + "/pairResidualCalculation")
 def pair_residual_calculation(server: Context, stack: StackKey, body: Any) -> Answer:
     """Measure how far apart the matches of two tiles lie in a stack."""
-    names = {"owner": as_text, "project": as_text, "stack": as_text}
     given = fields(
         body,
         "input data",
         {
             "pTileId": as_text,
             "qTileId": as_text,
-            "matchRenderStackId": lambda value, where: fields(value, where, names),
-            "matchCollectionId": lambda value, where: fields(
-                value, where, {"owner": as_text, "name": as_text}
-            ),
+            "matchRenderStackId": _STACK_ID,
+            "matchCollectionId": _COLLECTION_ID,
             "includeDetails": as_boolean,
         },
     )

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ from renderapi.server.refusals import (
     not_built,
 )
 from renderapi.server.store import insert
-from renderapi.server.values import as_list, as_text, fields
+from renderapi.server.values import as_list, as_object, as_text, fields
 
 service = Service("MatchService", "Point matches")
 
@@ -46,6 +47,8 @@ _DETAILS = {"excludeMatchDetails": flag, **_MERGE}
 _ORDER = "p_group, q_group, p_id, q_id"
 _key = itemgetter(slice(0, 4))
 _PAGE = 250
+# the key of a trial in the data base of render-ws
+_OBJECT_ID = re.compile(r"[0-9A-Fa-f]{24}")
 
 
 @dataclass(frozen=True)
@@ -518,19 +521,52 @@ def rename_collection(server: Context, collection: CollectionKey, body: Any) -> 
     return OK
 
 
+# ------------------------------------------------------------------------------ trials
+
+
 @service.post(OWNER + "/matchTrial")
 def run_match_trial(server: Context, owner: str, body: Any) -> Answer:
-    """Derive the matches of two tiles and keep them as a trial."""
+    """Derive the matches of two tiles and keep them as a trial (not offered, once its parameters are right)."""
+    given = as_object(body, "match trial parameters")
+    if given is None:
+        raise Refusal(400, "no parameters provided")
+    how = as_object(given.get("featureAndMatchParameters"), "featureAndMatchParameters")
+    if how is None:
+        raise Refusal(400, "featureAndMatchParameters are not defined")
+    if how.get("siftFeatureParameters") is None:
+        raise Refusal(400, "siftFeatureParameters must be defined")
+    derivation = as_object(how.get("matchDerivationParameters"), "matchDerivationParameters")
+    if derivation is None:
+        raise Refusal(400, "feature matchDerivationParameters must be defined")
+    regularizer = ("matchRegularizerModelType", "matchInterpolatedModelLambda")
+    for names, place, words in (
+        (regularizer, derivation, "feature {} must be defined since {} is defined"),
+        (("clipPixels", "pClipPosition"), how, "{} must be defined when {} is defined"),
+    ):
+        for missing, present in (names, names[::-1]):
+            if place.get(missing) is None and place.get(present) is not None:
+                raise Refusal(400, words.format(missing, present))
+    for name in ("pRenderParametersUrl", "qRenderParametersUrl"):
+        if given.get(name) is None:
+            raise Refusal(400, f"{name} is not defined")
     raise not_built("match trials")
+
+
+def _check_trial_id(trial_id: str) -> None:
+    if not _OBJECT_ID.fullmatch(trial_id):
+        raise Refusal(400, f"invalid hexadecimal representation of an ObjectId: [{trial_id}]")
 
 
 @service.get(OWNER + "/matchTrial/{trialId}")
 def match_trial(server: Context, owner: str, trialId: str) -> Answer:
-    """Give a match trial."""
-    raise not_built("match trials")
+    """Give a match trial, of which there is none (404)."""
+    _check_trial_id(trialId)
+    where = "match.aaa_match_trial collection"
+    raise Refusal(404, f"match trial with id '{trialId}' does not exist in the {where}")
 
 
 @service.delete(OWNER + "/matchTrial/{trialId}")
 def delete_match_trial(server: Context, owner: str, trialId: str) -> Answer:
-    """Delete a match trial."""
-    raise not_built("match trials")
+    """Delete a match trial; one that does not exist is deleted already."""
+    _check_trial_id(trialId)
+    return OK

@@ -36,6 +36,7 @@ _METADATA_KEYS = (
     "currentVersionNumber",
     "currentVersion",
     "stats",
+    "hierarchicalData",
 )
 
 

@@ -143,9 +143,79 @@ def test_residuals_that_there_are_not(aligned):
     assert ask(aligned, question()).status_code == 404
 
 
-def test_the_rest_is_not_offered(api):
-    assert api.refused("GET", "hierarchicalData") == (
-        501,
-        "The embedded server does not offer hierarchical alignment; use a full render-ws for it.",
+# ------------------------------------------------------------------------------ tiers
+
+NOT_OFFERED = (501, "The embedded server does not offer hierarchical alignment; use a full render-ws for it.")
+PROJECT = "/owner/o/project/p"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({}, {}),
+        (
+            {
+                "roughTilesStackId": {"owner": "o", "project": "p", "stack": "s", "more": 1},
+                "tier": "1",
+                "row": 2,
+            },
+            {"roughTilesStackId": {"owner": "o", "project": "p", "stack": "s"}, "tier": 1},
+        ),
+        (
+            {"splitGroupIds": ["b", "a", "b"], "fullScaleBounds": {"minX": 0, "minY": None}, "scale": 1},
+            {"splitGroupIds": ["a", "b"], "fullScaleBounds": {"minX": 0.0}, "scale": 1.0},
+        ),
+    ],
+)
+def test_the_place_of_a_stack_in_a_hierarchy_is_kept(loading, sent, kept):
+    before = loading.get("")
+    loading.send("PUT", "hierarchicalData", sent)
+    assert loading.get("hierarchicalData") == kept
+    assert loading.get("") == {**before, "hierarchicalData": kept}
+    for body in ([], "x", {"tier": "x"}, {"splitGroupIds": 1}):
+        assert loading("PUT", "hierarchicalData", body).status_code == 400
+    assert loading.get("hierarchicalData") == kept
+    loading.send("DELETE", "hierarchicalData")
+    assert loading("GET", "hierarchicalData").status_code == 204
+    loading.send("PUT", "hierarchicalData", sent)
+    loading.send("PUT", "hierarchicalData", data="null", content_type="application/json")
+    assert loading.get("") == before
+
+
+def test_a_read_only_stack_keeps_its_place_in_a_hierarchy(api):
+    api.in_state("READ_ONLY")
+    refused = (500, "Data for stack s cannot be modified because it is READ_ONLY.")
+    assert api.refused("PUT", "hierarchicalData", {}) == api.refused("DELETE", "hierarchicalData") == refused
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_stacks_that_are_not_there_have_no_place_in_a_hierarchy(api, method):
+    missing = (404, "stack with owner 'o', project 'p', and name 's' does not exist")
+    assert api.refused(method, "hierarchicalData", {} if method == "PUT" else None) == missing
+    assert api.refused("GET", "missingTierMatchLayers") == missing
+
+
+def test_what_is_asked_of_tiers_without_any_is_answered(loading):
+    removed = f"{PROJECT}/tierData"
+    assert loading.get(f"{PROJECT}/missingTierMatchLayers") == []
+    assert loading("DELETE", removed).text == (
+        "removed 0 stacks and 0 match collections for project 'p' owned by 'o'"
     )
-    assert api.refused("DELETE", "/owner/o/project/p/tierData")[0] == 501
+    assert loading.refused("GET", "missingTierMatchLayers") == (
+        400,
+        "stack with owner 'o', project 'p', and name 's' does not have hierarchical data",
+    )
+    for path in ("affineWarpFieldTransform", "affineWarpFieldTransformDebug"):
+        nothing = (404, "No aligned stacks exist for owner 'o' and project 'p'.")
+        assert loading.refused("GET", f"{PROJECT}/z/1/{path}?consensusBuildMethod=SIMPLE") == nothing
+        assert loading.refused("GET", f"{PROJECT}/z/1/{path}?consensusBuildMethod=simple")[0] == 404
+    assert loading.get("")["state"] == "LOADING"
+
+
+def test_tiers_are_not_aligned(loading):
+    aligned = {"owner": "o", "project": "p", "stack": "s"}
+    loading.send("PUT", "hierarchicalData", {"alignedStackId": aligned, "savedMatchPairCount": 1})
+    assert loading.refused("DELETE", f"{PROJECT}/tierData") == NOT_OFFERED
+    for path in ("z/1/affineWarpFieldTransform", "missingTierMatchLayers", "stack/s/missingTierMatchLayers"):
+        assert loading.refused("GET", f"{PROJECT}/{path}") == NOT_OFFERED
+    assert loading.get("")["state"] == "LOADING"

@@ -418,10 +418,61 @@ def test_long_answers_are_sent_in_parts(api):
     assert [d["pId"] for d in json.loads(b"".join(parts))] == [f"{number:04d}" for number in range(500)]
 
 
-def test_trials_are_not_offered(api):
-    for method, path, body in [("POST", "", {}), ("GET", "/" + "5f" * 12, None), ("DELETE", "/x", None)]:
-        status, text = api.refused(method, f"/owner/o/matchTrial{path}", body)
-        assert (status, text) == (
-            501,
-            "The embedded server does not offer match trials; use a full render-ws for it.",
+TRIALS = "/owner/o/matchTrial"
+
+
+def trial(derivation, **more):
+    """Make the parameters of a trial, but for the addresses of what is matched."""
+    how = {"siftFeatureParameters": {}, "matchDerivationParameters": derivation, **more}
+    return {"featureAndMatchParameters": how}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        (None, "no parameters provided"),
+        ({}, "featureAndMatchParameters are not defined"),
+        ({"featureAndMatchParameters": {}}, "siftFeatureParameters must be defined"),
+        (
+            {"featureAndMatchParameters": {"siftFeatureParameters": {}}},
+            "feature matchDerivationParameters must be defined",
+        ),
+        (
+            trial({"matchInterpolatedModelLambda": 0.1}),
+            "feature matchRegularizerModelType must be defined since matchInterpolatedModelLambda is defined",
+        ),
+        (
+            trial({"matchRegularizerModelType": "RIGID"}),
+            "feature matchInterpolatedModelLambda must be defined since matchRegularizerModelType is defined",
+        ),
+        (trial({}, pClipPosition="TOP"), "clipPixels must be defined when pClipPosition is defined"),
+        (trial({}, clipPixels=5), "pClipPosition must be defined when clipPixels is defined"),
+        (trial({}), "pRenderParametersUrl is not defined"),
+        ({**trial({}), "pRenderParametersUrl": "x"}, "qRenderParametersUrl is not defined"),
+    ],
+)
+def test_trials_without_what_they_need_are_refused(api, parameters, words):
+    body = json.dumps(parameters)
+    assert api.refused("POST", TRIALS, data=body, content_type="application/json") == (400, words)
+
+
+def test_trials_are_not_run(api):
+    parameters = {**trial({}), "pRenderParametersUrl": "x", "qRenderParametersUrl": "y"}
+    assert api.refused("POST", TRIALS, parameters) == (
+        501,
+        "The embedded server does not offer match trials; use a full render-ws for it.",
+    )
+
+
+def test_there_are_no_trials(api):
+    some = "5F" * 12
+    assert api.refused("GET", f"{TRIALS}/{some}") == (
+        404,
+        f"match trial with id '{some}' does not exist in the match.aaa_match_trial collection",
+    )
+    api.send("DELETE", f"{TRIALS}/{some}")
+    for method in ("GET", "DELETE"):
+        assert api.refused(method, f"{TRIALS}/none") == (
+            400,
+            "invalid hexadecimal representation of an ObjectId: [none]",
         )

@@ -15,7 +15,8 @@ import requests
 from renderapi.testing.documents import affine, make_tile
 from renderapi.testing.rest import ABSENT, JSON, Rest
 
-STACK = "/owner/{owner}/project/{project}/stack/{stack}"
+PROJECT = "/owner/{owner}/project/{project}"
+STACK = PROJECT + "/stack/{stack}"
 KEY = "stack with owner '{owner}', project 'p', and name 's'"
 MISSING = f"{KEY} does not exist"
 REF = {"type": "ref", "refId": "x"}

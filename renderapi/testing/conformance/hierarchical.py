@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from renderapi.testing.conformance._base import STACK, B, Call, ServiceConformance, check
+from renderapi.testing.conformance._base import (
+    KEY,
+    MISSING,
+    PROJECT,
+    STACK,
+    B,
+    Call,
+    ServiceConformance,
+    check,
+)
 from renderapi.testing.documents import affine, make_pair, make_tile
 from renderapi.testing.rest import Rest
 
@@ -39,11 +48,31 @@ ENDPOINTS = [
         where={"z": "1", "matchCollection": "c"},
     ),
     Call("POST", STACK + "/pairResidualCalculation", residuals, question()),
+    Call("GET", STACK + "/hierarchicalData", status=204),
+    Call("PUT", STACK + "/hierarchicalData", body={"tier": 1}),
+    Call("DELETE", STACK + "/hierarchicalData"),
+    Call("GET", STACK + "/missingTierMatchLayers", f"{KEY} does not have hierarchical data", status=400),
+    Call("GET", PROJECT + "/missingTierMatchLayers", []),
+    Call(
+        "DELETE",
+        PROJECT + "/tierData",
+        "removed 0 stacks and 0 match collections for project 'p' owned by '{owner}'",
+    ),
+    *(
+        Call(
+            "GET",
+            PROJECT + "/z/{z}/" + path,
+            "No aligned stacks exist for owner '{owner}' and project 'p'.",
+            status=404,
+            where={"z": "1"},
+        )
+        for path in ("affineWarpFieldTransform", "affineWarpFieldTransformDebug")
+    ),
 ]
 
 
 class HierarchicalConformance(ServiceConformance):
-    """Calculations with matches, section 5.5 of the behaviour of render-ws."""
+    """Calculations with matches, and what is answered of tiers where there are none."""
 
     @pytest.mark.parametrize("call", ENDPOINTS, ids=str)
     def test_endpoint(self, stack: Rest, call: Call) -> None:
@@ -54,6 +83,19 @@ class HierarchicalConformance(ServiceConformance):
         )
         stack.put_pairs(make_pair("1.0", "a", "1.0", "b", [(15.0, 5.0), (20.0, 30.0)], 0.0))
         check(stack, call)
+
+    def test_the_place_of_a_stack_in_a_hierarchy(self, loading: Rest) -> None:
+        """It is part of the metadata of the stack, and null removes it."""
+        loading.send("PUT", "hierarchicalData", {"tier": "1", "scale": 1, "more": 2})
+        assert (
+            loading.get("hierarchicalData")
+            == loading.get("")["hierarchicalData"]
+            == {"tier": 1, "scale": 1.0}
+        )
+        loading.send("PUT", "hierarchicalData", None)
+        assert loading("GET", "hierarchicalData").status_code == 204
+        missing = loading.fill(MISSING.replace("'s'", "'gone'"))
+        assert loading.refused("GET", "hierarchicalData", stack="gone") == (404, missing)
 
     def test_clusters(self, loading: Rest) -> None:
         """Tiles that matches connect, within sections and between those of the layer; the largest first."""

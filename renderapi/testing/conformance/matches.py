@@ -29,6 +29,7 @@ _WHERE = {
     "pId": "p",
     "qGroupId": "g2",
     "qId": "q",
+    "trialId": "5f" * 12,
 }
 
 
@@ -72,6 +73,14 @@ ENDPOINTS = [
         None,
         {"owner": "{owner}", "name": "d"},
     ),
+    call("POST", "/owner/{owner}/matchTrial", "featureAndMatchParameters are not defined", {}, 400),
+    call(
+        "GET",
+        "/owner/{owner}/matchTrial/{trialId}",
+        f"match trial with id '{_WHERE['trialId']}' does not exist in the match.aaa_match_trial collection",
+        status=404,
+    ),
+    call("DELETE", "/owner/{owner}/matchTrial/{trialId}"),
 ]
 
 # all pairs of a collection: p group, p, q group, q, as they are stored
