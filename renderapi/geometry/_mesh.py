@@ -350,12 +350,9 @@ class _Faces:
         px, py = self._vertices[self._triangles[triangles]].transpose(2, 1, 0)
         qx, qy = self._corners[triangles].transpose(2, 1, 0)
         # the weight does not cancel in floating point
-        m00, m01, m10, m11, m02, m12 = _fit.affine(px, py, qx, qy, np.full((3, 1), self._weight))
-        inverse = np.column_stack(_fit.invert(m00, m01, m02, m10, m11, m12))
-        if min(self._vertices.max(axis=0)) <= 0:
-            # a tile of one pixel's width or height: no triangle defines a transform, and mpicbg's stay identities
-            inverse[:] = 1, 0, 0, 0, 1, 0
-        return inverse
+        weights = np.full((3, 1), self._weight)
+        m00, m01, m10, m11, m02, m12 = _fit.affine_or_identity(px, py, qx, qy, weights)
+        return np.column_stack(_fit.invert(m00, m01, m02, m10, m11, m12))
 
 
 def _forward(tilespec: Any, document: Any, shared_transforms: Any) -> Callable[[Array], Array]:

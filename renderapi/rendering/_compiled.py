@@ -122,7 +122,7 @@ def _outside(ex: float, ey: float, ax: float, ay: float, tx: int, ty: int) -> bo
 @_compiled
 def _split(ex: float, ey: float, ax: float, ay: float, first: int, end: int, ty: int) -> int:
     """Give the first pixel of a row on the other side of an edge, ``end`` if there is none."""
-    if ey == 0.0:
+    if not (ey > 0.0 or ey < 0.0):
         return first if _outside(ex, ey, ax, ay, first, ty) else end
     rising = ey > 0
     at = ax + ex * (ty - ay) / ey
@@ -191,20 +191,26 @@ def _span(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
 @_compiled
 def _limits(corners: Any, axis: int, size: int) -> tuple[int, int]:
     """Give the rows or columns that a triangle may touch, from - to."""
-    low = min(corners[axis], corners[axis + 2], corners[axis + 4]) + 0.5
-    high = max(corners[axis], corners[axis + 2], corners[axis + 4]) + 0.5
-    # casts go toward zero
-    first = 0 if low < 0.0 else size if low >= size else int(low)
-    end = 0 if high <= -1.0 else size if high >= size else int(high) + 1
+    low = high = corners[axis]
+    for corner in (2, 4):
+        value = corners[axis + corner]
+        if value < low:
+            low = value
+        elif value > high:
+            high = value
+    low, high = low + 0.5, high + 0.5
+    # casts go toward zero, and NaN is 0
+    first = size if low >= size else int(low) if low > 0.0 else 0
+    end = 0 if high <= -1.0 else size if high >= size else int(high) + 1 if high > 0.0 else 1
     return first, end
 
 
 @_compiled
-def _usable(corners: Any, inverse: Any) -> bool:
-    usable = True
+def _finite(corners: Any) -> bool:
+    finite = True
     for index in range(6):
-        usable &= np.isfinite(corners[index]) and np.isfinite(inverse[index])
-    return usable
+        finite &= np.isfinite(corners[index])
+    return finite
 
 
 # ------------------------------------------------------------------------------ single pixels
@@ -262,7 +268,7 @@ def _paint(canvas: Any, source: Any, corners: Any, inverse: Any, stepping: bool,
     height, width = source.shape
     for triangle in range(len(corners)):
         own, back = corners[triangle], inverse[triangle]
-        if not _usable(own, back):
+        if stepping and not _finite(own):
             continue
         i00, i01, i02, i10, i11, i12 = back[0], back[1], back[2], back[3], back[4], back[5]
         left, right = _limits(own, 0, columns)
@@ -315,7 +321,7 @@ def _paint_masked(
     shape = source.shape[1:]
     for triangle in range(len(corners)):
         own, back = corners[triangle], inverse[triangle]
-        if not _usable(own, back):
+        if stepping and not _finite(own):
             continue
         left, right = _limits(own, 0, columns)
         top, bottom = _limits(own, 1, rows)
@@ -357,7 +363,7 @@ def _blend(
     half = np.float32(0.5) if planes == 1 else np.float32(0.0)
     for triangle in range(len(corners)):
         own, back = corners[triangle], inverse[triangle]
-        if not _usable(own, back):
+        if stepping and not _finite(own):
             continue
         left, right = _limits(own, 0, columns)
         top, bottom = _limits(own, 1, rows)

@@ -196,11 +196,10 @@ def _hits(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
     height, width = shape
     corners, inverse, _ = triangles
     x, y = corners[:, ::2], corners[:, 1::2]
-    usable = _usable(triangles)
     left, right = _range(x, width)
     top, bottom = _range(y, height)
     columns, rows = right - left + 1, bottom - top + 1
-    chosen = np.flatnonzero(usable & (columns > 0) & (rows > 0))
+    chosen = np.flatnonzero((columns > 0) & (rows > 0))
     count = (columns * rows)[chosen]
     ends = np.cumsum(count)
     start = 0
@@ -222,16 +221,11 @@ def _hits(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
         start = stop
 
 
-def _usable(triangles: Triangles) -> NDArray[np.bool_]:
-    # others have corners or a way back that no number tells
-    numbers = np.hstack([triangles.corners, triangles.inverse])
-    return np.asarray(np.isfinite(numbers).all(axis=1))
-
-
 def _hits_of_rows(triangles: Triangles, shape: tuple[int, ...]) -> Iterator[_Hits]:
     height, width = shape
-    usable = _usable(triangles)
-    triangles = triangles._replace(corners=triangles.corners[usable], inverse=triangles.inverse[usable])
+    # no number tells where the others are
+    finite = np.isfinite(triangles.corners).all(axis=1)
+    triangles = triangles._replace(corners=triangles.corners[finite], inverse=triangles.inverse[finite])
     corners = triangles.corners
     left, right = _range(corners[:, ::2], width)
     top, bottom = _range(corners[:, 1::2], height)
@@ -286,9 +280,11 @@ def _of_rows(
 
 
 def _range(values: NDArray[np.float64], size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    # casts in Java go toward zero
-    low = np.trunc(np.clip(values.min(axis=1) + 0.5, -2.0, size))
-    high = np.trunc(np.clip(values.max(axis=1) + 0.5, -2.0, size))
+    # the original compares with the first corner, whose NaN stays; casts in Java go toward zero, and NaN is 0
+    first = values[:, 0]
+    low, high = (np.where(np.isnan(first), first, best.reduce(values, axis=1)) for best in (np.fmin, np.fmax))
+    low = np.trunc(np.clip(low + 0.5, -2.0, size))
+    high = np.trunc(np.clip(high + 0.5, -2.0, size))
     low, high = (np.nan_to_num(bound).astype(np.intp) for bound in (low, high))
     return np.maximum(low, 0), np.minimum(high, size - 1)
 

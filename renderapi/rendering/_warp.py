@@ -114,19 +114,22 @@ class Warp:
         mapped = self.to_canvas(vertices * step + shift if level else vertices)
         x, y = mapped[:, 0][corners], mapped[:, 1][corners]  # (3, T)
         with np.errstate(invalid="ignore"):
-            # a pixel more than the painter looks at, so that no triangle is left out by rounding
-            touches = (x.max(0) >= -1) & (x.min(0) <= canvas[1] + 1)
-            touches &= (y.max(0) >= -1) & (y.min(0) <= canvas[0] + 1)
-        if not touches.all():
-            chosen = np.flatnonzero(touches)
+            # a pixel more than the painter looks at, so that no triangle is left out by rounding; NaN is kept
+            beside = (x.max(0) < -1) | (x.min(0) > canvas[1] + 1)
+            beside |= (y.max(0) < -1) | (y.min(0) > canvas[0] + 1)
+        if beside.any():
+            chosen = np.flatnonzero(~beside)
             corners, x, y = corners[:, chosen], x[:, chosen], y[:, chosen]
         px, py = vertices[:, 0][corners], vertices[:, 1][corners]
         with np.errstate(all="ignore"):
-            m00, m01, m10, m11, m02, m12 = _fit.affine(px, py, x, y, None)
+            m00, m01, m10, m11, m02, m12 = _fit.affine_or_identity(px, py, x, y, None)
+            det = m00 * m11 - m01 * m10
             if self._parameters.compat == "newsolver":
-                return _stepping(x, y, m00, m01, m02, m10, m11, m12)
+                return _stepping(x, y, canvas[0], det, m00, m01, m02, m10, m11, m12)
             inverse = np.stack(_fit.invert(m00, m01, m02, m10, m11, m12), axis=-1)
-        return Triangles(np.stack([x[0], y[0], x[1], y[1], x[2], y[2]], axis=-1), inverse, False)
+        corners_on_canvas = np.stack([x[0], y[0], x[1], y[1], x[2], y[2]], axis=-1)
+        # what has no way back is passed over; a NaN is no 0, and what it leads to is the first pixel
+        return Triangles(corners_on_canvas[det != 0], inverse[det != 0], False)
 
 
 # keeps positions inside of the source: of a tile on whole pixels the last row and column are drawn too
@@ -134,9 +137,17 @@ _SHRINK = 1e-8
 
 
 def _stepping(
-    x: Array, y: Array, m00: Array, m01: Array, m02: Array, m10: Array, m11: Array, m12: Array
+    x: Array,
+    y: Array,
+    rows: int,
+    det: Array,
+    m00: Array,
+    m01: Array,
+    m02: Array,
+    m10: Array,
+    m11: Array,
+    m12: Array,
 ) -> Triangles:
-    det = m00 * m11 - m01 * m10
     d = 1.0 / det
     values = [m11 * d, -m01 * d, (m01 * m12 - m02 * m11) * d, -m10 * d, m00 * d, (m02 * m10 - m00 * m12) * d]
     inverse = np.stack(values, axis=-1) * (1.0 - _SHRINK)
@@ -148,11 +159,14 @@ def _stepping(
     every = np.arange(x.shape[1])
     order = (first, second, np.full(len(every), 2))
     corners = np.stack([axis[which, every] for which in order for axis in (x, y)], axis=-1)
-    usable = np.flatnonzero((det != 0) & np.isfinite(corners).all(axis=1) & np.isfinite(inverse).all(axis=1))
-    corners, inverse = corners[usable], inverse[usable]
-    if (corners == np.roll(corners, 2, axis=1)).reshape(-1, 3, 2).all(axis=2).any():
+    corners, inverse = corners[det != 0], inverse[det != 0]
+    edges = corners - np.roll(corners, 2, axis=1)
+    shown = ~((np.trunc(corners[:, 1::2] + 0.5) < 0).all(axis=1) | (corners[:, 1::2] + 0.5 >= rows).all(axis=1))
+    if np.isnan(edges[:, ::2] / edges[:, 1::2])[shown].any():
+        # so the original calls corners that are not finite too
         raise RenderParametersError("zero length triangle edge")
-    return Triangles(corners, inverse, True)
+    finite = np.isfinite(corners).all(axis=1)
+    return Triangles(corners[finite], inverse[finite], True)
 
 
 def _grid(width: int, height: int, cell: float) -> Array:

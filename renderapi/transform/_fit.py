@@ -81,6 +81,17 @@ def similarity(px: Array, py: Array, qx: Array, qy: Array, w: Array | None) -> P
 
 def affine(px: Array, py: Array, qx: Array, qy: Array, w: Array | None) -> Parameters:
     """Fit an affine transform of points p to points q with weights w."""
+    return _affine(px, py, qx, qy, w)[0]
+
+
+def affine_or_identity(px: Array, py: Array, qx: Array, qy: Array, w: Array | None) -> Parameters:
+    """Fit affine transforms as `affine` does; where points p lie on a line, mpicbg leaves the identity."""
+    fitted, det = _affine(px, py, qx, qy, w)
+    return tuple(np.where(det == 0, own, value) for own, value in zip((1, 0, 0, 1, 0, 0), fitted))  # type: ignore[return-value]
+
+
+def _affine(px: Array, py: Array, qx: Array, qy: Array, w: Array | None) -> tuple[Parameters, Any]:
+    # and the determinant, which is 0 if nothing is determined
     s = _Sums(px, py, qx, qy, w)
     wx, wy = s.weighted(s.x1), s.weighted(s.y1)
     a00, a01, a11 = ordered_sum(wx * s.x1), ordered_sum(wx * s.y1), ordered_sum(wy * s.y1)
@@ -94,7 +105,7 @@ def affine(px: Array, py: Array, qx: Array, qy: Array, w: Array | None) -> Param
         m11 = (a00 * b11 - a01 * b01) / det
         m02 = s.qcx - m00 * s.pcx - m01 * s.pcy
         m12 = s.qcy - m10 * s.pcx - m11 * s.pcy
-    return m00, m01, m10, m11, m02, m12
+    return (m00, m01, m10, m11, m02, m12), det
 
 
 # what fits each model of mpicbg, and how many point pairs it needs

@@ -111,9 +111,36 @@ def test_a_tile_moved_by_whole_pixels_keeps_them(folder, engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_corners_that_are_not_finite_paint_nothing(folder, engine):
-    got = rendering.render(box(tile(folder, matrix="NaN 0 0 1 0 0")), engine=engine)
-    assert (got == (0, 0, 0, 255)).all()
+@pytest.mark.parametrize("nearest", [False, True])
+def test_a_coordinate_that_is_no_number_counts_as_0(folder, engine, nearest):
+    # casts of the original: the columns of its triangles are 0 to 0, and what they show is the first pixel,
+    # or 0 between pixels
+    below = tile(folder, image="flat.png", matrix="1 0 0 1 -50 -50", size=(200, 200))
+    odd = tile(folder, matrix="NaN 0 0 1 0 10")
+    got = rendering.render(box(below, odd, skipInterpolation=nearest), engine=engine)[..., 0]
+    first = pixels(folder, "gray.png")[0, 0]
+    assert (got[10:, 0] == (first if nearest else 0)).all()
+    assert (got[:10] == 100).all() and (got[:, 1:] == 100).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_coordinate_that_is_no_number_is_an_edge_without_length_in_newsolver(folder, engine):
+    with pytest.raises(rendering.RenderParametersError, match="zero length triangle edge"):
+        rendering.render(box(tile(folder, matrix="NaN 0 0 1 0 0")), engine=engine, compat="newsolver")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_tile_one_pixel_wide_shows_the_pixels_of_the_place_it_is_drawn_at(folder, engine):
+    # its triangles define no transform: that back to the image is the identity, wherever the tile lies
+    Image.fromarray(np.arange(60, 150, dtype=np.uint8)[:, None]).save(folder / "thin.png")
+    thin = tile(folder, image="thin.png", matrix="1 0 0 1 5 10", size=(1, 90))
+    got = rendering.render(box(thin, skipInterpolation=True), engine=engine)[..., 0]
+    assert got[10:90, 5].tolist() == list(range(70, 150))
+    assert not got[:, :5].any() and not got[:, 6:].any()
+    with pytest.raises(rendering.RenderParametersError, match="zero length triangle edge"):
+        rendering.render(box(thin), engine=engine, compat="newsolver")
+    above = tile(folder, image="thin.png", matrix="1 0 0 1 5 -200", size=(1, 90))
+    assert not rendering.render(box(above), engine=engine, compat="newsolver")[..., 0].any()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
