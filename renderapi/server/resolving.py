@@ -2,7 +2,9 @@
 
 Reading follows references through up to ten steps; a reference that leads straight to another one stays
 unresolved, as in render-ws. Labels of a list are added to all that it contains, in place: a shared
-transform that got a label in the list of one tile shows it in all tiles of the same answer.
+transform that got a label in the list of one tile shows it in all tiles of the same answer. What has no meta
+data of its own gets those of the list, the very object; an interpolation is copied wherever it is used, without
+its meta data.
 """
 
 from __future__ import annotations
@@ -48,7 +50,6 @@ class SharedTransforms:
 
     def __init__(self, specs: dict[str, Document]) -> None:
         self.specs = specs
-        self._flat: dict[str, list[Document]] = {}
 
     def flatten(self, transforms: Document) -> list[Document]:
         """Give the leaves and interpolations that a list comes to, in their order.
@@ -64,7 +65,7 @@ class SharedTransforms:
 
     def of_id(self, ident: str) -> list[Document]:
         """Give what a reference comes to, as `flatten` does."""
-        return self._of_reference(ident, ())
+        return self.flatten({"type": "ref", "refId": ident})
 
     def has_some(self, ident: str) -> bool:
         """Tell whether a reference can be resolved to one transform or more."""
@@ -78,29 +79,21 @@ class SharedTransforms:
         if kind == "leaf":
             flat.append(spec)
         elif kind == "ref":
-            flat.extend(self._of_reference(spec.get("refId", ""), path))
-        elif kind == "list":
-            inside: list[Document] = []
-            for part in spec["specList"]:
-                self._append(part, inside, path)
-            labels = labels_of(spec)
-            if labels:
-                for part in inside:
-                    _add_labels(part, labels)
-            flat.extend(inside)
-        else:
-            flat.append({**spec, "a": self._part(spec["a"], path), "b": self._part(spec["b"], path)})
-
-    def _of_reference(self, ident: str, path: tuple[str, ...]) -> list[Document]:
-        flat = self._flat.get(ident)
-        if flat is None:
+            ident = spec.get("refId", "")
             target = self.specs.get(ident)
             if target is None or target["type"] == "ref" or ident in path:
                 raise UnresolvedError(self.specs)
-            flat = []
             self._append(target, flat, (*path, ident))
-            self._flat[ident] = flat
-        return flat
+        elif kind == "list":
+            start = len(flat)
+            for part in spec["specList"]:
+                self._append(part, flat, path)
+            own = spec.get("metaData")
+            if own is not None:
+                for part in flat[start:]:
+                    _merge(part, own)
+        else:
+            flat.append({**spec, "a": self._part(spec["a"], path), "b": self._part(spec["b"], path)})
 
     def _part(self, spec: Document, path: tuple[str, ...]) -> Document:
         flat: list[Document] = []
@@ -113,16 +106,15 @@ def labels_of(spec: Document) -> list[str]:
     return (spec.get("metaData") or {}).get("labels") or []
 
 
-def _add_labels(spec: Document, labels: Iterable[str]) -> None:
-    merged = {"labels": list(dict.fromkeys([*labels_of(spec), *labels]))}
-    if "metaData" in spec:
-        spec["metaData"] = merged
-        return
-    entries = list(spec.items())
-    place = 2 if "id" in spec else 1
-    entries.insert(place, ("metaData", merged))
-    spec.clear()
-    spec.update(entries)
+def _merge(spec: Document, of_list: Document) -> None:
+    own = spec.get("metaData")
+    if own is None:
+        entries = [entry for entry in spec.items() if entry[0] != "metaData"]
+        entries.insert(2 if "id" in spec else 1, ("metaData", of_list))
+        spec.clear()
+        spec.update(entries)
+    elif own is not of_list and of_list.get("labels"):
+        own["labels"] = list(dict.fromkeys([*labels_of(spec), *of_list["labels"]]))
 
 
 def load_transforms(connection: sqlite3.Connection, row: int, ids: Iterable[str]) -> dict[str, bytes]:

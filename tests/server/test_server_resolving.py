@@ -71,6 +71,46 @@ def test_a_label_inherited_in_one_tile_shows_in_the_others(loading):
     assert "metaData" not in loading.get("transform/x")
 
 
+def interpolated(**more):
+    return {"type": "interpolated", "a": affine(), "b": affine("1 0 0 1 2 0"), "lambda": 0.5, **more}
+
+
+def in_list(*labels):
+    return {"type": "list", "metaData": {"labels": list(labels)}, "specList": [REF]}
+
+
+def labels_in(api):
+    tiles = api.get("z/1/tile-specs")
+    return [tile["transforms"]["specList"][-1].get("metaData", {}).get("labels") for tile in tiles]
+
+
+def test_an_interpolation_without_labels_is_copied_wherever_it_is_used(loading):
+    loading.put_tiles(
+        make_tile("a", specs=[in_list("first")]),
+        make_tile("b", specs=[REF]),
+        make_tile("c", specs=[in_list("second")]),
+        transforms=[interpolated(id="x")],
+    )
+    assert labels_in(loading) == [["first"], None, ["second"]]
+
+
+def test_the_labels_of_an_interpolation_are_shared(loading):
+    loading.put_tiles(
+        make_tile("a", specs=[in_list("first")]),
+        make_tile("b", specs=[REF]),
+        transforms=[interpolated(id="x", metaData={"labels": ["own"]})],
+    )
+    assert labels_in(loading) == [["own", "first"]] * 2
+
+
+def test_what_has_no_meta_data_shares_those_of_its_list():
+    shared = SharedTransforms({"x": affine(id="x")})
+    listed = {"type": "list", "metaData": {"labels": ["a"]}, "specList": [REF, affine()]}
+    first = shared.flatten({"type": "list", "specList": [listed]})
+    shared.flatten({"type": "list", "specList": [in_list("b")]})
+    assert [spec["metaData"]["labels"] for spec in first] == [["a", "b"]] * 2
+
+
 def put_transform(api, **spec):
     api.put_tiles(make_tile("filler", 99.0), transforms=[spec])
 
