@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from renderapi._pillow import decoder
 from renderapi._slips import warn_caller
 from renderapi.errors import SpecError
 from renderapi.transform._numbers import parse_rows
@@ -17,6 +19,15 @@ _SHOWN = 3
 _ROUNDING = 1e-12
 _NO_LAYER = "no z, so that they are in no layer"
 _SINGULAR = "a singular affine transform, which draws them as a line or a point and has no inverse"
+#: Images whose headers are read for an import; what stores them seldom changes its ways in between.
+_MOST_IMAGES = 100
+#: A range so many times as wide as the values of an image leaves an eighth of the brightness.
+_TOO_WIDE = 8
+_DEFAULT_RANGE = (0, 65535)
+_DARK = (
+    "a display range that leaves their colour or floating point images dark (minint and maxint say "
+    f"what is black and white; the first {_MOST_IMAGES} images were looked at)"
+)
 _RELATIVE = "a relative imageUrl or maskUrl, which a server looks up in the folder that it was started in"
 
 
@@ -25,6 +36,7 @@ class Doubts:
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[int, list[str]]] = {}
+        self._images = _MOST_IMAGES
 
     def look(self, tiles: Iterable[Mapping[str, Any]]) -> None:
         """Note what is doubtful about the documents of tiles."""
@@ -37,6 +49,8 @@ class Doubts:
             url = next(_relative_urls(tile), None)
             if url is not None:
                 self._note(_RELATIVE, tile_id, f" ({url:.60})")
+            if self._images > 0:
+                self._look_at_range(tile)
             for spec in (tile.get("transforms") or {}).get("specList") or ():
                 # most are leaves, for which a generator each would cost as much as all the rest
                 if spec.get("className") == _AFFINE and type(text := spec.get("dataString")) is str:
@@ -48,6 +62,22 @@ class Doubts:
                     texts += found
         for index in _singular(texts):
             self._note(_SINGULAR, places[index])
+
+    def _look_at_range(self, tile: Mapping[str, Any]) -> None:
+        for images in _channels(tile):
+            low, high = images.get("minIntensity") or 0, images.get("maxIntensity")
+            if not isinstance(high, (int, float)) or not isinstance(low, (int, float)) or high <= 255:
+                continue
+            url = next((url for name, url in _urls(images) if name == "imageUrl"), None)
+            if url is None:
+                continue
+            self._images -= 1
+            most = _brightest(url)
+            if most is None:
+                continue
+            if (low, high) == _DEFAULT_RANGE if np.isnan(most) else (most - low) * _TOO_WIDE < high - low:
+                self._note(_DARK, tile.get("tileId"), f" ({low:g} to {high:g}, {url:.60})")
+                return
 
     def look_at_shared(self, transforms: Mapping[str, Mapping[str, Any]]) -> None:
         """Note what is doubtful about the documents of shared transforms."""
@@ -69,14 +99,61 @@ class Doubts:
             warn_caller(f"{count} of the tile specs imported have {kind}: {', '.join(names)}{others}")
 
 
+def _channels(tile: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (images for images in (tile, *(tile.get("channels") or ())) if isinstance(images, Mapping))
+
+
+def _urls(images: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    levels = images.get("mipmapLevels")
+    for level in levels.values() if isinstance(levels, Mapping) else ():
+        if isinstance(level, Mapping):
+            for name in ("imageUrl", "maskUrl"):
+                if (url := level.get(name)) and isinstance(url, str):
+                    yield name, url
+
+
 def _relative_urls(tile: Mapping[str, Any]) -> Iterator[str]:
-    for images in (tile, *(tile.get("channels") or ())):
-        levels = images.get("mipmapLevels") if isinstance(images, Mapping) else None
-        for level in levels.values() if isinstance(levels, Mapping) else ():
-            if isinstance(level, Mapping):
-                for url in (level.get("imageUrl"), level.get("maskUrl")):
-                    if url and isinstance(url, str) and url[0] != "/" and not _is_absolute(url):
-                        yield url
+    for images in _channels(tile):
+        for _, url in _urls(images):
+            if url[0] != "/" and not _is_absolute(url):
+                yield url
+
+
+def _brightest(url: str) -> float | None:
+    """Give the largest value that a local image can have by its header; NaN if floating point may be anything.
+
+    None for gray images of whole numbers, whose range is for whoever made it to choose, and for what is not
+    there or no image.
+    """
+    from renderapi.rendering._locations import locate, open_regular  # which loads the renderer
+
+    try:
+        place = locate(url)
+        if place.scheme != "file":
+            return None
+        with open_regular(place.path) as file:
+            opened = decoder(file.read(16))
+            if opened is None:
+                return None
+            file.seek(0)
+            with opened(file) as image:
+                if image.mode == "F":
+                    return _brightest_of_float(str(getattr(image, "tag_v2", {}).get(270, "")))
+                return 255.0 if image.mode in _COLOURS else None
+    except Exception:  # whatever a garbled header does to a decoder: the server will say
+        return None
+
+
+_COLOURS = ("RGB", "RGBA", "CMYK", "YCbCr")
+
+
+def _brightest_of_float(description: str) -> float:
+    # ImageJ writes the range that it showed
+    found = re.search(r"^max=([-+.0-9eE]+)$", description, re.MULTILINE)
+    try:
+        return float(found[1]) if found else np.nan
+    except ValueError:
+        return np.nan
 
 
 def _is_absolute(url: str) -> bool:

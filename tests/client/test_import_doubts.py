@@ -2,14 +2,19 @@
 
 import gzip
 import json
+import os
 import warnings
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import renderapi
-from renderapi import _json
+from renderapi import _doubts, _json, rendering
+from renderapi.channel import Channel
 from renderapi.client import importing
 from renderapi.errors import ImportFailedError, RenderWarning, SpecError
+from renderapi.image_pyramid import ImagePyramid, MipMap
 from renderapi.resolvedtiles import put_tilespecs
 from renderapi.server import serve_background
 from renderapi.stack import create_stack
@@ -124,6 +129,53 @@ def test_each_kind_of_doubt_is_told_once_at_the_callers_line(render, tmp_path, w
     assert texts[1].endswith(": 'here' (images/a.tif), 'mask' (m.png)")
     assert texts[2].endswith("no z, so that they are in no layer: 'lost0', 'lost1', 'lost2' and 2 more")
     assert {w.filename for w in warned} == {__file__}
+
+
+def pictures(folder):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (4, 4, 3), np.uint8)).save(folder / "colour.png")
+    Image.fromarray(rng.integers(0, 256, (4, 4), np.uint8)).save(folder / "gray.png")
+    Image.fromarray(rng.random((4, 4)).astype(np.float32)).save(folder / "float.tif")
+    fiji = {270: "ImageJ=1.53c\nmin=0.0\nmax=40000.0\n"}
+    Image.fromarray(rng.random((4, 4)).astype(np.float32)).save(folder / "bright.tif", tiffinfo=fiji)
+    (folder / "garbled.tif").write_bytes(b"II*\0" + bytes(5))
+    os.mkfifo(folder / "pipe.png")
+
+
+def test_a_range_that_leaves_colour_or_float_images_dark_is_told_once(render, tmp_path):
+    pictures(tmp_path)
+    names = ["gray.png", "colour.png", "float.tif", "bright.tif", "garbled.tif", "pipe.png", "none.png"]
+    tiles = [tile(name, imageUrl=str(tmp_path / name)) for name in names]
+    tiles.append(tile("file", imageUrl=f"file:{tmp_path / 'colour.png'}"))
+    tiles.append(tile("fits", imageUrl=str(tmp_path / "colour.png"), maxint=255))
+    tiles.append(tile("set", imageUrl=str(tmp_path / "float.tif"), maxint=30000))
+    channel = Channel("red", 65535, 0, ImagePyramid({0: MipMap(str(tmp_path / "colour.png"))}))
+    tiles.append(tile("channel", channels=[channel]))
+    with pytest.warns(RenderWarning) as warned:
+        renderapi.client.import_tilespecs(render.stack, tiles, render=render)
+    (text,) = [str(w.message) for w in warned]
+    assert text.startswith("4 of the tile specs imported have a display range that leaves their colour or")
+    place = str(tmp_path / "colour.png")
+    assert f": 'colour.png' (0 to 65535, {place:.60})" in text and "'float.tif'" in text
+    assert warned[0].filename == __file__
+
+
+def test_a_range_that_leaves_an_image_dark_does_so_in_the_renderer(tmp_path):
+    pictures(tmp_path)
+    for name, high, darkest in (("colour.png", 255, 200), ("colour.png", 65535, 0), ("float.tif", 65535, 0)):
+        one = tile(name, imageUrl=str(tmp_path / name), maxint=high, width=4, height=4)
+        drawn = rendering.render({"width": 4, "height": 4, "tileSpecs": [one]})
+        assert drawn[..., :3].max() >= darkest
+        assert high == 255 or not drawn[..., :3].any()
+
+
+def test_of_many_images_a_hundred_are_looked_at(monkeypatch):
+    looked = []
+    monkeypatch.setattr(_doubts, "_brightest", looked.append)
+    doubts = _doubts.Doubts()
+    for _ in range(3):
+        doubts.look([tile(str(i)).to_dict() for i in range(70)])
+    assert len(looked) == 100
 
 
 def test_of_a_list_it_is_told_before_anything_is_sent(render):
