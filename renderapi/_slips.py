@@ -67,8 +67,16 @@ def _check_items(items: Sequence[Any], name: str, what: str, first: int) -> None
         if isinstance(item, type):
             hint = f" (the class; is {item.__name__}() meant?)"
         raise SpecError(
-            f"item {first + index} of {name} is {item!r:.100} of type {type(item).__name__}, not a {what}{hint}"
+            f"item {first + index} of {name} is {_shown(item)} of type {type(item).__name__}, "
+            f"not a {what}{hint}"
         )
+
+
+def _shown(item: Any) -> str:
+    try:
+        return f"{item!r:.100}"
+    except RecursionError:
+        return "[...]"
 
 
 def _is_document_kind(kind: type) -> bool:

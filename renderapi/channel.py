@@ -51,6 +51,8 @@ class Channel:
             "mipmapLevels": {} if self.ip is None else self.ip.to_dict(),
             **self.__dict__.get("_extra", {}),
         }
+        if not document["mipmapLevels"] and self.__dict__.get("_without_levels"):
+            del document["mipmapLevels"]
         return {key: value for key, value in document.items() if value is not None}
 
     def from_dict(self, d: dict[str, Any]) -> None:
@@ -66,9 +68,12 @@ class Channel:
         self.maxIntensity = d.get("maxIntensity")
         self.ip = ImagePyramid.from_dict(d.get("mipmapLevels"))
         extra = {key: value for key, value in d.items() if key not in _KNOWN_KEYS}
-        self.__dict__.pop("_extra", None)
+        for name in ("_extra", "_without_levels"):
+            self.__dict__.pop(name, None)
         if extra:
             self._extra = extra
+        if d.get("mipmapLevels") is None:
+            self._without_levels = True
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Channel):

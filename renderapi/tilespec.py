@@ -441,7 +441,9 @@ class TileSpec:
             layout = {} if self.layout is None else self.layout.to_dict()
             _set(result, "layout", layout, keep_empty="layout" in document)
         if "ip" in values:
-            _set(result, "mipmapLevels", {} if self.ip is None else self.ip.to_dict(), True)
+            levels = {} if self.ip is None else self.ip.to_dict()
+            if levels or document.get("mipmapLevels"):
+                result["mipmapLevels"] = levels
         if "tforms" in values:
             try:
                 spec_list = [tform.to_dict() for tform in self.tforms]

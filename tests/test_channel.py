@@ -56,7 +56,7 @@ def test_S5_what_is_unset_is_left_out():
 def test_reading_replaces_what_was_there():
     channel = Channel(json=DOCUMENT)
     channel.from_dict({"name": "GFP"})
-    assert channel.to_dict() == {"name": "GFP", "mipmapLevels": {}}
+    assert channel.to_dict() == {"name": "GFP"}
 
 
 def test_channels_compare_by_what_they_hold():

@@ -707,3 +707,17 @@ def test_a_tile_made_of_urls_writes_those_that_were_given(given):
     tile = TileSpec(tileId="a", **given)
     assert tile.to_dict()["mipmapLevels"] == ({"0": given} if given else {})
     assert pickle.loads(pickle.dumps(tile)).ip == copy.deepcopy(tile).ip == tile.ip
+
+
+@pytest.mark.parametrize("levels", [{}, {"mipmapLevels": None}, {"mipmapLevels": {}}])
+def test_looking_at_images_that_are_not_there_adds_nothing_to_the_document(levels):
+    channel = {"name": "DAPI", **levels}
+    document = {"tileId": "a", "z": 1.0, "channels": [channel], **levels}
+    tile = TileSpec(json=document)
+    assert len(tile.ip) == 0
+    assert len(tile.channels[0].ip) == 0
+    without_nulls = {key: value for key, value in channel.items() if value is not None}
+    assert tile.to_dict() == {**document, "channels": [without_nulls]}
+    tile.ip[0] = tile.channels[0].ip[0] = MipMap("a.png")
+    assert tile.to_dict()["mipmapLevels"] == {"0": {"imageUrl": "a.png"}}
+    assert tile.to_dict()["channels"][0]["mipmapLevels"] == {"0": {"imageUrl": "a.png"}}

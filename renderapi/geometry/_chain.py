@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+# interpolations are evaluated one inside the other
+_MOST_NESTED = 100
+_TOO_DEEP = "its transforms are nested too deeply"
 _MATRIX = "matrix"
 # kinds of steps: the numbers are a text for the classes, an array for matrices, a list for polynomials
 AFFINE_KINDS = frozenset([_AFFINE, _MATRIX, *NATIVE_COUNTS])
@@ -77,10 +80,13 @@ class _MissingError(Exception):
 
 
 class _Step:
-    """A step that is the same for all tiles that have it; compared by identity."""
+    """A step that is the same for all tiles that have it; compared by identity.
 
-    def __init__(self, tform: Callable[[Array], Array]) -> None:
-        self.tform = tform
+    ``depth`` is how often interpolations are nested in it.
+    """
+
+    def __init__(self, tform: Callable[[Array], Array], depth: int = 0) -> None:
+        self.tform, self.depth = tform, depth
 
 
 class Chain(NamedTuple):
@@ -138,6 +144,8 @@ class Chains:
             raise TileSpecError.of(tile, reason) from None
         except RenderError as error:
             raise TileSpecError.of(tile, error) from None
+        except RecursionError:
+            raise TileSpecError.of(tile, _TOO_DEEP) from None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise TileSpecError.of(tile, f"its transforms are no transform list: {error!r}") from None
 
@@ -218,13 +226,16 @@ class Chains:
         key = (a.steps, _hashable(a.numbers), b.steps, _hashable(b.numbers), weight)
         step = self._steps.get(key)
         if step is None:
+            depth = 1 + max((one.depth for one in (*a.steps, *b.steps) if isinstance(one, _Step)), default=0)
+            if depth > _MOST_NESTED:
+                raise SpecError(_TOO_DEEP)
             map_a, map_b = mapping(a), mapping(b)
 
             def between(points: Array) -> Array:
                 at_a, at_b = map_a(points), map_b(points)
                 return at_a + weight * (at_b - at_a)
 
-            step = self._steps[key] = _Step(between)
+            step = self._steps[key] = _Step(between, depth)
         return Chain((step,), ())
 
     @staticmethod

@@ -161,7 +161,9 @@ def _stepping(
     corners = np.stack([axis[which, every] for which in order for axis in (x, y)], axis=-1)
     corners, inverse = corners[det != 0], inverse[det != 0]
     edges = corners - np.roll(corners, 2, axis=1)
-    shown = ~((np.trunc(corners[:, 1::2] + 0.5) < 0).all(axis=1) | (corners[:, 1::2] + 0.5 >= rows).all(axis=1))
+    shown = ~(
+        (np.trunc(corners[:, 1::2] + 0.5) < 0).all(axis=1) | (corners[:, 1::2] + 0.5 >= rows).all(axis=1)
+    )
     if np.isnan(edges[:, ::2] / edges[:, 1::2])[shown].any():
         # so the original calls corners that are not finite too
         raise RenderParametersError("zero length triangle edge")

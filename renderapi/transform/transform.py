@@ -125,7 +125,11 @@ class TransformList(MapsPoints, _Composite):
 
     def to_dict(self) -> dict[str, Any]:
         """Give the document of the list, with those of its transforms."""
-        return self._write_common({"type": "list", "specList": [tform.to_dict() for tform in self.tforms]})
+        try:
+            specs = [tform.to_dict() for tform in self.tforms]
+        except RecursionError:
+            raise SpecError("the lists of a transform are nested too deeply to be written") from None
+        return self._write_common({"type": "list", "specList": specs})
 
     @classmethod
     def identity(cls) -> TransformList:
@@ -288,7 +292,11 @@ class InterpolatedTransform(InvertedByIteration, _Composite):
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         """Give keys and values of the document, for ``dict(transform)``."""
-        d = {"type": "interpolated", "a": self.a.to_dict(), "b": self.b.to_dict(), "lambda": self.lambda_}
+        try:
+            a, b = self.a.to_dict(), self.b.to_dict()
+        except RecursionError:
+            raise SpecError("interpolations are nested too deeply to be written") from None
+        d = {"type": "interpolated", "a": a, "b": b, "lambda": self.lambda_}
         return iter(self._write_common(d).items())
 
     def tform(self, points: ArrayLike) -> NDArray[np.float64]:
@@ -424,15 +432,13 @@ def load_transform_json(d: dict[str, Any], default_type: str = "leaf") -> Any:
     if not isinstance(d, dict):
         raise SpecError(f"a transform must be a JSON object, not {d!r:.100}")
     kind = d.get("type", default_type)
-    if kind == "list":
+    if kind in ("list", "interpolated"):
         try:
-            return TransformList(json=d)
+            return TransformList(json=d) if kind == "list" else InterpolatedTransform(json=d)
         except RecursionError:
             raise SpecError("the lists of a transform are nested too deeply to be read") from None
     if kind == "ref":
         return ReferenceTransform(json=d)
-    if kind == "interpolated":
-        return InterpolatedTransform(json=d)
     # render takes whatever it does not know for a leaf
     if kind == "leaf" or "className" in d:
         return load_leaf_json(d)
@@ -459,10 +465,12 @@ def apply_transforms(transforms: Any, points: NDArray[np.float64]) -> NDArray[np
         If one of them cannot be evaluated: a reference, or a class that is not known here.
     """
     for transform in transforms:
-        if isinstance(transform, (list, tuple)):
-            points = apply_transforms(transform, points)
-        elif hasattr(transform, "tform"):
-            points = transform.tform(points)
+        many = isinstance(transform, (list, tuple))
+        if many or hasattr(transform, "tform"):
+            try:
+                points = apply_transforms(transform, points) if many else transform.tform(points)
+            except RecursionError:
+                raise SpecError("transforms are nested too deeply to be evaluated") from None
         elif isinstance(transform, ReferenceTransform):
             raise SpecError(
                 f"the transform with id '{transform.refId}' is needed to evaluate a reference to it: "

@@ -67,7 +67,10 @@ def resolve_references(transforms: Iterable[Any], reference_tforms: Any = None) 
         If a shared transform is missing, or refers to itself.
     """
     known = None if reference_tforms is None else _by_id(reference_tforms)
-    return list(_resolved(transforms, known, ()))
+    try:
+        return list(_resolved(transforms, known, ()))
+    except RecursionError:
+        raise SpecError("transforms are nested too deeply to be evaluated") from None
 
 
 def _resolved(
