@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from renderapi.image_pyramid import ImagePyramid
 
 __all__ = ["Channel", "ImagePyramid"]
 
-_KNOWN_KEYS = frozenset({"name", "minIntensity", "maxIntensity", "mipmapLevels"})
+_KNOWN_KEYS = frozenset({"name", "minIntensity", "maxIntensity", "mipmapLevels", "filterSpec"})
 
 
 class Channel:
@@ -22,9 +23,14 @@ class Channel:
         Display range. A server takes 255 and 0 for what is not given; a maximum over 255 marks 16 bit.
     ip : ImagePyramid, optional
         Images.
+    filterSpec : dict, optional
+        FilterSpec document: what corrects the images (servers of render's branch newsolver).
     json : dict, optional
         A ChannelSpec document to take everything from; keys not listed here survive reading and writing.
     """
+
+    #: Channels that older versions pickled have none.
+    filterSpec: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -33,6 +39,8 @@ class Channel:
         minIntensity: float | None = None,
         ip: ImagePyramid | None = None,
         json: dict[str, Any] | None = None,
+        *,
+        filterSpec: dict[str, Any] | None = None,
     ) -> None:
         if json is not None:
             self.from_dict(json)
@@ -41,6 +49,7 @@ class Channel:
             self.maxIntensity = maxIntensity
             self.minIntensity = minIntensity
             self.ip = ip
+            self.filterSpec = filterSpec
 
     def to_dict(self) -> dict[str, Any]:
         """Give the ChannelSpec document; what is None is left out."""
@@ -50,6 +59,7 @@ class Channel:
             "maxIntensity": self.maxIntensity,
             "mipmapLevels": {} if self.ip is None else self.ip.to_dict(),
             **self.__dict__.get("_extra", {}),
+            "filterSpec": self.filterSpec,
         }
         if not document["mipmapLevels"] and self.__dict__.get("_without_levels"):
             del document["mipmapLevels"]
@@ -67,6 +77,7 @@ class Channel:
         self.minIntensity = d.get("minIntensity")
         self.maxIntensity = d.get("maxIntensity")
         self.ip = ImagePyramid.from_dict(d.get("mipmapLevels"))
+        self.filterSpec = copy.deepcopy(d.get("filterSpec"))
         extra = {key: value for key, value in d.items() if key not in _KNOWN_KEYS}
         for name in ("_extra", "_without_levels"):
             self.__dict__.pop(name, None)

@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         "--compat",
         choices=["master", "newsolver"],
         default="master",
-        help="branch of render whose pixels are drawn (default master)",
+        help="branch of render that is followed where two contradict each other (default master)",
     )
     serve.add_argument(
         "--property",

@@ -7,7 +7,7 @@ import logging
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -40,6 +40,7 @@ __all__ = [
     "NullHandler",
     "TileSpec",
     "TransformList",
+    "combined_filter_specs",
     "estimate_dstpts",
     "format_preamble",
     "get_json",
@@ -74,10 +75,13 @@ _SCALARS = {
 _BOUNDS = ("minX", "minY", "maxX", "maxY")
 #: What every server adds to a tile when it derives its bounds.
 _DERIVED_MESH_CELL_SIZE = 64
+_COMPOSITE_FILTER = "org.janelia.alignment.filter.CompositeFilter"
 _WRITTEN_AT_ONCE = 64
 _BOUND_KEY = re.compile(rb'"m(?:in|ax)[XY]"')
 #: Attributes that a tile that was read builds when they are first touched.
-_BUILT = frozenset({"layout", "ip", "tforms", "channels", "labels", "inputfilters", "imageUrl", "maskUrl"})
+_BUILT = frozenset(
+    {"layout", "ip", "tforms", "channels", "labels", "inputfilters", "imageUrl", "maskUrl", "filterSpec"}
+)
 #: Keywords of old programs that were never stored.
 _IGNORED_KEYWORDS = frozenset(
     {"mipMapLevels", "scale1Url", "scale2Url", "scale3Url", "maskUrl", "force_pixelsize", "inputfilters"}
@@ -122,8 +126,8 @@ class TileSpec:
     imagePyramid : ImagePyramid, optional
         Images by level.
     **kwargs
-        Keywords of `Layout`; ``frameId``, ``meshCellSize`` and ``minX``, ``minY``, ``maxX``, ``maxY`` are
-        set as attributes. Everything else is ignored.
+        Keywords of `Layout`; ``frameId``, ``meshCellSize``, ``filterSpec`` (a FilterSpec document) and
+        ``minX``, ``minY``, ``maxX``, ``maxY`` are set as attributes. Everything else is ignored.
 
     Notes
     -----
@@ -187,7 +191,7 @@ class TileSpec:
             self._set_keywords(kwargs)
 
     def _set_keywords(self, keywords: dict[str, Any]) -> None:
-        for name in ("frameId", "meshCellSize", *_BOUNDS):
+        for name in ("frameId", "meshCellSize", "filterSpec", *_BOUNDS):
             if name in keywords:
                 setattr(self, name, keywords[name])
         known = {*_SCALARS, *_BOUNDS, *_BUILT, *_LAYOUT_KEYWORDS, "imagePyramid", "json"}
@@ -231,7 +235,7 @@ class TileSpec:
                 return self.__dict__.setdefault(name, [])
             if name == "ip":
                 return self.__dict__.setdefault(name, ImagePyramid.from_dict(self._new_levels()))
-            if name in ("imageUrl", "maskUrl"):
+            if name in ("imageUrl", "maskUrl", "filterSpec"):
                 return None  # render-python 2 pickled tiles without
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
@@ -274,6 +278,8 @@ class TileSpec:
             return list(document.get("labels") or [])
         if name == "inputfilters":
             return document.get("inputfilters") or []
+        if name == "filterSpec":
+            return copy.deepcopy(document.get("filterSpec"))
         level_0 = self.ip.get("0")  # imageUrl, maskUrl
         return None if level_0 is None else getattr(level_0, name, None)
 
@@ -398,6 +404,8 @@ class TileSpec:
         result["transforms"] = {"type": "list", "specList": spec_list}
         if channels := get("channels"):
             result["channels"] = [channel.to_dict() for channel in channels]
+        if (filter_spec := get("filterSpec")) is not None:
+            result["filterSpec"] = filter_spec
         if labels := get("labels"):
             result["labels"] = list(labels)
         if (group := get("groupId")) is not None:
@@ -456,6 +464,8 @@ class TileSpec:
         if "channels" in values:
             channels = [channel.to_dict() for channel in self.channels or ()]
             _set(result, "channels", channels, keep_empty="channels" in document)
+        if "filterSpec" in values:
+            _set(result, "filterSpec", self.filterSpec, keep_empty=self.filterSpec is not None)
         if "labels" in values:
             _set(result, "labels", list(self.labels or ()), keep_empty="labels" in document)
         if "inputfilters" in values and "inputfilters" in document:
@@ -493,6 +503,28 @@ class TileSpec:
                 self._doc = copy.deepcopy(document)
             except RecursionError:
                 raise SpecError(f"tile {d.get('tileId')!r:.200} is nested too deeply to be read") from None
+
+    def set_filter_spec(self, filter_spec: Mapping[str, Any] | None) -> None:
+        """Let one filter correct the images of the tile: its own, and those of every channel.
+
+        Parameters
+        ----------
+        filter_spec : dict or None
+            FilterSpec document (``className``, ``parameters``); None takes the filters away. Servers of
+            render's branch newsolver apply it, and the embedded server.
+        """
+        for owner in (self, *(self.channels or ())):
+            owner.filterSpec = None if filter_spec is None else copy.deepcopy(dict(filter_spec))
+
+    def add_filter_spec(self, filter_spec: Mapping[str, Any] | None) -> None:
+        """Let a filter follow the one that the tile has, as `combined_filter_specs`; channels get the same.
+
+        Parameters
+        ----------
+        filter_spec : dict or None
+            FilterSpec document.
+        """
+        self.set_filter_spec(combined_filter_specs(self.filterSpec, filter_spec))
 
     @property
     def bbox(self) -> tuple[Any, Any, Any, Any]:
@@ -546,6 +578,44 @@ def _set(document: dict[str, Any], key: str, value: Any, keep_empty: bool) -> No
         document[key] = value
     else:
         document.pop(key, None)
+
+
+def combined_filter_specs(
+    first: Mapping[str, Any] | None, second: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """Put two filters together, as render's branch newsolver does.
+
+    Parameters
+    ----------
+    first, second : dict or None
+        FilterSpec documents; the second is applied after the first.
+
+    Returns
+    -------
+    dict or None
+        A CompositeFilter whose parameters ``filter0``, ``filter1``, ... are JSON texts; the filters of a
+        CompositeFilter become its own. Of one filter and None the filter as it is.
+
+    Examples
+    --------
+    >>> combined_filter_specs({"className": "a", "parameters": {}}, {"className": "b", "parameters": {}})
+    {'className': 'org.janelia.alignment.filter.CompositeFilter', 'parameters': \
+{'filter0': '{"className":"a","parameters":{}}', 'filter1': '{"className":"b","parameters":{}}'}}
+    """
+    given = [spec for spec in (first, second) if spec is not None]
+    if len(given) < 2:
+        return dict(given[0]) if given else None
+    texts: list[str] = []
+    for spec in given:
+        if spec.get("className") == _COMPOSITE_FILTER:
+            parts = dict(spec.get("parameters") or {})
+            texts += [parts[f"filter{number}"] for number in range(len(parts))]
+        else:
+            texts.append(_json.dumps(spec).decode())
+    return {
+        "className": _COMPOSITE_FILTER,
+        "parameters": {f"filter{number}": text for number, text in enumerate(texts)},
+    }
 
 
 def _typed(transforms: Any) -> Any:

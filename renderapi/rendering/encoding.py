@@ -13,7 +13,7 @@ from renderapi.rendering._errors import RenderParametersError
 from renderapi.rendering._finish import product
 
 JPEG_QUALITY = 0.85
-#: Kinds of images of 16 bits; `encode` wants (H, W) uint16 for them, and (H, W, 4) uint8 for all others.
+#: Kinds of images of 16 bits; `encode` wants (H, W) uint16 for them.
 SIXTEEN_BIT = frozenset({"tiff16", "png16", "raw16"})
 #: Every kind that `encode` knows.
 KINDS = ("jpeg", "png", "tiff", "tiff16", "png16", "raw", "raw16")
@@ -61,8 +61,9 @@ def encode(
 
     Parameters
     ----------
-    pixels : (H, W, 4) uint8 array, or (H, W) uint16 array
-        RGBA, not premultiplied; for the kinds of 16 bits the gray values.
+    pixels : (H, W, 4) uint8 array, or (H, W) uint16 or uint8 array
+        RGBA, not premultiplied; for the kinds of 16 bits the gray values. Of 8-bit gray values ``jpeg`` and
+        ``tiff`` are 8-bit gray, and ``raw`` has 1 byte per pixel.
     kind : str
         One of the table.
     quality : float
@@ -87,7 +88,7 @@ def encode(
     fits = (
         pixels.ndim == 2 and pixels.dtype == np.uint16
         if kind in SIXTEEN_BIT
-        else pixels.shape[2:] == (4,) and pixels.dtype == np.uint8
+        else pixels.dtype == np.uint8 and (pixels.shape[2:] == (4,) or (pixels.ndim == 2 and kind != "png"))
     )
     if not fits or not pixels.size:
         raise ValueError(f"{kind} cannot hold an array of shape {pixels.shape} and type {pixels.dtype}")
@@ -110,7 +111,9 @@ def encode(
         size = (pixels.shape[1], pixels.shape[0])
         Image.frombytes("I;16B", size, order.tobytes()).save(out, "TIFF")
     else:
-        Image.fromarray(np.ascontiguousarray(pixels[:, :, :3])).save(out, "TIFF")
+        Image.fromarray(np.ascontiguousarray(pixels[..., :3] if pixels.ndim == 3 else pixels)).save(
+            out, "TIFF"
+        )
     return out.getvalue()
 
 
@@ -163,7 +166,10 @@ def _jpeg(rgba: npt.NDArray[np.uint8], quality: float, gray: bool) -> bytes:
 
     height, width = rgba.shape[:2]
     shown: npt.NDArray[np.uint8]
-    if gray:
+    gray |= rgba.ndim == 2
+    if rgba.ndim == 2:
+        mode, shown = "L", rgba
+    elif gray:
         from renderapi.rendering import to_gray
 
         mode, shown = "L", to_gray(rgba)
@@ -211,6 +217,8 @@ def _band_slices(pixels: npt.NDArray[Any]) -> Iterator[slice]:
 def _raw(pixels: npt.NDArray[Any], kind: str) -> bytes:
     if kind == "raw16":
         return pixels.astype(">u2").tobytes()
+    if pixels.ndim == 2:
+        return pixels.tobytes()
     argb = np.empty_like(pixels)
     argb[:, :, 0] = pixels[:, :, 3]
     argb[:, :, 1:] = pixels[:, :, :3]

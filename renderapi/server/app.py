@@ -140,12 +140,14 @@ class _Rule(Rule):
 
 
 @cache
-def _routes() -> tuple[Map, dict[str, Callable[..., Response]]]:
-    """Make the rules and views of all endpoints; they are the same for every application."""
+def _routes(branch: str) -> tuple[Map, dict[str, Callable[..., Response]]]:
+    """Make the rules and views of all endpoints; they are the same for every application of a branch."""
     views: dict[str, Callable[..., Response]] = {}
     rules = []
     for service in SERVICES:
         for number, endpoint in enumerate(service.endpoints):
+            if endpoint.branch == "master" != branch:
+                continue
             name = f"{service.name}.{number}.{endpoint.handler.__name__}"
             methods = [endpoint.method, "OPTIONS"]
             rules.append(_Rule(BASE + _flask_rule(endpoint), endpoint=name, methods=methods))
@@ -153,7 +155,7 @@ def _routes() -> tuple[Map, dict[str, Callable[..., Response]]]:
     pages: dict[str, Callable[..., Response]] = {
         **dict.fromkeys(("/", ROOT, f"{ROOT}/", f"{ROOT}/view", f"{ROOT}/view/"), _to_dashboard),
         f"{ROOT}/view/<path:name>": _page,
-        f"{ROOT}/swagger.json": lambda: Response(_description(), content_type=JSON),
+        f"{ROOT}/swagger.json": lambda: Response(_description(branch), content_type=JSON),
     }
     for path, view in pages.items():
         rules.append(_Rule(path, endpoint=path, methods=["GET", "OPTIONS"]))
@@ -163,8 +165,8 @@ def _routes() -> tuple[Map, dict[str, Callable[..., Response]]]:
 
 
 @cache
-def _description() -> bytes:
-    return swagger(ROOT, VERSION, SERVICES)
+def _description(branch: str) -> bytes:
+    return swagger(ROOT, VERSION, SERVICES, branch)
 
 
 #: What the pages may load: nothing from elsewhere, and nobody may put them in a frame.
@@ -200,7 +202,7 @@ class Application(Flask):
         self.server = server
         self.visitors = visitors
         self.config["MAX_CONTENT_LENGTH"] = max_body
-        self.url_map, views = _routes()
+        self.url_map, views = _routes(server.drawing.compat)
         self.view_functions.update(views)
         self.wsgi_app = _EncodedPath(self.wsgi_app)  # type: ignore[method-assign]
         self.register_error_handler(Refusal, _refused)
@@ -273,7 +275,8 @@ def create_app(
         machine may read in any case, and ``"*"`` lets all others read; only an origin that is named may
         change anything.
     compat : {"master", "newsolver"}
-        Branch of render whose pixels are drawn; see `renderapi.rendering.render`.
+        Branch of render that is followed where the two contradict each other, in documents, statuses and
+        pixels (see `renderapi.rendering.render`).
 
     Returns
     -------

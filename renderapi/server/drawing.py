@@ -58,7 +58,8 @@ class Drawing:
     cache_bytes : int
         Memory for source images.
     compat : {"master", "newsolver"}
-        Branch of render whose pixels are drawn.
+        Branch of render that is followed where the two contradict each other, in pixels and in what else
+        the server answers.
 
     Raises
     ------
@@ -224,6 +225,8 @@ class Drawing:
         with self._free:
             with self.reading():
                 pixels = self._outlines(parameters, kind) if only_boxes else self._pixels(parameters, kind)
+            if kind == "png" and pixels.ndim == 2:
+                raise Refusal(500, "render's branch newsolver makes no PNG image with convertToGray")
             return encoding.encode(
                 pixels,
                 kind,
@@ -232,9 +235,11 @@ class Drawing:
             )
 
     def _pixels(self, parameters: Document, kind: str) -> np.ndarray[Any, Any]:
-        from renderapi.rendering import encoding, render, render16
+        from renderapi.rendering import encoding, render, render8, render16
 
         draw = render16 if kind in encoding.SIXTEEN_BIT else render
+        if draw is render and parameters.get("convertToGray") and self.compat == "newsolver":
+            draw = render8
         return draw(parameters, sources=self.sources, engine=self._engine, compat=self.compat)
 
     @staticmethod

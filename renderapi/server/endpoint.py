@@ -18,7 +18,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from renderapi import _json
@@ -59,6 +59,16 @@ class Context:
     properties: Mapping[str, str] = field(default_factory=dict)
     filter_lists: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
 
+    @property
+    def newsolver(self) -> bool:
+        """Whether render's branch newsolver is followed where it contradicts master."""
+        return self.drawing.compat == "newsolver"
+
+    @property
+    def most_tiles(self) -> int:
+        """Most tiles of an answer."""
+        return 500_001 if self.newsolver else 50_001
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -96,12 +106,17 @@ def array_of(parts: Iterable[bytes]) -> Answer:
 
 @dataclass(frozen=True)
 class Query:
-    """The rule of one query parameter; ``word`` is its type in the API description."""
+    """The rule of one query parameter; ``word`` is its type in the API description.
+
+    One that only render's branch newsolver knows is `newer`: it is always taken, for nobody else sends it, but
+    described as part of that branch only.
+    """
 
     word: str
     parse: Callable[[str], Any]
     many: bool = False
     default: Any = None
+    newer: bool = False
 
     def read(self, name: str, values: list[str]) -> Any:
         """Read the values of a request: a word that cannot be converted is a 404, as in render-ws."""
@@ -137,6 +152,11 @@ def enumeration(*words: str, default: str | None = None) -> Query:
     return Query("string", parse, default=default)
 
 
+def newer(rule: Query) -> Query:
+    """Make the rule of a parameter that only render's branch newsolver knows."""
+    return replace(rule, newer=True)
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """One method of one path.
@@ -155,6 +175,9 @@ class Endpoint:
     of_stack : bool
         The answer is good for an hour, and for as long as the stack is not modified: it has an ``ETag``, and
         who has it already gets 304. The stack must be there (404) before anything else is looked at.
+    branch : str or None
+        Branch of render that alone has it. What master has is gone with newsolver; what newsolver has is
+        always served, and described as part of that branch only.
     """
 
     method: str
@@ -166,6 +189,11 @@ class Endpoint:
     name_status: int
     raw: bool
     of_stack: bool
+    branch: str | None
+
+    def is_part_of(self, branch: str) -> bool:
+        """Tell whether a branch of render has it."""
+        return self.branch in (None, branch)
 
     @property
     def summary(self) -> str:
@@ -196,11 +224,12 @@ class Service:
         name_status: int = 400,
         raw: bool = False,
         of_stack: bool = False,
+        branch: str | None = None,
     ) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
         def declare(handler: Callable[..., Answer]) -> Callable[..., Answer]:
             raw_body = raw or takes not in (None, JSON)
             endpoint = Endpoint(
-                method, path, handler, query or {}, takes, gives, name_status, raw_body, of_stack
+                method, path, handler, query or {}, takes, gives, name_status, raw_body, of_stack, branch
             )
             self.endpoints.append(endpoint)
             return handler

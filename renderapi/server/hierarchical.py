@@ -80,7 +80,7 @@ _HIERARCHICAL_DATA: Rules = {
 # ------------------------------------------------------------------------------ the bookkeeping of tiers
 
 
-@service.get(STACK + "/hierarchicalData")
+@service.get(STACK + "/hierarchicalData", branch="master")
 def hierarchical_data(server: Context, stack: StackKey) -> Answer:
     """Give the place of a stack in a hierarchical alignment."""
     with server.store.read() as connection:
@@ -96,13 +96,13 @@ def _set_data(server: Context, stack: StackKey, data: Document | None) -> Answer
     return OK
 
 
-@service.put(STACK + "/hierarchicalData")
+@service.put(STACK + "/hierarchicalData", branch="master")
 def save_hierarchical_data(server: Context, stack: StackKey, body: Any) -> Answer:
     """Set the place of a stack in a hierarchical alignment; null removes it."""
     return _set_data(server, stack, fields(body, "hierarchical data", _HIERARCHICAL_DATA))
 
 
-@service.delete(STACK + "/hierarchicalData")
+@service.delete(STACK + "/hierarchicalData", branch="master")
 def delete_hierarchical_data(server: Context, stack: StackKey) -> Answer:
     """Take a stack out of a hierarchical alignment."""
     return _set_data(server, stack, None)
@@ -121,7 +121,7 @@ def _not_offered() -> Refusal:
     return not_built("hierarchical alignment")
 
 
-@service.delete(PROJECT + "/tierData", gives=TEXT)
+@service.delete(PROJECT + "/tierData", gives=TEXT, branch="master")
 def delete_tier_data(server: Context, owner: str, project: str) -> Answer:
     """Delete the stacks and matches of a tier (not offered where there are any)."""
     if any(data is not None for data in _tiers(server, owner, project).values()):
@@ -129,7 +129,7 @@ def delete_tier_data(server: Context, owner: str, project: str) -> Answer:
     return text_of(f"removed 0 stacks and 0 match collections for project '{project}' owned by '{owner}'")
 
 
-@service.get(STACK + "/missingTierMatchLayers")
+@service.get(STACK + "/missingTierMatchLayers", branch="master")
 def layers_without_matches(server: Context, stack: StackKey) -> Answer:
     """List the layers of a tier's stack that have no matches (not offered where there is a tier)."""
     with server.store.read() as connection:
@@ -138,7 +138,7 @@ def layers_without_matches(server: Context, stack: StackKey) -> Answer:
     raise _not_offered()
 
 
-@service.get(PROJECT + "/missingTierMatchLayers")
+@service.get(PROJECT + "/missingTierMatchLayers", branch="master")
 def stacks_without_matches(server: Context, owner: str, project: str) -> Answer:
     """List the stacks of a tier that have layers without matches (not offered where there are any matches)."""
     if any(
@@ -157,7 +157,7 @@ def _warp_field(server: Context, owner: str, project: str, **values: Any) -> Ans
 
 
 for _path in ("affineWarpFieldTransform", "affineWarpFieldTransformDebug"):
-    service.get(f"{PROJECT}/z/{{z:double}}/{_path}", query=_WARP)(_warp_field)
+    service.get(f"{PROJECT}/z/{{z:double}}/{_path}", query=_WARP, branch="master")(_warp_field)
 
 
 # ------------------------------------------------------------------------------ calculations with matches
@@ -173,7 +173,9 @@ def clustered_tile_bounds(
 
     collection = CollectionKey(matchOwner or stack.owner, matches).checked()
     with server.store.read() as connection:
-        bounds = TileQuery(metadata.content_row(connection, stack), z=z).tile_bounds(connection)
+        bounds = TileQuery(metadata.content_row(connection, stack), z=z).tile_bounds(
+            connection, server.newsolver
+        )
         row = find_collection(connection, collection)
         sections = sorted({tile["sectionId"] for tile in bounds if "sectionId" in tile}, key=utf16_key)
         pairs = [
@@ -209,6 +211,8 @@ def pair_residual_calculation(server: Context, stack: StackKey, body: Any) -> An
         raise Refusal(
             500, "pTileId, qTileId, matchRenderStackId, matchCollectionId and includeDetails must be provided"
         )
+    if server.newsolver and not given["includeDetails"]:
+        raise Refusal(500, "without includeDetails the residuals cannot be summed up")
     try:
         matched = StackKey(**given["matchRenderStackId"])
         collection = CollectionKey(**given["matchCollectionId"])
@@ -229,7 +233,7 @@ def pair_residual_calculation(server: Context, stack: StackKey, body: Any) -> An
             **tile,
             "transforms": {
                 "type": "list",
-                "specList": normalized_for_matching(tile["transforms"]["specList"]),
+                "specList": normalized_for_matching(tile["transforms"]["specList"], server.newsolver),
             },
         }
         for tile in raw

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from renderapi.server.endpoint import (
     flag,
     integer,
 )
-from renderapi.server.layers import DVID_BOX, LAYER, LAYER_BOX
+from renderapi.server.layers import DVID_BOX, ID_PATTERN, LAYER, LAYER_BOX
 from renderapi.server.parameters import (
     NEIGHBOR_QUERY,
     RENDER_PARAMETERS,
@@ -129,13 +129,15 @@ def _box(
     return box_parameters(server, stack, z, (x, y, width, height), path_scale, query, groupId, most)
 
 
-def _declare_limited(path: str, kind: str, find: Find, what: str) -> None:
+def _declare_limited(
+    path: str, kind: str, find: Find, what: str, query: Mapping[str, Query] = _LIMITED_QUERY
+) -> None:
     def image(server: Context, stack: StackKey, maxTileSpecsToRender: int | None, **values: Any) -> Answer:
         most = tile_limit(server, maxTileSpecsToRender)
         return _answer(server, _found(find, server, stack, most, **values), kind)
 
     image.__doc__ = f"Draw {what} ({kind})."
-    render_service.get(path, query=_LIMITED_QUERY, gives=_TYPES[kind], name_status=500, of_stack=True)(image)
+    render_service.get(path, query=query, gives=_TYPES[kind], name_status=500, of_stack=True)(image)
 
 
 # ------------------------------------------------------------------------------ large data
@@ -315,7 +317,7 @@ def _declare() -> None:
     box = LAYER_BOX + ",{scale:double}"
     for kind in _COMMON:
         _declare_body(kind)
-        _declare_limited(f"{LAYER}/{kind}-image", kind, _layer, "a layer")
+        _declare_limited(f"{LAYER}/{kind}-image", kind, _layer, "a layer", {**_LIMITED_QUERY, **ID_PATTERN})
         _declare_limited(
             f"{GROUP}{box[len(STACK) :]}/{kind}-image", kind, _box, "the tiles of a group in a box"
         )

@@ -25,6 +25,7 @@ from renderapi.server.endpoint import (
     double,
     json_bytes,
     json_of,
+    newer,
     string,
     text_of,
 )
@@ -38,6 +39,7 @@ from renderapi.server.refusals import (
 )
 from renderapi.server.resolving import flatten_tile, load_transforms, resolved_content, shared_transforms
 from renderapi.server.tile_rows import (
+    Selected,
     TileBatch,
     TileQuery,
     check_boxes,
@@ -53,6 +55,15 @@ LAYER = STACK + "/z/{z:double}"
 LAYER_BOX = LAYER + "/box/{x:double},{y:double},{width:int},{height:int}"
 DVID_BOX = "/dvid/imagetile/raw/xy/{width:int}_{height:int}/{x:double}_{y:double}_{z:double}"
 Z_RANGE = {"minZ": double, "maxZ": double}
+# of whole layers and sections
+ID_PATTERN = {"tileIdPattern": newer(string)}
+# how tiles of a stack are chosen
+SELECTION = {
+    **Z_RANGE,
+    "groupId": string,
+    **{"minX": double, "maxX": double, "minY": double, "maxY": double},
+    "matchPattern": newer(string),
+}
 
 
 def no_tiles_in_layer(key: StackKey, z: float) -> Refusal:
@@ -221,37 +232,40 @@ def mergeable_z_values(server: Context, stack: StackKey, minZ: float | None, max
     return json_of(list(values))
 
 
-def layer_bounds(connection: sqlite3.Connection, key: StackKey, z: float) -> Document:
-    """Give the bounds of the tiles of a layer."""
-    row = metadata.content_row(connection, key)
-    min_x, min_y, max_x, max_y = connection.execute(
-        "SELECT min(min_x), min(min_y), max(max_x), max(max_y) FROM tile WHERE stack = ? AND z = ?", (row, z)
-    ).fetchone()
-    if min_x is None:
-        raise no_tiles_in_layer(key, z)
-    return {"minX": min_x, "minY": min_y, "minZ": z, "maxX": max_x, "maxY": max_y, "maxZ": z}
-
-
 @service.get(LAYER + "/bounds")
 def bounds_of_layer(server: Context, stack: StackKey, z: float) -> Answer:
     """Give the bounds of a layer."""
     with server.store.read() as connection:
-        return json_of(layer_bounds(connection, stack, z))
+        found = TileQuery(metadata.content_row(connection, stack), z=z).bounds(connection)
+    if found is None:
+        raise no_tiles_in_layer(stack, z)
+    min_x, min_y, max_x, max_y = found
+    return json_of({"minX": min_x, "minY": min_y, "minZ": z, "maxX": max_x, "maxY": max_y, "maxZ": z})
 
 
-@service.get(LAYER + "/tileBounds")
-def layer_tile_bounds(server: Context, stack: StackKey, z: float) -> Answer:
+@service.get(LAYER + "/tileBounds", query=ID_PATTERN)
+def layer_tile_bounds(server: Context, stack: StackKey, z: float, tileIdPattern: str | None) -> Answer:
     """List the bounds of the tiles of a layer."""
     with server.store.read() as connection:
-        return json_of(TileQuery(metadata.content_row(connection, stack), z=z).tile_bounds(connection))
+        query = TileQuery(metadata.content_row(connection, stack), z=z)
+        return _tile_bounds(server, connection, query, tileIdPattern)
 
 
-@service.get(STACK + "/section/{sectionId}/tileBounds")
-def section_tile_bounds(server: Context, stack: StackKey, sectionId: str) -> Answer:
+@service.get(STACK + "/section/{sectionId}/tileBounds", query=ID_PATTERN)
+def section_tile_bounds(
+    server: Context, stack: StackKey, sectionId: str, tileIdPattern: str | None
+) -> Answer:
     """List the bounds of the tiles of a section."""
     with server.store.read() as connection:
         query = TileQuery(metadata.content_row(connection, stack), section=sectionId)
-        return json_of(query.tile_bounds(connection))
+        return _tile_bounds(server, connection, query, tileIdPattern)
+
+
+def _tile_bounds(
+    server: Context, connection: sqlite3.Connection, query: TileQuery, pattern: str | None
+) -> Answer:
+    chosen = query.matching(connection, "tileIdPattern", pattern)
+    return json_of(chosen.tile_bounds(connection, server.newsolver))
 
 
 @service.get(STACK + "/section/{sectionId}/z")
@@ -378,92 +392,100 @@ def no_tile_specs(key: StackKey, wanted: str) -> Refusal:
     return Refusal(404, f"no tile specifications found in {key} for {wanted}")
 
 
-def _conditions(
-    min_z: float | None,
-    max_z: float | None,
-    group: str | None,
-    min_x: float | None,
-    max_x: float | None,
-    min_y: float | None,
-    max_y: float | None,
-) -> str:
-    """Describe a selection of tiles as the query that render-ws makes of it."""
-    layers = [f"{word}={java_double(z)}" for word, z in (("$gte", min_z), ("$lte", max_z)) if z is not None]
-    parts = [f"z=Document{{{{{', '.join(layers)}}}}}"] if layers else []
-    if group is not None:
-        parts.append(f"groupId={group}")
-    edges = (
-        ("maxX", "$gte", min_x),
-        ("minX", "$lte", max_x),
-        ("maxY", "$gte", min_y),
-        ("minY", "$lte", max_y),
-    )
-    parts += [
-        f"{key}=Document{{{{{word}={java_double(edge)}}}}}" for key, word, edge in edges if edge is not None
-    ]
-    return f"Document{{{{{', '.join(parts)}}}}}"
+class SelectedTiles:
+    """A choice among the tiles of a stack, by the values of `SELECTION`.
 
+    Attributes
+    ----------
+    query : TileQuery
+        The choice; of nothing if there is no such stack.
+    description : str
+        The query that render-ws makes of it.
+    """
 
-def _resolved_tiles(
-    connection: sqlite3.Connection, key: StackKey, row: int, query: TileQuery, description: str
-) -> Answer:
-    tiles = query.selected(connection, keyed=True)
-    if not tiles.number:
-        raise no_tile_specs(key, description)
-    transforms = load_transforms(connection, row, tiles.refs)
-    entries = [_json.dumps(ident) + b":" + document for ident, document in sorted(transforms.items())]
-    return json_bytes(
-        b"".join(
-            [
-                b'{"transformIdToSpecMap":{',
-                b",".join(entries),
-                b'},"tileIdToSpecMap":{',
-                tiles.content,
-                b"}}",
-            ]
-        )
-    )
-
-
-@service.get(LAYER + "/resolvedTiles")
-def layer_tiles(server: Context, stack: StackKey, z: float) -> Answer:
-    """Give the tiles of a layer as they are stored, and the shared transforms that they use."""
-    description = f"z={java_double(z)}"
-    with server.store.read() as connection:
-        row = metadata.content_row(connection, stack)
-        return _resolved_tiles(connection, stack, row, TileQuery(row, z=z), description)
-
-
-@service.get(
-    STACK + "/resolvedTiles",
-    query={**Z_RANGE, "groupId": string, "minX": double, "maxX": double, "minY": double, "maxY": double},
-)
-def stack_tiles(
-    server: Context,
-    stack: StackKey,
-    minZ: float | None,
-    maxZ: float | None,
-    groupId: str | None,
-    minX: float | None,
-    maxX: float | None,
-    minY: float | None,
-    maxY: float | None,
-) -> Answer:
-    """Give the tiles of a range, group and box as they are stored, and their shared transforms."""
-    description = _conditions(minZ, maxZ, groupId, minX, maxX, minY, maxY)
-    with server.store.read() as connection:
-        row = metadata.contents(connection, stack)
-        if row is None:
-            raise no_tile_specs(stack, description)
-        query = TileQuery(
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        key: StackKey,
+        minZ: float | None,
+        maxZ: float | None,
+        groupId: str | None,
+        minX: float | None,
+        maxX: float | None,
+        minY: float | None,
+        maxY: float | None,
+        matchPattern: str | None,
+    ) -> None:
+        row = metadata.contents(connection, key)
+        self.query = TileQuery(
             row,
             min_z=minZ,
             max_z=maxZ,
             group=groupId,
             box=(minX, minY, maxX, maxY),
-            max_height=max_height(connection, row),
+            max_height=0.0 if row is None else max_height(connection, row),
+        ).matching(connection, "matchPattern", matchPattern)
+        layers = [f"{word}={java_double(z)}" for word, z in (("$gte", minZ), ("$lte", maxZ)) if z is not None]
+        parts = [f"z=Document{{{{{', '.join(layers)}}}}}"] if layers else []
+        if groupId is not None:
+            parts.append(f"groupId={groupId}")
+        edges = (
+            ("maxX", "$gte", minX),
+            ("minX", "$lte", maxX),
+            ("maxY", "$gte", minY),
+            ("minY", "$lte", maxY),
         )
-        return _resolved_tiles(connection, stack, row, query, description)
+        parts += [
+            f"{name}=Document{{{{{word}={java_double(edge)}}}}}"
+            for name, word, edge in edges
+            if edge is not None
+        ]
+        if matchPattern is not None:
+            parts.append(f"tileId=Document{{{{$regex={matchPattern}}}}}")
+        self.description = f"Document{{{{{', '.join(parts)}}}}}"
+
+
+def resolved_tiles(
+    connection: sqlite3.Connection, key: StackKey, query: TileQuery, description: str, most: int
+) -> list[bytes]:
+    """Give chosen tiles as they are stored, and the shared transforms that they use, as parts of a document.
+
+    Raises
+    ------
+    Refusal
+        404 if there are none.
+    """
+    tiles = query.selected(connection, most, keyed=True)
+    if not tiles.number:
+        raise no_tile_specs(key, description)
+    transforms = load_transforms(connection, metadata.content_row(connection, key), tiles.refs)
+    entries = [_json.dumps(ident) + b":" + document for ident, document in sorted(transforms.items())]
+    return [
+        b'{"transformIdToSpecMap":{',
+        b",".join(entries),
+        b'},"tileIdToSpecMap":{',
+        tiles.content,
+        b"}}",
+    ]
+
+
+@service.get(LAYER + "/resolvedTiles", query={"matchPattern": newer(string)})
+def layer_tiles(server: Context, stack: StackKey, z: float, matchPattern: str | None) -> Answer:
+    """Give the tiles of a layer as they are stored, and the shared transforms that they use."""
+    with server.store.read() as connection:
+        query = TileQuery(metadata.content_row(connection, stack), z=z)
+        query = query.matching(connection, "matchPattern", matchPattern)
+        parts = resolved_tiles(connection, stack, query, f"z={java_double(z)}", server.most_tiles)
+    return json_bytes(b"".join(parts))
+
+
+@service.get(STACK + "/resolvedTiles", query=SELECTION)
+def stack_tiles(server: Context, stack: StackKey, **selection: Any) -> Answer:
+    """Give the tiles of a range, group and box as they are stored, and their shared transforms."""
+    with server.store.read() as connection:
+        chosen = SelectedTiles(connection, stack, **selection)
+        parts = resolved_tiles(connection, stack, chosen.query, chosen.description, server.most_tiles)
+    return json_bytes(b"".join(parts))
 
 
 def box_query(
@@ -491,26 +513,31 @@ def tile_count(
         return json_of(box_query(connection, row, z, (x, y, width, height)).count(connection))
 
 
-@service.get(LAYER + "/tile-specs")
-def tile_specs(server: Context, stack: StackKey, z: float) -> Answer:
+def _layer(
+    server: Context, connection: sqlite3.Connection, stack: StackKey, z: float, pattern: str | None
+) -> Selected:
+    """Give the tiles of a layer; without a pattern refuse (400) one without any."""
+    query = TileQuery(metadata.content_row(connection, stack), z=z)
+    tiles = query.matching(connection, "tileIdPattern", pattern).selected(connection, server.most_tiles)
+    if not tiles.number and pattern is None:
+        raise no_tiles_in_layer(stack, z)
+    return tiles
+
+
+@service.get(LAYER + "/tile-specs", query=ID_PATTERN)
+def tile_specs(server: Context, stack: StackKey, z: float, tileIdPattern: str | None) -> Answer:
     """Give the resolved tile specs of a layer."""
     with server.store.read() as connection:
-        row = metadata.content_row(connection, stack)
-        tiles = TileQuery(row, z=z).selected(connection)
-        if not tiles.number:
-            raise no_tiles_in_layer(stack, z)
-        return array_of([resolved_content(connection, row, tiles)])
+        tiles = _layer(server, connection, stack, z, tileIdPattern)
+        return array_of([resolved_content(connection, metadata.content_row(connection, stack), tiles)])
 
 
-@service.get(LAYER + "/last-tile-transforms")
-def last_tile_transforms(server: Context, stack: StackKey, z: float) -> Answer:
+@service.get(LAYER + "/last-tile-transforms", query=ID_PATTERN)
+def last_tile_transforms(server: Context, stack: StackKey, z: float, tileIdPattern: str | None) -> Answer:
     """Give the last transform of each tile of a layer."""
     with server.store.read() as connection:
-        row = metadata.content_row(connection, stack)
-        tiles = TileQuery(row, z=z).selected(connection)
-        if not tiles.number:
-            raise no_tiles_in_layer(stack, z)
-        shared = shared_transforms(connection, row, tiles.refs)
+        tiles = _layer(server, connection, stack, z, tileIdPattern)
+        shared = shared_transforms(connection, metadata.content_row(connection, stack), tiles.refs)
     answers = []
     for document in tiles.documents():
         tile = flatten_tile(_json.loads(document), shared)

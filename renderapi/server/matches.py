@@ -97,6 +97,19 @@ def of_object(group: str, ident: str) -> Selection:
     )
 
 
+def of_objects(objects: Sequence[tuple[str | None, str]]) -> Selection:
+    """Select the pairs of any of several objects, given by group and id."""
+    known = "(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:objects))"
+    return Selection(
+        (
+            f"(p_group, p_id) IN {known}",
+            f"(q_group, q_id) IN {known} AND (p_group, p_id) NOT IN {known}",
+        ),
+        # what has no group is part of no pair; NOT IN would be unknown for all beside it
+        {"objects": _json.dumps([pair for pair in objects if pair[0] is not None]).decode()},
+    )
+
+
 def object_with_group(group: str, ident: str, other: str) -> Selection:
     """Select the pairs of an object with the members of a group."""
     return Selection(
@@ -151,10 +164,15 @@ def matches_answer(
     with server.store.read() as connection:
         rows = [find_collection(connection, key) for key in keys]
     if len(rows) == 1:
-        return json_bytes(_array(_pages(server, rows[0], selection, not exclude_details)))
+        return json_bytes(matches_content(server, rows[0], selection, not exclude_details))
     if _equal_pairs_without_points(server, rows, selection, exclude_details):
         raise Refusal(500, "matches without their details cannot be merged")
     return json_bytes(_array(_merged_pairs(server, rows, selection, not exclude_details)))
+
+
+def matches_content(server: Context, row: int, selection: Selection, details: bool = True) -> Iterator[bytes]:
+    """Give the selected pairs of one collection as a JSON array, which is read while it is sent."""
+    return _array(_pages(server, row, selection, details))
 
 
 def _pages(server: Context, row: int, selection: Selection, details: bool) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ _FILES = ("image/jpeg", "image/png", "image/tiff", "application/octet-stream")
 _QUERY_FORMATS = {"number": "double", "integer": "int32"}
 
 
-def swagger(base: str, version: str, services: Iterable[Service]) -> bytes:
+def swagger(base: str, version: str, services: Iterable[Service], branch: str) -> bytes:
     """Describe the endpoints of services.
 
     Parameters
@@ -32,6 +32,8 @@ def swagger(base: str, version: str, services: Iterable[Service]) -> bytes:
         of a Java render-ws, which programs such as Neuroglancer read.
     services : iterable of Service
         What is served.
+    branch : {"master", "newsolver"}
+        Branch of render whose endpoints and parameters are described, by which clients tell which it is.
 
     Returns
     -------
@@ -43,10 +45,14 @@ def swagger(base: str, version: str, services: Iterable[Service]) -> bytes:
     for service in services:
         tags.append({"name": service.name, "description": service.description})
         for endpoint in service.endpoints:
+            if not endpoint.is_part_of(branch):
+                continue
             path = endpoint.path
             for name, kind in endpoint.variables:
                 path = path.replace(f"{{{name}:{kind}}}", f"{{{name}}}")
-            paths.setdefault(version + path, {})[endpoint.method.lower()] = _operation(service, endpoint)
+            paths.setdefault(version + path, {})[endpoint.method.lower()] = _operation(
+                service, endpoint, branch
+            )
     return _json.dumps(
         {
             "swagger": "2.0",
@@ -58,12 +64,14 @@ def swagger(base: str, version: str, services: Iterable[Service]) -> bytes:
     )
 
 
-def _operation(service: Service, endpoint: Endpoint) -> dict[str, Any]:
+def _operation(service: Service, endpoint: Endpoint, branch: str) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, **_PATH_TYPES[kind]}
         for name, kind in endpoint.variables
     ]
     for name, rule in endpoint.query.items():
+        if rule.newer and branch != "newsolver":
+            continue
         kind: dict[str, Any] = {"type": rule.word}
         if rule.word in _QUERY_FORMATS:
             kind["format"] = _QUERY_FORMATS[rule.word]

@@ -22,8 +22,19 @@ from renderapi.server.documents import (
     mipmap_path_builder,
     tile_spec,
 )
-from renderapi.server.endpoint import Context, Query, boolean, double, integer, string, strings
-from renderapi.server.layers import box_query, layer_bounds
+from renderapi.server.endpoint import (
+    Context,
+    Query,
+    boolean,
+    double,
+    enumeration,
+    integer,
+    newer,
+    string,
+    strings,
+)
+from renderapi.server.layers import box_query, no_tiles_in_layer
+from renderapi.server.match_documents import utf16_key
 from renderapi.server.refusals import QueryRefusal, Refusal, StackKey, tile_missing
 from renderapi.server.resolving import labels_of, resolved_content, resolved_tile
 from renderapi.server.tile_rows import TileQuery, tile_document
@@ -37,6 +48,7 @@ from renderapi.server.values import (
     as_text,
 )
 
+TILE_ORDERS = ("ASCENDING_TILE_ID_ORDER", "DESCENDING_TILE_ID_ORDER", "CLUSTER_GROUP_ID_ORDER")
 # what every render-parameters and image endpoint takes
 RENDER_QUERY: dict[str, Query] = {
     "scale": double,
@@ -49,6 +61,9 @@ RENDER_QUERY: dict[str, Query] = {
     "excludeMask": boolean,
     "convertToGray": boolean,
     "fillWithNoise": boolean,
+    "maskMinX": newer(integer),
+    "maskMinY": newer(integer),
+    "tileSpecOrder": newer(enumeration(*TILE_ORDERS)),
 }
 # and what those of a tile take beside it
 TILE_QUERY: dict[str, Query] = {
@@ -137,6 +152,17 @@ def _check_channels(channels: str) -> None:
         raise QueryRefusal(400, str(problem)) from None
 
 
+def in_order(tiles: list[Document], order: str) -> list[Document]:
+    """Sort tiles as one of `TILE_ORDERS` has them painted, later ones over earlier."""
+    found = sorted(
+        tiles, key=lambda tile: utf16_key(tile["tileId"]), reverse=order == "DESCENDING_TILE_ID_ORDER"
+    )
+    if order == "CLUSTER_GROUP_ID_ORDER":
+        # the least group comes over the greater ones, what has none over all
+        found.sort(key=lambda tile: ("groupId" in tile, utf16_key(tile.get("groupId", ""))), reverse=True)
+    return found
+
+
 def render_parameters(
     server: Context,
     box: tuple[float, float, int, int],
@@ -179,6 +205,9 @@ def render_parameters(
         channels = version.get("defaultChannel")
     elif channels:
         _check_channels(channels)
+    order = query.get("tileSpecOrder")
+    if order is not None:
+        tiles = in_order(_json.loads(b"[" + tiles + b"]") if isinstance(tiles, bytes) else tiles, order)
     x, y, width, height = box
     wanted = query.get("scale")
     document = {
@@ -198,6 +227,8 @@ def render_parameters(
         "skipInterpolation": skip_interpolation,
         "binaryMask": bool(query.get("binaryMask")),
         "excludeMask": bool(query.get("excludeMask")),
+        "maskMinX": query.get("maskMinX"),
+        "maskMinY": query.get("maskMinY"),
         "doFilter": bool(query.get("filter")),
         "addWarpFieldDebugOverlay": False,
         "fillWithNoise": bool(query.get("fillWithNoise")),
@@ -209,12 +240,12 @@ def render_parameters(
 
 
 def _tiles(
-    connection: sqlite3.Connection, row: int, query: TileQuery, most: int | None
+    server: Context, connection: sqlite3.Connection, row: int, query: TileQuery, most: int | None
 ) -> tuple[bytes | list[Document], bool]:
     """Give tiles resolved, or only the bounds of all of them if there are more than `most`."""
     if most is not None and query.count(connection, most + 1) > most:
-        return query.checked(connection).tile_bounds(connection, ordered=True), True
-    return resolved_content(connection, row, query.selected(connection)), False
+        return query.checked(connection, server.most_tiles).tile_bounds(connection, ordered=True), True
+    return resolved_content(connection, row, query.selected(connection, server.most_tiles)), False
 
 
 def layer_parameters(
@@ -225,18 +256,21 @@ def layer_parameters(
     scale: float = 1.0,
     most: int | None = None,
 ) -> RenderParameters:
-    """Make the render parameters of a whole layer."""
+    """Make the render parameters of a whole layer, or of those of its tiles whose ids match a pattern."""
+    pattern = query.get("tileIdPattern")
     with server.store.read() as connection:
-        stack = metadata.get(connection, key)
-        bounds = layer_bounds(connection, key, z)
-        tiles, only_boxes = _tiles(connection, stack.row, TileQuery(stack.row, z=z), most)
-    box = (
-        bounds["minX"],
-        bounds["minY"],
-        as_int(bounds["maxX"] - bounds["minX"]),
-        as_int(bounds["maxY"] - bounds["minY"]),
-    )
-    found = render_parameters(server, box, scale, query, tiles, stack.version)
+        row = metadata.content_row(connection, key)
+        version = metadata.get(connection, key).version
+        chosen = TileQuery(row, z=z).matching(connection, "tileIdPattern", pattern)
+        bounds = chosen.bounds(connection)
+        if bounds is None:
+            if pattern is None:
+                raise no_tiles_in_layer(key, z)
+            bounds = (0.0, 0.0, 0.0, 0.0)
+        tiles, only_boxes = _tiles(server, connection, row, chosen, most)
+    min_x, min_y, max_x, max_y = bounds
+    box = (min_x, min_y, as_int(max_x - min_x), as_int(max_y - min_y))
+    found = render_parameters(server, box, scale, query, tiles, version)
     return replace(found, only_boxes=only_boxes)
 
 
@@ -254,7 +288,7 @@ def box_parameters(
     with server.store.read() as connection:
         row = metadata.content_row(connection, key)
         version = metadata.get(connection, key).version
-        tiles, only_boxes = _tiles(connection, row, box_query(connection, row, z, box, group), most)
+        tiles, only_boxes = _tiles(server, connection, row, box_query(connection, row, z, box, group), most)
     found = render_parameters(server, box, scale, query, tiles, version)
     return replace(found, only_boxes=only_boxes)
 
@@ -300,13 +334,15 @@ def cut_by_labels(
     return kept
 
 
-def normalized_for_matching(transforms: list[Document]) -> list[Document]:
+def normalized_for_matching(transforms: list[Document], newsolver: bool) -> list[Document]:
     """Leave the transforms before which point matches are given.
 
-    Through the last one labelled ``lens``; without that label, all but the last and at most two.
+    Through the last one labelled ``lens``, with render's branch newsolver also ``include``; without such a
+    label, all but the last and at most two.
     """
-    lens = [place for place, spec in enumerate(transforms) if "lens" in labels_of(spec)]
-    return transforms[: lens[-1] + 1] if lens else transforms[:-1][:2]
+    labels = {"lens", "include"} if newsolver else {"lens"}
+    kept = [place for place, spec in enumerate(transforms) if not labels.isdisjoint(labels_of(spec))]
+    return transforms[: kept[-1] + 1] if kept else transforms[:-1][:2]
 
 
 def set_transforms(tile: Document, transforms: list[Document]) -> None:
@@ -332,7 +368,8 @@ def tile_parameters(
     """Make the render parameters of one tile, of the values of `TILE_QUERY`.
 
     Labels decide which transforms are left out as soon as ``excludeAllTransforms`` is given, even as false,
-    or any label is; ``normalizeForMatching`` then only moves the box to the origin.
+    or any label is; ``normalizeForMatching`` then only moves the box to the origin, where render's branch
+    newsolver leaves it where it is.
     """
     with server.store.read() as connection:
         tile = get_tile(connection, key, tile_id)
@@ -342,10 +379,11 @@ def tile_parameters(
     if excludeAllTransforms is not None or keep_through or cut_from:
         set_transforms(tile, cut_by_labels(specs, bool(excludeAllTransforms), keep_through, cut_from))
     elif normalizeForMatching:
-        set_transforms(tile, normalized_for_matching(specs))
+        set_transforms(tile, normalized_for_matching(specs, server.newsolver))
+    at_origin = normalizeForMatching and not server.newsolver
     box = (
-        (0.0 if normalizeForMatching else tile["minX"]) + (x or 0),
-        (0.0 if normalizeForMatching else tile["minY"]) + (y or 0),
+        (0.0 if at_origin else tile["minX"]) + (x or 0),
+        (0.0 if at_origin else tile["minY"]) + (y or 0),
         as_int(tile["maxX"] - tile["minX"]) if width is None else width,
         as_int(tile["maxY"] - tile["minY"]) if height is None else height,
     )

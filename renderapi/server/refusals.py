@@ -12,7 +12,6 @@ from typing import Any
 
 MAX_STORAGE_NAME = {"stack": 111, "match": 112}
 _KINDS = {"stack": "render", "match": "match"}
-TILE_LIMIT = 50_001
 
 _NAME = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*", re.ASCII)
 
@@ -142,9 +141,9 @@ def read_only(stack: str) -> Refusal:
     return Refusal(500, f"Data for stack {stack} cannot be modified because it is READ_ONLY.")
 
 
-def too_broad(query: str) -> Refusal:
+def too_broad(query: str, most: int) -> Refusal:
     """400: more tiles than render-ws gives in one answer."""
-    return Refusal(400, f"query too broad, over {TILE_LIMIT} tiles match {query}")
+    return Refusal(400, f"query too broad, over {most} tiles match {query}")
 
 
 def not_built(what: str) -> Refusal:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from renderapi import _json
-from renderapi._patterns import SECONDS, Pattern, compiled
 from renderapi.server import metadata
 from renderapi.server.documents import Document, mipmap_path_builder
 from renderapi.server.endpoint import (
@@ -38,7 +37,7 @@ from renderapi.server.endpoint import (
 from renderapi.server.metadata import COMPLETE, LOADING, OFFLINE, READ_ONLY, Stack
 from renderapi.server.refusals import Refusal, StackKey, stack_missing
 from renderapi.server.resolving import resolved_content
-from renderapi.server.tile_rows import TileQuery, array_of_ids
+from renderapi.server.tile_rows import IdPattern, TileQuery, array_of_ids
 from renderapi.server.values import as_double, as_integer, as_list, as_text, fields
 
 # ids that are sent at a time
@@ -434,13 +433,7 @@ def tile_ids(
     server: Context, stack: StackKey, minZ: float | None, maxZ: float | None, matchPattern: str | None
 ) -> Answer:
     """List the ids of tiles, sorted; a stack that does not exist has none."""
-    try:
-        pattern = None if matchPattern is None else compiled(matchPattern)
-    except ValueError as problem:
-        raise Refusal(
-            400,
-            f"matchPattern '{matchPattern:.100}' is no regular expression that this server takes: {problem}",
-        ) from None
+    pattern = None if matchPattern is None else IdPattern("matchPattern", matchPattern)
     with server.store.read() as connection:
         row = metadata.contents(connection, stack)
     pages = (
@@ -448,7 +441,7 @@ def tile_ids(
     )
     if pattern is not None:
         # all of them before the answer begins: one that takes too long is refused
-        pages = iter([_matching(pattern, page) for page in pages])
+        pages = iter([_json.dumps(pattern.matching(_json.loads(page))) for page in pages])
 
     def content() -> Iterator[bytes]:
         start = b"["
@@ -459,23 +452,6 @@ def tile_ids(
         yield b"[]" if start == b"[" else b"]"
 
     return json_bytes(content())
-
-
-def _matching(pattern: Pattern, page: bytes) -> bytes:
-    """Give those ids of a page that match; refuse (400) a pattern that searches for too long."""
-    end = time.monotonic() + SECONDS
-    found = []
-    for tile_id in _json.loads(page):
-        try:
-            if time.monotonic() > end:
-                raise TimeoutError
-            if pattern.search(tile_id):
-                found.append(tile_id)
-        except TimeoutError:
-            raise Refusal(
-                400, f"matchPattern takes too long: more than {SECONDS:g} s for {_PAGE:,} ids or fewer"
-            ) from None
-    return _json.dumps(found)
 
 
 def _all_ids(server: Context, row: int | None) -> Iterator[bytes]:
@@ -513,5 +489,5 @@ def tile_specs_with_ids(server: Context, stack: StackKey, body: Any) -> Answer:
         if row is None:
             return json_of([])
         wanted = [tile_id for tile_id in dict.fromkeys(ids) if tile_id is not None]
-        tiles = TileQuery(row, ids=wanted).selected(connection)
+        tiles = TileQuery(row, ids=wanted).selected(connection, server.most_tiles)
         return array_of([resolved_content(connection, row, tiles)])

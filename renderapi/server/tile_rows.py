@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import copy
 import sqlite3
+import time
 from collections.abc import Iterable
 from itertools import chain
 from typing import Any, NamedTuple
 
 from renderapi import _json
+from renderapi._patterns import SECONDS, compiled
 from renderapi.server.documents import Document, ResolvedTiles, is_nested, references, references_of_tile
-from renderapi.server.refusals import TILE_LIMIT, Refusal, too_broad
+from renderapi.server.refusals import Refusal, too_broad
 from renderapi.server.store import insert
 from renderapi.server.values import as_number
 from renderapi.utils import java_double
@@ -115,9 +118,35 @@ class TileQuery:
             index = "tile_by_section"
         self.source = f"tile INDEXED BY {index}" if index else "tile"
         self.where = " AND ".join(["stack = ?", *chosen])
-        self.values = (row, *chosen.values())
+        self.values: tuple[Any, ...] = (row, *chosen.values())
 
-    def selected(self, connection: sqlite3.Connection, *, keyed: bool = False) -> Selected:
+    def matching(self, connection: sqlite3.Connection, name: str, pattern: str | None) -> TileQuery:
+        """Give the selection of those tiles whose id contains a match; itself without a pattern.
+
+        Parameters
+        ----------
+        name : str
+            Name of the query parameter.
+        pattern : str or None
+            Regular expression.
+        """
+        if pattern is None:
+            return self
+        narrowed = copy.copy(self)
+        narrowed.where += " AND tile_id IN (SELECT value FROM json_each(?))"
+        ids = IdPattern(name, pattern).matching(self.tile_ids(connection))
+        narrowed.values = (*self.values, _json.dumps(ids).decode())
+        return narrowed
+
+    def bounds(self, connection: sqlite3.Connection) -> tuple[float, float, float, float] | None:
+        """Give minX, minY, maxX, maxY of all tiles together, None if there are none."""
+        found: tuple[Any, ...] = connection.execute(
+            f"SELECT min(min_x), min(min_y), max(max_x), max(max_y) FROM {self.source} WHERE {self.where}",
+            self.values,
+        ).fetchone()
+        return None if found[0] is None else found
+
+    def selected(self, connection: sqlite3.Connection, most: int, *, keyed: bool = False) -> Selected:
         """Give the tiles; refuse (400) more than render-ws would give.
 
         They are put together by the database: row by row, another thread could take the interpreter away
@@ -125,13 +154,15 @@ class TileQuery:
 
         Parameters
         ----------
+        most : int
+            How many it would give.
         keyed : bool
             Separate by commas, and put its id before each document, as in a JSON object.
         """
         document, separator = (
             ("json_quote(tile_id) || ':' || document", "','") if keyed else ("document", "char(10)")
         )
-        self.checked(connection)
+        self.checked(connection, most)
         content, number, refs, nested = connection.execute(
             f"SELECT CAST(group_concat({document}, {separator}) AS BLOB), count(*), "
             "group_concat(DISTINCT refs), max(nested) FROM (SELECT tile_id, document, refs, nested FROM "
@@ -140,10 +171,10 @@ class TileQuery:
         ).fetchone()
         return Selected(content or b"", number, all_refs(refs), bool(nested))
 
-    def checked(self, connection: sqlite3.Connection) -> TileQuery:
+    def checked(self, connection: sqlite3.Connection, most: int) -> TileQuery:
         """Give the selection itself; refuse (400) more tiles than render-ws would give."""
-        if self.count(connection, TILE_LIMIT + 1) > TILE_LIMIT:
-            raise too_broad(self.description)
+        if self.count(connection, most + 1) > most:
+            raise too_broad(self.description, most)
         return self
 
     def tile_ids(self, connection: sqlite3.Connection) -> list[str]:
@@ -156,6 +187,11 @@ class TileQuery:
         query = f"SELECT tile_id FROM {self.source} WHERE {self.where} ORDER BY {_SORTED_ID}"
         return array_of_ids(connection, query, self.values)[0]
 
+    def objects(self, connection: sqlite3.Connection) -> list[tuple[str | None, str]]:
+        """Give section id and tile id of the tiles, which are group and id in point matches."""
+        query = f"SELECT section_id, tile_id FROM {self.source} WHERE {self.where}"
+        return connection.execute(query, self.values).fetchall()
+
     def count(self, connection: sqlite3.Connection, most: int = -1) -> int:
         """Count the tiles, perhaps only up to some number."""
         (number,) = connection.execute(
@@ -163,15 +199,25 @@ class TileQuery:
         ).fetchone()
         return int(number)
 
-    def tile_bounds(self, connection: sqlite3.Connection, ordered: bool = False) -> list[Document]:
-        """Give the TileBounds of the tiles, perhaps in the order of their ids."""
+    def tile_bounds(
+        self, connection: sqlite3.Connection, with_depth: bool = False, *, ordered: bool = False
+    ) -> list[Document]:
+        """Give the TileBounds of the tiles.
+
+        Parameters
+        ----------
+        with_depth : bool
+            Write minZ and maxZ too, as render's branch newsolver does.
+        ordered : bool
+            In the order of their ids.
+        """
         order = f" ORDER BY {_SORTED_ID}" if ordered else ""
         rows = connection.execute(
             "SELECT min_x, min_y, max_x, max_y, tile_id, section_id, z "
             f"FROM {self.source} WHERE {self.where}{order}",
             self.values,
         )
-        return [tile_bounds_document(*row) for row in rows]
+        return [_tile_bounds(*row, with_depth=with_depth) for row in rows]
 
 
 def array_of_ids(connection: sqlite3.Connection, query: str, values: Any) -> tuple[bytes, str | None]:
@@ -191,7 +237,49 @@ def array_of_ids(connection: sqlite3.Connection, query: str, values: Any) -> tup
     return array.encode(), _json.loads(array)[-1]
 
 
-def tile_bounds_document(
+class IdPattern:
+    """A regular expression that a client sends to choose tiles by their ids.
+
+    Parameters
+    ----------
+    name : str
+        Name of the query parameter.
+    text : str
+        The expression.
+
+    Raises
+    ------
+    Refusal
+        400 for one that this server does not take.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        self._name = name
+        try:
+            self._search = compiled(text).search
+        except ValueError as problem:
+            raise Refusal(
+                400, f"{name} '{text:.100}' is no regular expression that this server takes: {problem}"
+            ) from None
+
+    def matching(self, ids: list[str]) -> list[str]:
+        """Give the ids that contain a match; refuse (400) an expression that searches for too long."""
+        end = time.monotonic() + SECONDS
+        found = []
+        for tile_id in ids:
+            try:
+                if time.monotonic() > end:
+                    raise TimeoutError
+                if self._search(tile_id):
+                    found.append(tile_id)
+            except TimeoutError:
+                raise Refusal(
+                    400, f"{self._name} takes too long: more than {SECONDS:g} s for {len(ids):,} ids"
+                ) from None
+        return found
+
+
+def _tile_bounds(
     min_x: float,
     min_y: float,
     max_x: float,
@@ -199,9 +287,15 @@ def tile_bounds_document(
     tile_id: str,
     section_id: str | None,
     z: float | None,
+    *,
+    with_depth: bool,
 ) -> Document:
-    """Make a TileBounds."""
     document: Document = {"minX": min_x, "minY": min_y, "maxX": max_x, "maxY": max_y, "tileId": tile_id}
+    if with_depth and z is not None:
+        document = {
+            **{"minX": min_x, "minY": min_y, "minZ": z},
+            **{"maxX": max_x, "maxY": max_y, "maxZ": z, "tileId": tile_id},
+        }
     if section_id is not None:
         document["sectionId"] = section_id
     if z is not None:

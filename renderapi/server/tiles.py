@@ -1,7 +1,8 @@
-"""TileDataService and the render parameters of RenderDataService."""
+"""TileDataService, and of RenderDataService the render parameters and the tiles with their matches."""
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from renderapi.server.endpoint import (
@@ -13,8 +14,17 @@ from renderapi.server.endpoint import (
     Service,
     json_bytes,
 )
-from renderapi.server.layers import DVID_BOX, LAYER, LAYER_BOX
+from renderapi.server.layers import (
+    DVID_BOX,
+    ID_PATTERN,
+    LAYER,
+    LAYER_BOX,
+    SELECTION,
+    SelectedTiles,
+    resolved_tiles,
+)
 from renderapi.server.layers import service as layer_service
+from renderapi.server.matches import find_collection, matches_content, of_objects
 from renderapi.server.parameters import (
     NEIGHBOR_QUERY,
     RENDER_QUERY,
@@ -27,7 +37,7 @@ from renderapi.server.parameters import (
     tile_parameters,
 )
 from renderapi.server.parameters import stored_tile as tile_as_stored
-from renderapi.server.refusals import StackKey
+from renderapi.server.refusals import CollectionKey, StackKey
 from renderapi.server.stacks import delete_tiles
 from renderapi.server.validation import check_tile
 
@@ -89,7 +99,7 @@ def neighbors_render_parameters(server: Context, stack: StackKey, tileId: str, *
     return json_bytes(neighbor_parameters(server, stack, tileId, **query).content())
 
 
-@layer_service.get(LAYER + "/render-parameters", query=RENDER_QUERY)
+@layer_service.get(LAYER + "/render-parameters", query={**RENDER_QUERY, **ID_PATTERN})
 def layer_render_parameters(server: Context, stack: StackKey, z: float, **query: Any) -> Answer:
     """Give the render parameters of a layer."""
     return json_bytes(layer_parameters(server, stack, z, query).content())
@@ -114,3 +124,20 @@ def box_render_parameters(
     """Give the render parameters of a box."""
     box = (x, y, width, height)
     return json_bytes(box_parameters(server, stack, z, box, path_scale, query, groupId).content())
+
+
+@layer_service.get(
+    STACK + "/resolvedTilesWithMatchesFrom/{matchCollection}", query=SELECTION, branch="newsolver"
+)
+def tiles_with_matches(server: Context, stack: StackKey, matchCollection: str, **selection: Any) -> Answer:
+    """Give the tiles of a range, group and box, and every pair of a collection that one of them is part of.
+
+    Of a pair the other tile need not be among them. Render answers in batches, so that it may give a pair
+    more than once; here each comes once.
+    """
+    with server.store.read() as connection:
+        chosen = SelectedTiles(connection, stack, **selection)
+        tiles = resolved_tiles(connection, stack, chosen.query, chosen.description, server.most_tiles)
+        row = find_collection(connection, CollectionKey(stack.owner, matchCollection).checked())
+        pairs = matches_content(server, row, of_objects(chosen.query.objects(connection)))
+    return json_bytes(chain([b'{"resolvedTileSpecs":', *tiles, b',"matchPairs":'], pairs, [b"}"]))

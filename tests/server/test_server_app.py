@@ -25,9 +25,9 @@ def documented():
 
 def declared():
     for service in SERVICES:
-        for endpoint in service.endpoints:
+        for endpoint in filter(lambda endpoint: endpoint.is_part_of("master"), service.endpoints):
             path = re.sub(r"{\w+", "{", endpoint.path)
-            query = sorted(name + "*" * rule.many for name, rule in endpoint.query.items())
+            query = sorted(name + "*" * rule.many for name, rule in endpoint.query.items() if not rule.newer)
             yield service.name, endpoint.method, path, query, endpoint
 
 
