@@ -110,7 +110,7 @@ def robust() -> list[tuple[str, float, str]]:
 def geometry() -> list[tuple[str, float, str]]:
     import numpy as np
 
-    from renderapi.geometry import CoordinateMesh, bounding_boxes
+    from renderapi.geometry import CoordinateMesh, bounding_boxes, points_to_local, points_to_world
     from renderapi.tilespec import TileSpec
     from renderapi.transform import AffineModel, NonLinearCoordinateTransform
 
@@ -135,6 +135,12 @@ def geometry() -> list[tuple[str, float, str]]:
     world = mesh.local_to_world(rng.uniform(0, 2047, (500_000, 2)))
     mesh.world_to_local(world[:1000])
     n = len(affine)
+    every = np.arange(n)
+    inside = rng.uniform(1, 2046, (n, 2))
+    alone = {
+        "affine": (affine, points_to_world(affine, every, inside), None),
+        "shared lens (5) and affine": (corrected, points_to_world(corrected, every, inside, shared), shared),
+    }
     return [
         ("bounding_boxes, affine documents, tiles/s", rate(lambda: bounding_boxes(affine), n), ">= 150,000"),
         (
@@ -157,8 +163,16 @@ def geometry() -> list[tuple[str, float, str]]:
             rate(lambda: mesh.world_to_local(world), 500_000),
             ">= 500,000",
         ),
+        *(
+            (
+                f"points_to_local, one point in each tile, {kind}",
+                rate(lambda of=of: points_to_local(of[0], every, of[1], of[2]), n),
+                ">= 37,000",
+            )
+            for kind, of in alone.items()
+        ),
         (
-            "world_to_local, one point in each tile",
+            "CoordinateMesh.world_to_local, one point, a mesh for each",
             rate(lambda: [CoordinateMesh(tile).world_to_local(world[:1]) for tile in affine[:300]], 300),
             "",
         ),

@@ -125,13 +125,31 @@ def mesh_triangles(nx: int, ny: int) -> NDArray[np.intp]:
     return (np.array(band)[None] + offsets[:, None, None]).reshape(-1, 3)
 
 
-@lru_cache(maxsize=8)
-def _topology(width: float, height: float, cell: float) -> tuple[Array, NDArray[np.intp]]:
-    # vertices and triangles: the same for all tiles of that size
+def topology(width: float, height: float, cell: float) -> tuple[Array, NDArray[np.intp]]:
+    """Give vertices and triangles of the mesh of a tile: the same for all tiles of that size."""
     nx, ny = mesh_size(width, height, cell)
+    make = _kept_topology if nx * ny <= _KEPT_VERTICES else _kept_topology.__wrapped__
+    return make(width, height, nx, ny)
+
+
+@lru_cache(maxsize=8)
+def _kept_topology(width: float, height: float, nx: int, ny: int) -> tuple[Array, NDArray[np.intp]]:
     vertices, triangles = mesh_vertices(width, height, nx, ny), mesh_triangles(nx, ny)
     vertices.flags.writeable = triangles.flags.writeable = False
     return vertices, triangles
+
+
+def triangle_weight(width: float, height: float, cell: float) -> float:
+    """Give the weight of the corners of triangles when they are inverted."""
+    nx, ny = mesh_size(width, height, cell)
+    return width * height / nx / ny
+
+
+def has_no_transforms(document: Any) -> bool:
+    """Tell whether a tile has no transforms at all, and is inverted without a mesh."""
+    if isinstance(document, dict):
+        return not (document.get("transforms") or {}).get("specList")
+    return not document.tforms
 
 
 class CoordinateMesh:
@@ -173,17 +191,13 @@ class CoordinateMesh:
         document = document_of(tilespec)
         self._forward = _forward(tilespec, document, shared_transforms)
         self._size = tile_size(document)
-        if isinstance(document, dict):
-            self._identity = not (document.get("transforms") or {}).get("specList")
-        else:
-            self._identity = not document.tforms
+        self._identity = has_no_transforms(document)
         nx, ny = mesh_size(*self._size)
         if nx * ny > _MOST_VERTICES:
             raise TileSpecError.of(
                 tilespec, f"a mesh cell size of {self._size[2]} makes {nx} x {ny} mesh cells"
             )
-        make = _topology if nx * ny <= _KEPT_VERTICES else _topology.__wrapped__
-        self.vertices, self.triangles = make(*self._size)
+        self.vertices, self.triangles = topology(*self._size)
         self._mapped: Array | None = None
         self._faces: _Faces | None = None
         self._asked = 0
@@ -229,9 +243,8 @@ class CoordinateMesh:
         if self._identity:
             return world.copy()
         if self._faces is None:
-            width, height, _ = self._size
-            nx, ny = mesh_size(*self._size)
-            self._faces = _Faces(self.vertices, self.mapped, self.triangles, width * height / nx / ny)
+            weight = triangle_weight(*self._size)
+            self._faces = _Faces(self.vertices, self.mapped, self.triangles, weight)
         self._asked += len(world)
         out = np.empty(world.shape)
         with np.errstate(all="ignore"):
@@ -243,69 +256,21 @@ class CoordinateMesh:
         return out
 
 
-class _Faces:
-    """Triangles in world coordinates, ways to find the one that a point is in, and the transforms back."""
+class Grid:
+    """Cells of the plane, and the triangles that may contain the points of each.
 
-    def __init__(self, vertices: Array, mapped: Array, triangles: NDArray[np.intp], weight: float) -> None:
-        self._vertices, self._triangles, self._weight = vertices, triangles, weight
-        self._corners: Array = mapped[triangles]  # (T, 3, 2)
-        with np.errstate(invalid="ignore"):
-            edges = np.roll(self._corners, -1, axis=1) - self._corners
-        self._numbers = np.concatenate([self._corners.reshape(-1, 6), edges.reshape(-1, 6)], axis=1)
-        self._inverse: Array | None = None
-        self._starts: NDArray[np.intp] | None = None
+    Parameters
+    ----------
+    corners : (T, 3, 2) array
+        Corners of the triangles; those that are not finite contain nothing.
+    margin : float
+        How far from a triangle a point is still taken for one that may be in it.
+    """
 
-    def _inside(self, numbers: Array, x: Array, y: Array) -> NDArray[np.bool_]:
-        # corners and edges of triangles are the last axis of `numbers`
-        ax, ay, bx, by, cx, cy, abx, aby, bcx, bcy, cax, cay = np.moveaxis(numbers, -1, 0)
-        outside: NDArray[np.bool_] = abx * (y - ay) - aby * (x - ax) < 0
-        outside = outside | (bcx * (y - by) - bcy * (x - bx) < 0)
-        outside = outside | (cax * (y - cy) - cay * (x - cx) < 0)
-        return ~outside
-
-    def search(self, x: Array, y: Array) -> NDArray[np.intp]:
-        """Give the triangle that each of a few points is in, -1 for none, by looking at all of them."""
-        found = np.full(len(x), -1)
-        for row in range(len(x)):
-            # on an edge any neighbour may answer in Java, which looks at triangles in the order of identity
-            # hashes: here it is the last
-            hits = np.flatnonzero(self._inside(self._numbers, x[row], y[row]))
-            if len(hits):
-                found[row] = hits[-1]
-        return found
-
-    def search_grid(self, x: Array, y: Array) -> NDArray[np.intp]:
-        """Give the triangle that each point is in, -1 for none, with the help of a grid that is kept."""
-        if self._starts is None:
-            self._make_grid()
-        assert self._starts is not None  # noqa: S101
-        found = np.full(len(x), -1)
-        column = np.floor((x - self._origin[0]) / self._cell[0])
-        row = np.floor((y - self._origin[1]) / self._cell[1])
-        columns, rows = self._shape
-        points = np.flatnonzero((column >= 0) & (column < columns) & (row >= 0) & (row < rows))
-        cell = (row[points] * columns + column[points]).astype(np.intp)
-        at, end = self._starts[cell], self._starts[cell + 1]
-        while len(points):
-            left = at < end
-            points, at, end = points[left], at[left], end[left]
-            triangle = self._entries[at]
-            hit = self._inside(self._numbers[triangle], x[points], y[points])
-            found[points[hit]] = triangle[hit]
-            points, at, end = points[~hit], at[~hit] + 1, end[~hit]
-        for triangle in self._large:
-            points = np.flatnonzero(found < triangle)
-            hit = self._inside(self._numbers[triangle], x[points], y[points])
-            found[points[hit]] = triangle
-        return found
-
-    def _make_grid(self) -> None:
-        low, high = self._corners.min(axis=1), self._corners.max(axis=1)  # (T, 2)
+    def __init__(self, corners: Array, margin: float) -> None:
+        low, high = corners.min(axis=1), corners.max(axis=1)  # (T, 2)
         usable = np.flatnonzero(np.isfinite(low).all(axis=1) & np.isfinite(high).all(axis=1))
-        low, high = low[usable], high[usable]
-        # the test of a point rounds, so it may succeed a little beyond the corners
-        margin = 1e-9 * np.abs([low, high]).max(initial=1.0)
-        low, high = low - margin, high + margin
+        low, high = low[usable] - margin, high[usable] + margin
         self._origin = low.min(axis=0, initial=np.inf)
         extent = high.max(axis=0, initial=-np.inf) - self._origin
         # half as wide as a triangle, so that a cell has few of them
@@ -329,30 +294,129 @@ class _Faces:
         self._entries = usable[small][owner[order]]
         self._starts = np.searchsorted(cells[order], np.arange(self._shape[0] * self._shape[1] + 1))
 
+    def search(
+        self, x: Array, y: Array, inside: Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.bool_]]
+    ) -> NDArray[np.intp]:
+        """Give the last triangle that each point is in, -1 for none.
+
+        Parameters
+        ----------
+        x, y : (N,) array
+            The points.
+        inside : callable
+            Tells of triangles (K,) and numbers of points (K,) which are in which.
+        """
+        found = np.full(len(x), -1)
+        column = np.floor((x - self._origin[0]) / self._cell[0])
+        row = np.floor((y - self._origin[1]) / self._cell[1])
+        columns, rows = self._shape
+        points = np.flatnonzero((column >= 0) & (column < columns) & (row >= 0) & (row < rows))
+        cell = (row[points] * columns + column[points]).astype(np.intp)
+        at, end = self._starts[cell], self._starts[cell + 1]
+        while len(points):
+            left = at < end
+            points, at, end = points[left], at[left], end[left]
+            triangle = self._entries[at]
+            hit = inside(triangle, points)
+            found[points[hit]] = triangle[hit]
+            points, at, end = points[~hit], at[~hit] + 1, end[~hit]
+        for large in self._large:
+            points = np.flatnonzero(found < large)
+            hit = inside(np.full(len(points), large), points)
+            found[points[hit]] = large
+        return found
+
+
+def edges_of(corners: Array) -> Array:
+    """Give corners (..., 3, 2) and edges of triangles as one axis: (..., 12)."""
+    with np.errstate(invalid="ignore"):
+        edges = np.roll(corners, -1, axis=-2) - corners
+    flat = (*corners.shape[:-2], 6)
+    return np.concatenate([corners.reshape(flat), edges.reshape(flat)], axis=-1)
+
+
+def is_inside(triangles: Array, x: Array, y: Array) -> NDArray[np.bool_]:
+    """Tell which points are in triangles, given as `edges_of` gives them; the edges belong to these."""
+    ax, ay, bx, by, cx, cy, abx, aby, bcx, bcy, cax, cay = np.moveaxis(triangles, -1, 0)
+    outside: NDArray[np.bool_] = abx * (y - ay) - aby * (x - ax) < 0
+    outside = outside | (bcx * (y - by) - bcy * (x - bx) < 0)
+    outside = outside | (cax * (y - cy) - cay * (x - cx) < 0)
+    return ~outside
+
+
+def transforms_back(local: Array, world: Array, weight: float) -> Array:
+    """Give the affine transforms from world to local of triangles.
+
+    Parameters
+    ----------
+    local, world : (K, 3, 2) array
+        Corners.
+    weight : float
+        Weight of each corner, which does not cancel in floating point.
+
+    Returns
+    -------
+    (K, 6) array
+        i00, i01, i02, i10, i11, i12.
+    """
+    px, py = local.transpose(2, 1, 0)
+    qx, qy = world.transpose(2, 1, 0)
+    m00, m01, m10, m11, m02, m12 = _fit.affine_or_identity(px, py, qx, qy, np.full((3, 1), weight))
+    return np.column_stack(_fit.invert(m00, m01, m02, m10, m11, m12))
+
+
+def mapped_back(inverse: Array, x: Array, y: Array) -> Array:
+    """Map points by what `transforms_back` gave for each."""
+    i00, i01, i02, i10, i11, i12 = inverse.T
+    return np.column_stack([x * i00 + y * i01 + i02, x * i10 + y * i11 + i12])
+
+
+class _Faces:
+    """Triangles in world coordinates, ways to find the one that a point is in, and the transforms back."""
+
+    def __init__(self, vertices: Array, mapped: Array, triangles: NDArray[np.intp], weight: float) -> None:
+        self._local, self._weight = vertices[triangles], weight
+        self._corners: Array = mapped[triangles]  # (T, 3, 2)
+        self._numbers = edges_of(self._corners)
+        self._inverse: Array | None = None
+        self._grid: Grid | None = None
+
+    def search(self, x: Array, y: Array) -> NDArray[np.intp]:
+        """Give the triangle that each of a few points is in, -1 for none, by looking at all of them."""
+        found = np.full(len(x), -1)
+        for row in range(len(x)):
+            # on an edge any neighbour may answer in Java, which looks at triangles in the order of identity
+            # hashes: here it is the last
+            hits = np.flatnonzero(is_inside(self._numbers, x[row], y[row]))
+            if len(hits):
+                found[row] = hits[-1]
+        return found
+
+    def search_grid(self, x: Array, y: Array) -> NDArray[np.intp]:
+        """Give the triangle that each point is in, -1 for none, with the help of a grid that is kept."""
+        if self._grid is None:
+            # the test of a point rounds, so it may succeed a little beyond the corners
+            finite = self._corners[np.isfinite(self._corners).all(axis=(1, 2))]
+            self._grid = Grid(self._corners, 1e-9 * np.abs(finite).max(initial=1.0))
+        return self._grid.search(
+            x, y, lambda triangle, point: is_inside(self._numbers[triangle], x[point], y[point])
+        )
+
     def map_back(self, found: NDArray[np.intp], x: Array, y: Array) -> Array:
         """Map points back by the triangles they are in: (N, 2), NaN where there is none."""
         out = np.full((len(x), 2), np.nan)
         rows = np.flatnonzero(found >= 0)
-        if self._starts is None:
+        if self._grid is None:
             inverse = self._inverted(found[rows])
         else:
             if self._inverse is None:
-                self._inverse = self._inverted(np.arange(len(self._triangles)))
+                self._inverse = self._inverted(np.arange(len(self._corners)))
             inverse = self._inverse[found[rows]]
-        i00, i01, i02, i10, i11, i12 = inverse.T
-        x, y = x[rows], y[rows]
-        out[rows, 0] = x * i00 + y * i01 + i02
-        out[rows, 1] = x * i10 + y * i11 + i12
+        out[rows] = mapped_back(inverse, x[rows], y[rows])
         return out
 
     def _inverted(self, triangles: NDArray[np.intp]) -> Array:
-        # the affine transforms back, (K, 6); their corners are (3, K)
-        px, py = self._vertices[self._triangles[triangles]].transpose(2, 1, 0)
-        qx, qy = self._corners[triangles].transpose(2, 1, 0)
-        # the weight does not cancel in floating point
-        weights = np.full((3, 1), self._weight)
-        m00, m01, m10, m11, m02, m12 = _fit.affine_or_identity(px, py, qx, qy, weights)
-        return np.column_stack(_fit.invert(m00, m01, m02, m10, m11, m12))
+        return transforms_back(self._local[triangles], self._corners[triangles], self._weight)
 
 
 def _forward(tilespec: Any, document: Any, shared_transforms: Any) -> Callable[[Array], Array]:

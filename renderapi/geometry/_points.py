@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
+from renderapi.geometry._boxes import tile_size
 from renderapi.geometry._chain import (
     BadNumbersError,
     Chains,
@@ -18,13 +19,19 @@ from renderapi.geometry._chain import (
     has_numbers,
     read_numbers,
 )
-from renderapi.geometry._mesh import CoordinateMesh
+from renderapi.geometry._mesh import CoordinateMesh, has_no_transforms, mesh_size
+from renderapi.geometry._shared_mesh import SharedMesh, split
 from renderapi.transform.leaf.common import as_points, blocks
 
 Array = NDArray[np.float64]
 
 # points that are mapped at once
 _BLOCK = 65536
+# a mesh of its own is worth while for a tile with more points, or where fewer tiles have the same shape
+_FEW_POINTS = 100
+_MANY_TILES = 16
+# larger meshes are made for one tile after the other
+_MOST_VERTICES = 250_000
 
 
 def points_to_world(tilespecs: Sequence[Any], tile: Any, points: Any, shared_transforms: Any = None) -> Array:
@@ -121,12 +128,58 @@ def points_to_local(tilespecs: Sequence[Any], tile: Any, points: Any, shared_tra
     """
     world = as_points(points)
     index = _indices(tile, len(world), len(tilespecs))
-    local = np.empty(world.shape)
-    order = np.argsort(index, kind="stable")
+    used, place, counts = np.unique(index, return_inverse=True, return_counts=True)
+    few = np.flatnonzero(counts <= _FEW_POINTS)
+    local = np.full(world.shape, np.inf)
+    if len(few) >= _MANY_TILES:
+        _by_shared_meshes(tilespecs, used, place.reshape(-1), few, world, local, shared_transforms)
+    rest = np.flatnonzero(np.isinf(local[:, 0]))
+    order = rest[np.argsort(index[rest], kind="stable")]
     starts = np.flatnonzero(np.diff(index[order])) + 1
     for rows in np.split(order, starts) if len(order) else ():
         local[rows] = CoordinateMesh(tilespecs[index[rows[0]]], shared_transforms).world_to_local(world[rows])
     return local
+
+
+def _by_shared_meshes(
+    tilespecs: Sequence[Any],
+    used: NDArray[np.intp],
+    place: NDArray[np.intp],
+    few: NDArray[np.intp],
+    world: Array,
+    local: Array,
+    shared_transforms: Any,
+) -> None:
+    # set the local points of the tiles used[few] that have company of their shape
+    chains = Chains(shared_transforms)
+    groups: dict[Any, tuple[list[int], list[Any]]] = {}
+    for number in few.tolist():
+        document = document_of(tilespecs[used[number]])
+        chain = chains.of_tile(document)
+        if not has_no_transforms(document):
+            members, numbers = groups.setdefault((tile_size(document), chain.steps), ([], []))
+            members.append(number)
+            numbers.append(chain.numbers)
+    row_of = np.empty(len(used), np.intp)
+    for (size, steps), (members, given) in groups.items():
+        shared = split(steps)
+        if len(members) < _MANY_TILES or shared is None or np.prod(mesh_size(*size)) > _MOST_VERTICES:
+            continue
+        mesh = SharedMesh(size, steps[:shared])
+        if not mesh.usable:
+            continue
+        try:
+            own = [numbers for numbers in _numbers(steps, given) if numbers is not None]
+        except BadNumbersError as error:
+            raise TileSpecError.of(tilespecs[used[members[error.index]]], error) from None
+        row_of[:] = -1
+        row_of[members] = np.arange(len(members))
+        rows = np.flatnonzero(row_of[place] >= 0)
+        for part in blocks(len(rows), _BLOCK):
+            some = rows[part]
+            of = row_of[place[some]]
+            x, y = np.ascontiguousarray(world[some].T)
+            local[some] = mesh.to_local(steps[shared:], [numbers[of] for numbers in own], x, y)
 
 
 def _indices(tile: Any, points: int, tiles: int) -> NDArray[np.intp]:

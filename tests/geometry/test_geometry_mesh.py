@@ -225,9 +225,9 @@ def test_forward_needs_no_size():
 
 def test_meshes_of_large_tiles_are_not_kept(monkeypatch):
     monkeypatch.setattr(_mesh, "_KEPT_VERTICES", 10)
-    before = _mesh._topology.cache_info().currsize
+    before = _mesh._kept_topology.cache_info().currsize
     CoordinateMesh(tile(AffineModel(), width=1234.0))
-    assert _mesh._topology.cache_info().currsize == before
+    assert _mesh._kept_topology.cache_info().currsize == before
 
 
 @pytest.mark.parametrize("size, point", [((1, 300), (10.0, 25.0)), ((300, 1), (25.0, 10.0))])
