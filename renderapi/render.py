@@ -40,7 +40,13 @@ from renderapi._urls import (
     stack_url,
     without_credentials,
 )
-from renderapi.errors import BadAnswerError, ClientScriptError, ConnectionSettingsError, RenderWarning
+from renderapi.errors import (
+    BadAnswerError,
+    ClientScriptError,
+    ConnectionSettingsError,
+    NotFoundError,
+    RenderWarning,
+)
 from renderapi.utils import NullHandler, defaultifNone, fitargspec, get_json
 
 if TYPE_CHECKING:
@@ -66,6 +72,7 @@ __all__ = [
     "format_baseurl",
     "format_number",
     "format_preamble",
+    "get_branch",
     "get_json",
     "get_owners",
     "get_projects_by_owner",
@@ -570,6 +577,56 @@ def connect(
 
 
 _CONNECT_KEYWORDS = frozenset(inspect.signature(connect).parameters) | CONNECTION_KEYWORDS
+
+
+@renderaccess
+def get_branch(
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> str | None:
+    """Tell which branch of render a server is of.
+
+    Labs run two: ``master``, and since 2022 ``newsolver``, which has filters of tiles, knows more queries and
+    draws other pixels. Of an embedded server it is the branch that it follows (``compat``).
+
+    Parameters
+    ----------
+    host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    {"master", "newsolver"} or None
+        By the paths that the server describes; where it describes none, by what it says of some stack. None if
+        there is no stack either.
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    services = format_baseurl(required("host", host), port)
+    try:
+        paths = list(get_json(session, f"{services.removesuffix('/v1')}/swagger.json")["paths"])
+    except (BadAnswerError, NotFoundError, KeyError, TypeError):
+        paths = []  # not shipped, or a proxy lets the services through only
+    for branch, sign in (("newsolver", "/resolvedTilesWithMatchesFrom/"), ("master", "/hierarchicalData")):
+        if any(sign in path for path in paths):
+            return branch
+    for owner in get_json(session, join_url(services, "owners", "")):
+        for found in _stack_ids(host, port, owner, session):
+            url = stack_url(host, port, owner, found["project"], found["stack"], "hierarchicalData")
+            try:
+                _transport.send(session, "GET", url)
+            except NotFoundError as error:
+                # a stack that is gone is told in words; of a path that is unknown there is little to say
+                text = error.server_text
+                return "newsolver" if not text or "Could not find resource" in text else "master"
+            return "master"
+    return None
 
 
 @renderaccess

@@ -14,8 +14,8 @@ from renderapi import _json, _transport
 from renderapi._doubts import Doubts
 from renderapi._slips import check_tile_list, check_transform_list
 from renderapi._transport import confirmed
-from renderapi.errors import RenderError, SpecError
-from renderapi.render import Render, format_preamble, renderaccess, stack_url
+from renderapi.errors import BadAnswerError, RenderError, SpecError
+from renderapi.render import Render, format_number, format_preamble, renderaccess, stack_url
 from renderapi.tilespec import TileSpec, from_raw_parts, read_answer
 from renderapi.transform import load_transform_json
 from renderapi.utils import NullHandler, get_json, jbool, put_json
@@ -35,6 +35,7 @@ __all__ = [
     "format_preamble",
     "get_json",
     "get_resolved_tiles_from_z",
+    "get_resolved_tiles_with_matches",
     "jbool",
     "load_transform_json",
     "logger",
@@ -44,6 +45,7 @@ __all__ = [
 
 
 _HAS_ID = re.compile(rb'"tileId"')
+_PAIR = ("pGroupId", "pId", "qGroupId", "qId")
 _NOT_FINITE = frozenset({"nan", "inf", "infinity"})
 
 
@@ -318,6 +320,8 @@ def get_resolved_tiles_from_z(
     project: str | None = None,
     session: requests.Session | None = None,
     render: Render | None = None,
+    *,
+    matchPattern: str | None = None,
     **kwargs: Any,
 ) -> ResolvedTiles:
     """Get the tiles of a layer as they are stored, with the shared transforms that they refer to.
@@ -330,6 +334,9 @@ def get_resolved_tiles_from_z(
         Layer.
     host, port, owner, project, session, render
         Connection.
+    matchPattern : str, optional
+        Only tiles whose id contains a match of this regular expression. Servers of render's branch newsolver know
+        it, others ignore it (`renderapi.render.get_branch`).
 
     Returns
     -------
@@ -338,12 +345,81 @@ def get_resolved_tiles_from_z(
     Raises
     ------
     NotFoundError
-        If the stack does not exist or has no tiles there.
+        If the stack does not exist or has no such tiles there.
     """
-    response = _transport.send(
-        session, "GET", stack_url(host, port, owner, project, stack, "z", z, "resolvedTiles")
-    )
+    url = stack_url(host, port, owner, project, stack, "z", z, "resolvedTiles")
+    response = _transport.send(session, "GET", url, params={"matchPattern": matchPattern})
     return read_answer(response, ResolvedTiles.from_json, "resolved tiles")
+
+
+@renderaccess
+def get_resolved_tiles_with_matches(
+    stack: str,
+    matchCollection: str,
+    *,
+    minZ: float | None = None,
+    maxZ: float | None = None,
+    groupId: str | None = None,
+    minX: float | None = None,
+    maxX: float | None = None,
+    minY: float | None = None,
+    maxY: float | None = None,
+    matchPattern: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> tuple[ResolvedTiles, list[dict[str, Any]]]:
+    """Get tiles together with the point matches of each, from a server of render's branch newsolver.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    matchCollection : str
+        Match collection of the owner of the stack.
+    minZ, maxZ : float, optional
+        First and last layer.
+    groupId : str, optional
+        Only tiles of this group.
+    minX, maxX, minY, maxY : float, optional
+        Only tiles that touch this box.
+    matchPattern : str, optional
+        Only tiles whose id contains a match of this regular expression.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    ResolvedTiles
+        The tiles as they are stored.
+    list of dict
+        Match documents of every pair of which one tile at least is among them, each once.
+
+    Raises
+    ------
+    NotFoundError
+        If there are no such tiles or no such collection, or the server is one of master.
+    """
+    query = {"minZ": minZ, "maxZ": maxZ, "minX": minX, "maxX": maxX, "minY": minY, "maxY": maxY}
+    params: dict[str, str | None] = {
+        name: None if value is None else format_number(value) for name, value in query.items()
+    }
+    url = stack_url(host, port, owner, project, stack, "resolvedTilesWithMatchesFrom", matchCollection)
+    params |= {"groupId": groupId, "matchPattern": matchPattern}
+    answer = _transport.decode_json(_transport.send(session, "GET", url, params=params))
+    try:
+        tiles = ResolvedTiles(json=answer["resolvedTileSpecs"])
+        # the server looks for matches of some tiles at a time, and finds some pairs twice
+        pairs = {tuple(pair[key] for key in _PAIR): pair for pair in answer["matchPairs"]}
+    except (AttributeError, KeyError, TypeError):
+        raise BadAnswerError(
+            f"GET {_transport.redacted(url)} did not answer with tiles and matches", url=url
+        ) from None
+    return tiles, list(pairs.values())
 
 
 @renderaccess

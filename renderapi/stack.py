@@ -916,6 +916,8 @@ def get_tilebounds_for_z(
     project: str | None = None,
     session: requests.Session | None = None,
     render: Render | None = None,
+    *,
+    tileIdPattern: str | None = None,
     **kwargs: Any,
 ) -> list[dict[str, Any]]:
     """List the boxes of the tiles of a layer.
@@ -928,11 +930,15 @@ def get_tilebounds_for_z(
         The layer; for one without tiles the list is empty.
     host, port, owner, project, session, render
         Connection.
+    tileIdPattern : str, optional
+        Only tiles whose id contains a match of this regular expression. Servers of render's branch newsolver know
+        it, others ignore it (`renderapi.render.get_branch`).
 
     Returns
     -------
     list of dict
-        TileBounds documents (``tileId, sectionId, z, minX, minY, maxX, maxY``), in no particular order.
+        TileBounds documents (``tileId, sectionId, z, minX, minY, maxX, maxY``; ``minZ, maxZ`` too from servers
+        of newsolver), in no particular order.
 
     Raises
     ------
@@ -942,7 +948,7 @@ def get_tilebounds_for_z(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "z", z, "tileBounds")
-    boxes: list[dict[str, Any]] = get_json(session, url)
+    boxes: list[dict[str, Any]] = get_json(session, url, params={"tileIdPattern": tileIdPattern})
     return boxes
 
 

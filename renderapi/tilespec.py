@@ -982,6 +982,8 @@ def get_tile_specs_from_z(
     project: str | None = None,
     session: requests.Session | None = None,
     render: Render | None = None,
+    *,
+    tileIdPattern: str | None = None,
     **kwargs: Any,
 ) -> list[TileSpec]:
     """Get all tiles of a layer, with references resolved and transform lists flattened.
@@ -996,18 +998,22 @@ def get_tile_specs_from_z(
         Layer.
     host, port, owner, project, session, render
         Connection.
+    tileIdPattern : str, optional
+        Only tiles whose id contains a match of this regular expression. Servers of render's branch newsolver know
+        it, others ignore it (`renderapi.render.get_branch`).
 
     Returns
     -------
     list of TileSpec
-        Ordered by tile id. A render server answers a layer without tiles with an error.
+        Ordered by tile id. A render server answers a layer without tiles with an error, but not where
+        only a pattern finds none.
 
     Raises
     ------
     RenderError
         If the server refuses.
     """
-    return _tile_specs_from_z(session, host, port, owner, project, stack, z)
+    return _tile_specs_from_z(session, host, port, owner, project, stack, z, tileIdPattern)
 
 
 def _tile_specs_from_z(
@@ -1018,9 +1024,12 @@ def _tile_specs_from_z(
     project: str | None,
     stack: str,
     z: float,
+    pattern: str | None = None,
 ) -> list[TileSpec]:
     url = stack_url(host, port, owner, project, stack, "z", z, "tile-specs")
-    return read_answer(_transport.send(session, "GET", url), read_tilespecs, "tile specs")
+    return read_answer(
+        _transport.send(session, "GET", url, params={"tileIdPattern": pattern}), read_tilespecs, "tile specs"
+    )
 
 
 def read_answer(response: requests.Response, read: Callable[[bytes], T], what: str) -> T:

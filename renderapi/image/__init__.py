@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from renderapi.errors import BadRequestError, RenderError, SpecError
 from renderapi.image._formats import IMAGE_FORMATS, Wanted
-from renderapi.image._requests import Boxes, box_of, fetched, flag, query_of, whole
+from renderapi.image._requests import Boxes, box_of, fetched, flag, newer_query, query_of, whole
 from renderapi.image._save import save_section
 from renderapi.render import (
     format_baseurl,
@@ -95,6 +95,8 @@ def get_tile_image_data(
     *,
     gray: bool = False,
     errors: str | None = None,
+    maskMinX: int | None = None,
+    maskMinY: int | None = None,
     **kwargs: Any,
 ) -> ImageOrError:
     """Get the image of one tile.
@@ -108,7 +110,8 @@ def get_tile_image_data(
     channel : str, optional
         Channel, or several with their weights: ``"DAPI__0.8__GFP__0.2"``.
     normalizeForMatching : bool
-        Put the upper left corner of the tile at 0, 0, so that all tiles of a stack are cut alike.
+        Put the upper left corner of the tile at 0, 0, so that all tiles of a stack are cut alike. (Servers of
+        render's branch newsolver leave it where the transforms that are kept put it.)
     excludeAllTransforms : bool, optional
         Give the raw tile. Note that the server, given True *or* False here, does not leave out the last
         transforms for `normalizeForMatching`; with None it does.
@@ -128,6 +131,9 @@ def get_tile_image_data(
     errors : {"raise", "return"}, optional
         Whether a refusal or an answer that is no image is raised, or given back as a `RenderError` like
         render-python 2 did. Default that of the connection, which is to raise.
+    maskMinX, maskMinY : int, optional
+        Left and top of computed masks (``DYNAMIC_MASK``), instead of those in their URLs. Servers of render's
+        branch newsolver know them, others ignore them (`renderapi.render.get_branch`).
 
     Returns
     -------
@@ -153,6 +159,7 @@ def get_tile_image_data(
         "normalizeForMatching": flag(normalizeForMatching or None),
         "filter": flag(filter),
         "excludeAllTransforms": flag(excludeAllTransforms),
+        **newer_query(maskMinX, maskMinY),
     }
     query = query_of(flags, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
     return _answered(errors, lambda: fetched(wanted, session, "GET", url, query))
@@ -184,6 +191,9 @@ def get_tile_renderparams(
     img_format: str | None = None,
     session: requests.Session | None = None,
     render: Render | None = None,
+    *,
+    maskMinX: int | None = None,
+    maskMinY: int | None = None,
     **kwargs: Any,
 ) -> dict[str, Any]:
     """Get the render parameters of one tile.
@@ -218,6 +228,8 @@ def get_tile_renderparams(
         Connection.
     img_format : str, optional
         Accepted for old programs, without effect.
+    maskMinX, maskMinY
+        As for `get_tile_image_data`.
 
     Returns
     -------
@@ -244,6 +256,7 @@ def get_tile_renderparams(
         "filterListName": filterListName,
         "convertToGray": convertToGray,
         "excludeMask": excludeMask,
+        **newer_query(maskMinX, maskMinY),
     }
     query = query_of(words, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
     parameters: dict[str, Any] = get_json(session, url, params=query)
@@ -281,6 +294,9 @@ def get_bb_image(
     threads: int = 4,
     progress: Any = None,
     errors: str | None = None,
+    maskMinX: int | None = None,
+    maskMinY: int | None = None,
+    tileSpecOrder: str | None = None,
     **kwargs: Any,
 ) -> ImageOrError:
     """Get the image of a box in a layer.
@@ -323,6 +339,11 @@ def get_bb_image(
         come and their total.
     errors : {"raise", "return"}, optional
         As for `get_tile_image_data`.
+    maskMinX, maskMinY
+        As for `get_tile_image_data`.
+    tileSpecOrder : {"ASCENDING_TILE_ID_ORDER", "DESCENDING_TILE_ID_ORDER", "CLUSTER_GROUP_ID_ORDER"}, optional
+        Order in which tiles are painted, later ones over earlier: by tile id, or by descending group id with
+        tiles without a group last. As `maskMinX` for servers of newsolver only.
 
     Returns
     -------
@@ -358,7 +379,8 @@ def get_bb_image(
     """
     wanted = Wanted.like(img_format, "a box", gray)
     query = query_of(
-        {"binaryMask": flag(binaryMask), "filter": flag(filter)}, channel,
+        {"binaryMask": flag(binaryMask), "filter": flag(filter), **newer_query(maskMinX, maskMinY, tileSpecOrder)},
+        channel,
         minIntensity=minIntensity, maxIntensity=maxIntensity, maxTileSpecsToRender=maxTileSpecsToRender,
     )  # fmt: skip
     layer = stack_url(host, port, owner, project, stack, "z", z)
@@ -394,6 +416,10 @@ def get_bb_renderparams(
     project: str | None = None,
     session: requests.Session | None = None,
     render: Render | None = None,
+    *,
+    maskMinX: int | None = None,
+    maskMinY: int | None = None,
+    tileSpecOrder: str | None = None,
     **kwargs: Any,
 ) -> dict[str, Any]:
     """Get the render parameters of a box in a layer.
@@ -406,6 +432,8 @@ def get_bb_renderparams(
         As for `get_tile_renderparams`.
     host, port, owner, project, session, render
         Connection.
+    maskMinX, maskMinY, tileSpecOrder
+        As for `get_bb_image`.
 
     Returns
     -------
@@ -427,6 +455,7 @@ def get_bb_renderparams(
         "filterListName": filterListName,
         "convertToGray": convertToGray,
         "excludeMask": excludeMask,
+        **newer_query(maskMinX, maskMinY, tileSpecOrder),
     }
     query = query_of(words, channel, minIntensity=minIntensity, maxIntensity=maxIntensity)
     parameters: dict[str, Any] = get_json(session, url, params=query)
@@ -456,6 +485,10 @@ def get_section_image(
     *,
     gray: bool = False,
     errors: str | None = None,
+    maskMinX: int | None = None,
+    maskMinY: int | None = None,
+    tileSpecOrder: str | None = None,
+    tileIdPattern: str | None = None,
     **kwargs: Any,
 ) -> ImageOrError:
     """Get the image of a layer, as large as the bounds of its tiles.
@@ -478,6 +511,11 @@ def get_section_image(
         As for `get_tile_image_data`.
     errors : {"raise", "return"}, optional
         As for `get_tile_image_data`.
+    maskMinX, maskMinY, tileSpecOrder
+        As for `get_bb_image`.
+    tileIdPattern : str, optional
+        Only tiles whose id contains a match of this regular expression; the layer is as large as they are. As
+        `maskMinX` for servers of newsolver only.
 
     Returns
     -------
@@ -502,7 +540,8 @@ def get_section_image(
     wanted = Wanted.like(img_format, "a layer", gray)
     url = stack_url(host, port, owner, project, stack, "z", z, wanted.ending)
     query = query_of(
-        {"filter": jbool(filter)}, channel, scale=scale,
+        {"filter": jbool(filter), **newer_query(maskMinX, maskMinY, tileSpecOrder, tileIdPattern)},
+        channel, scale=scale,
         minIntensity=minIntensity, maxIntensity=maxIntensity, maxTileSpecsToRender=maxTileSpecsToRender,
     )  # fmt: skip
     return _answered(errors, lambda: fetched(wanted, session, "GET", url, query))
@@ -527,6 +566,11 @@ def get_section_renderparams(
     project: str | None = None,
     session: requests.Session | None = None,
     render: Render | None = None,
+    *,
+    maskMinX: int | None = None,
+    maskMinY: int | None = None,
+    tileSpecOrder: str | None = None,
+    tileIdPattern: str | None = None,
     **kwargs: Any,
 ) -> dict[str, Any]:
     """Get the render parameters of a layer.
@@ -541,6 +585,8 @@ def get_section_renderparams(
         As for `get_tile_renderparams`.
     host, port, owner, project, session, render
         Connection.
+    maskMinX, maskMinY, tileSpecOrder, tileIdPattern
+        As for `get_section_image`.
 
     Returns
     -------
@@ -563,6 +609,7 @@ def get_section_renderparams(
         "filterListName": filterListName,
         "convertToGray": convertToGray,
         "excludeMask": excludeMask,
+        **newer_query(maskMinX, maskMinY, tileSpecOrder, tileIdPattern),
     }
     query = query_of(words, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
     parameters: dict[str, Any] = get_json(session, url, params=query)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from renderapi.image._blocks import Grid
 
+_TILE_ORDERS = ("ASCENDING_TILE_ID_ORDER", "DESCENDING_TILE_ID_ORDER", "CLUSTER_GROUP_ID_ORDER")
+
 Box = tuple[float, float, int, int]
 
 
@@ -29,6 +31,20 @@ def query_of(words: Mapping[str, Any], channels: str | None, **numbers: Any) -> 
         query[name] = value if value is None or isinstance(value, str) else format_number(value)
     query["channels"] = channels
     return query
+
+
+def newer_query(
+    mask_x: float | None, mask_y: float | None, order: str | None = None, pattern: str | None = None
+) -> dict[str, Any]:
+    """Give the parameters that only servers of render's branch newsolver know."""
+    if order not in (None, *_TILE_ORDERS):
+        raise BadRequestError(f"tileSpecOrder is {order!r}; it must be one of {', '.join(_TILE_ORDERS)}")
+    return {
+        "maskMinX": None if mask_x is None else whole("maskMinX", mask_x),
+        "maskMinY": None if mask_y is None else whole("maskMinY", mask_y),
+        "tileSpecOrder": order,
+        "tileIdPattern": pattern,
+    }
 
 
 def flag(value: Any) -> str | None:

@@ -1,8 +1,21 @@
 """What the embedded server does differently for the two branches of render, and what it does for both."""
 
 import pytest
+import requests
+import responses
 
+from renderapi import image
+from renderapi.errors import BadAnswerError, BadRequestError, NotFoundError
+from renderapi.pointmatch import import_matches
+from renderapi.render import get_branch
+from renderapi.resolvedtiles import (
+    get_resolved_tiles_from_z,
+    get_resolved_tiles_with_matches,
+    put_tilespecs,
+)
 from renderapi.server import serve_background
+from renderapi.stack import create_stack, get_tilebounds_for_z
+from renderapi.tilespec import TileSpec, get_tile_specs_from_z
 
 AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
 STACK = "/v1/owner/{owner}/project/{project}/stack/{stack}"
@@ -180,3 +193,118 @@ def test_residuals_need_their_details_with_newsolver(api, branch):
         for more in ({}, {"includeDetails": False}, {"includeDetails": True})
     ]
     assert statuses == [500, 500 if branch == "newsolver" else 200, 200]
+
+
+# ------------------------------------------------------------------------------ the client
+
+
+@pytest.fixture(params=["memory", "socket"])
+def client(branch, request):
+    """A connection to a server of a branch with the stack ``s``, and the images of its tiles."""
+    with serve_background(transport=request.param, compat=branch) as server:
+        with server.connect(owner="o", project="p") as render:
+            create_stack("s", render=render)
+            put_tilespecs("s", tilespecs=[TileSpec(json=spec) for spec in TILES], render=render)
+            pairs = [("1.0", "a1", "1.0", "b1"), ("1.0", "b2", "2.0", "c2"), ("1.0", "x", "1.0", "y")]
+            names = ("pGroupId", "pId", "qGroupId", "qId")
+            matches = {"p": [[1.0], [2.0]], "q": [[3.0], [4.0]], "w": [1.0]}
+            import_matches(
+                "m", [{**dict(zip(names, pair)), "matches": matches} for pair in pairs], render=render
+            )
+            yield render
+
+
+def test_the_client_tells_the_branch(client, branch):
+    assert get_branch(render=client) == branch
+
+
+def test_the_client_chooses_tiles_by_pattern(client):
+    def ids(tiles):
+        return sorted(tile["tileId"] if isinstance(tile, dict) else tile.tileId for tile in tiles)
+
+    wanted = ["b1", "b2"]
+    assert ids(get_tilebounds_for_z("s", 1, tileIdPattern="^b", render=client)) == wanted
+    assert ids(get_tile_specs_from_z("s", 1, tileIdPattern="^b", render=client)) == wanted
+    assert get_tile_specs_from_z("s", 1, tileIdPattern="none", render=client) == []
+    assert ids(get_resolved_tiles_from_z("s", 1, matchPattern="^b", render=client).tilespecs) == wanted
+    found = image.get_section_renderparams("s", 1, tileIdPattern="^b", render=client)
+    assert ids(found["tileSpecs"]) == wanted
+
+
+def test_the_client_asks_for_an_order_and_for_masks(client):
+    more = {"tileSpecOrder": "DESCENDING_TILE_ID_ORDER", "maskMinX": 3, "maskMinY": 4.0}
+    for found in (
+        image.get_section_renderparams("s", 1, **more, render=client),
+        image.get_bb_renderparams("s", 1, 0, 0, 200, 100, **more, render=client),
+    ):
+        assert [tile["tileId"] for tile in found["tileSpecs"]] == ["b2", "b1", "a1"]
+        assert (found["maskMinX"], found["maskMinY"]) == (3, 4)
+    found = image.get_tile_renderparams("s", "a1", maskMinX=3, render=client)
+    assert found["maskMinX"] == 3
+    with pytest.raises(BadRequestError, match="tileSpecOrder is 'descending'; it must be one of"):
+        image.get_bb_renderparams("s", 1, 0, 0, 200, 100, tileSpecOrder="descending", render=client)
+
+
+def test_the_client_gets_tiles_with_their_matches(client):
+    tiles, matches = get_resolved_tiles_with_matches("s", "m", maxZ=1, matchPattern="2", render=client)
+    assert [tile.tileId for tile in tiles.tilespecs] == ["b2"]
+    assert [(pair["pId"], pair["qId"]) for pair in matches] == [("b2", "c2")]
+    tiles, matches = get_resolved_tiles_with_matches("s", "m", render=client)
+    assert len(tiles.tilespecs) == 4 and len(matches) == 2
+    with pytest.raises(NotFoundError):
+        get_resolved_tiles_with_matches("s", "m", minZ=9, render=client)
+
+
+HOST = "http://render"
+BASE = f"{HOST}/render-ws"
+NEW = {"/v1/owner/{owner}/project/{project}/stack/{stack}/resolvedTilesWithMatchesFrom/{matchCollection}": {}}
+OLD = {"/v1/owner/{owner}/project/{project}/stack/{stack}/hierarchicalData": {}}
+
+
+@responses.activate
+@pytest.mark.parametrize(("paths", "branch"), [(NEW, "newsolver"), (OLD, "master")])
+def test_a_description_is_enough(paths, branch):
+    responses.get(f"{BASE}/swagger.json", json={"paths": {"/v1/owners": {}, **paths}})
+    assert get_branch(HOST, None, session=requests.Session()) == branch
+    assert len(responses.calls) == 1
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("answer", "branch"),
+    [
+        ({"status": 404, "body": ""}, "newsolver"),
+        ({"status": 404, "body": "stack with owner 'o', project 'p', and name 's' does not exist"}, "master"),
+        ({"status": 204, "body": ""}, "master"),
+        ({"status": 200, "json": {"tier": 1}}, "master"),
+    ],
+)
+@pytest.mark.parametrize("description", [{"status": 404}, {"body": "<html>"}, {"json": {"paths": None}}])
+def test_without_a_description_a_stack_tells(answer, branch, description):
+    responses.get(f"{BASE}/swagger.json", **description)
+    responses.get(f"{BASE}/v1/owners/", json=["e", "o"])
+    responses.get(f"{BASE}/v1/owner/e/stacks/", json=[])
+    stack = {"stackId": {"owner": "o", "project": "p", "stack": "s"}}
+    responses.get(f"{BASE}/v1/owner/o/stacks/", json=[stack])
+    responses.get(f"{BASE}/v1/owner/o/project/p/stack/s/hierarchicalData", **answer)
+    assert get_branch(HOST, None, session=requests.Session()) == branch
+
+
+@responses.activate
+def test_without_description_and_stacks_nothing_tells():
+    responses.get(f"{BASE}/swagger.json", status=404)
+    responses.get(f"{BASE}/v1/owners/", json=[])
+    assert get_branch(HOST, None, session=requests.Session()) is None
+
+
+@responses.activate
+def test_pairs_that_a_server_gives_twice_come_once():
+    pair = {"pGroupId": "1", "pId": "a", "qGroupId": "1", "qId": "b", "matches": {"p": [[], []]}}
+    url = f"{BASE}/v1/owner/o/project/p/stack/s/resolvedTilesWithMatchesFrom/m"
+    responses.get(url, json={"resolvedTileSpecs": {"tileIdToSpecMap": {"a": {}}}, "matchPairs": [pair, pair]})
+    responses.get(url, json={"tiles": []})
+    where = {"host": HOST, "port": None, "owner": "o", "project": "p", "session": requests.Session()}
+    tiles, matches = get_resolved_tiles_with_matches("s", "m", **where)
+    assert [tile.tileId for tile in tiles.tilespecs] == ["a"] and matches == [pair]
+    with pytest.raises(BadAnswerError, match="did not answer with tiles and matches"):
+        get_resolved_tiles_with_matches("s", "m", **where)
