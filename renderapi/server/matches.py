@@ -518,16 +518,16 @@ def delete_collection(server: Context, collection: CollectionKey) -> Answer:
 def rename_collection(server: Context, collection: CollectionKey, body: Any) -> Answer:
     """Rename a match collection, also to another owner."""
     named = fields(body, "collectionId", {"owner": as_text, "name": as_text})
-    if named is None:
-        raise Refusal(500, "the new match collection id must not be null")
-    if len(named) < 2:
-        raise Refusal(400, "owner and name of the new match collection id must be provided")
-    target = CollectionKey(**named).short_enough()
     with server.store.write() as connection:
         try:
             row = find_collection(connection, collection)
         except Refusal:
             raise Refusal(404, f"{collection} does not exist") from None
+        if named is None:
+            raise Refusal(500, "the new match collection id must not be null")
+        if len(named) < 2:
+            raise Refusal(400, "owner and name of the new match collection id must be provided")
+        target = CollectionKey(**named).short_enough()
         taken = connection.execute(
             "SELECT 1 FROM collection WHERE owner = ? AND name = ?", (target.owner, target.name)
         ).fetchone()

@@ -158,11 +158,13 @@ def delete_stack(server: Context, stack: StackKey) -> Answer:
 def rename(server: Context, stack: StackKey, body: Any) -> Answer:
     """Rename a stack, also into another project or to another owner."""
     named = fields(body, "stackId", {"owner": as_text, "project": as_text, "stack": as_text})
-    if named is None or len(named) < 3:
-        raise Refusal(400, "owner, project and stack of the new stack id must be provided")
-    target = StackKey(**named).short_enough()
+    if named is None:
+        raise Refusal(400, "toStackId value must be specified")
     with server.store.write() as connection:
         existing = metadata.get(connection, stack)
+        if len(named) < 3:
+            raise Refusal(400, "owner, project and stack of the new stack id must be provided")
+        target = StackKey(**named).short_enough()
         if existing.state in (READ_ONLY, OFFLINE):
             raise Refusal(400, f"{stack} cannot be modified because it is {existing.state}.")
         if metadata.find(connection, target) is not None:

@@ -335,6 +335,10 @@ def test_renaming_a_collection(api):
         404,
         "match collection with owner 'o', and name 'gone' does not exist",
     )
+    for body in ({"name": "x"}, "null"):
+        options = {"data": body, "content_type": "application/json"} if body == "null" else {"body": body}
+        gone = api.refused("PUT", "/owner/o/matchCollection/gone/collectionId", **options)
+        assert gone == (404, "match collection with owner 'o', and name 'gone' does not exist")
     assert api.refused("PUT", f"{C}/collectionId", {"name": "x"})[0] == 400
     assert api.refused("PUT", f"{C}/collectionId", {"owner": "o", "name": "x" * 112})[0] == 400
     api.send("PUT", f"{C}/collectionId", {"owner": "n", "name": "new"})

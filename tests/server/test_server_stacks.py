@@ -319,7 +319,12 @@ def test_names_that_cannot_be_given(api):
     )
     assert api.refused("PUT", "stackId", {**taken, "stack": "s"})[0] == 400
     assert api.refused("PUT", "stackId", {"stack": "x"})[0] == 400
-    assert api.refused("PUT", "stackId", None, data="null", content_type="application/json")[0] == 400
+    nothing = (400, "toStackId value must be specified")
+    assert api.refused("PUT", "stackId", data="null", content_type="application/json") == nothing
+    assert (
+        api.refused("PUT", "stackId", data="null", content_type="application/json", stack="gone") == nothing
+    )
+    assert api.refused("PUT", "stackId", {"stack": "x"}, stack="gone")[0] == 404
     assert api.refused("PUT", "stackId", {**taken, "stack": "x" * 100})[0] == 400
     assert api.refused("PUT", "stackId", taken, stack="gone")[0] == 404
     # only its length is asked for, as in the original: the stack is there but cannot be addressed any more
