@@ -1,8 +1,11 @@
 """What the embedded server does differently for the two branches of render, and what it does for both."""
 
+import io
+
 import pytest
 import requests
 import responses
+from PIL import Image
 
 from renderapi import image
 from renderapi.errors import BadAnswerError, BadRequestError, NotFoundError
@@ -201,17 +204,17 @@ def test_residuals_need_their_details_with_newsolver(api, branch):
 @pytest.fixture(params=["memory", "socket"])
 def client(branch, request):
     """A connection to a server of a branch with the stack ``s``, and the images of its tiles."""
-    with serve_background(transport=request.param, compat=branch) as server:
-        with server.connect(owner="o", project="p") as render:
-            create_stack("s", render=render)
-            put_tilespecs("s", tilespecs=[TileSpec(json=spec) for spec in TILES], render=render)
-            pairs = [("1.0", "a1", "1.0", "b1"), ("1.0", "b2", "2.0", "c2"), ("1.0", "x", "1.0", "y")]
-            names = ("pGroupId", "pId", "qGroupId", "qId")
-            matches = {"p": [[1.0], [2.0]], "q": [[3.0], [4.0]], "w": [1.0]}
-            import_matches(
-                "m", [{**dict(zip(names, pair)), "matches": matches} for pair in pairs], render=render
-            )
-            yield render
+    with (
+        serve_background(transport=request.param, compat=branch) as server,
+        server.connect(owner="o", project="p") as render,
+    ):
+        create_stack("s", render=render)
+        put_tilespecs("s", tilespecs=[TileSpec(json=spec) for spec in TILES], render=render)
+        pairs = [("1.0", "a1", "1.0", "b1"), ("1.0", "b2", "2.0", "c2"), ("1.0", "x", "1.0", "y")]
+        names = ("pGroupId", "pId", "qGroupId", "qId")
+        matches = {"p": [[1.0], [2.0]], "q": [[3.0], [4.0]], "w": [1.0]}
+        import_matches("m", [{**dict(zip(names, pair)), "matches": matches} for pair in pairs], render=render)
+        yield render
 
 
 def test_the_client_tells_the_branch(client, branch):
@@ -308,3 +311,34 @@ def test_pairs_that_a_server_gives_twice_come_once():
     assert [tile.tileId for tile in tiles.tilespecs] == ["a"] and matches == [pair]
     with pytest.raises(BadAnswerError, match="did not answer with tiles and matches"):
         get_resolved_tiles_with_matches("s", "m", **where)
+
+
+PNG = io.BytesIO()
+Image.new("RGBA", (1, 1)).save(PNG, "PNG")
+MASK = {"maskMinX": 3, "maskMinY": 4}
+ORDER = {"tileSpecOrder": "CLUSTER_GROUP_ID_ORDER"}
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("function", "place", "path", "newer"),
+    [
+        (image.get_tile_image_data, ("s", "t"), "tile/t/png-image", MASK),
+        (image.get_bb_image, ("s", 1, 0, 0, 1, 1), "z/1/box/0,0,1,1,1.0/png-image", {**MASK, **ORDER}),
+        (
+            image.get_section_image,
+            ("s", 1),
+            "z/1/png-image",
+            {**MASK, **ORDER, "tileIdPattern": "^a|b$"},
+        ),
+    ],
+)
+def test_images_are_asked_for_with_what_newsolver_knows(function, place, path, newer):
+    responses.get(f"{BASE}/v1/owner/o/project/p/stack/s/{path}", PNG.getvalue(), content_type="image/png")
+    where = {"host": HOST, "port": None, "owner": "o", "project": "p", "session": requests.Session()}
+    for wanted in ({}, newer):
+        function(*place, **wanted, **where)
+        sent = responses.calls[-1].request.params
+        assert {
+            key: value for key, value in sent.items() if key in {**MASK, **ORDER, "tileIdPattern": 0}
+        } == {key: str(value) for key, value in wanted.items()}
