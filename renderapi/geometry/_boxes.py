@@ -66,27 +66,57 @@ def bounding_boxes(
     """
     check_list(tilespecs, "tilespecs", "tile specs")
     tiles = list(tilespecs)
-    chains = Chains(shared_transforms, nested_references)
-    groups: dict[Any, tuple[list[int], list[Any]]] = {}
-    for index, tile in enumerate(tiles):
-        document = tile if isinstance(tile, dict) else document_of(tile)
-        size = tile_size(document)
-        chain = chains.of_tile(document)
-        key = (size, chain.steps)
-        group = groups.get(key)
-        if group is None:
-            group = groups[key] = ([], [])
-        group[0].append(index)
-        group[1].append(chain.numbers)
     boxes = np.empty((len(tiles), 4))
+    groups = _grouped(tiles, Chains(shared_transforms, nested_references))
     for (size, steps), (rows, numbers) in groups.items():
         try:
-            boxes[rows] = _group_boxes(size, steps, numbers)
+            boxes[rows] = _group_boxes(size, steps, numbers, len(rows))
         except BadNumbersError as error:
             raise TileSpecError.of(tiles[rows[error.index]], error) from None
         except _TooManySamplesError as error:
             raise TileSpecError.of(tiles[rows[0]], error) from None
     return boxes
+
+
+_Size = tuple[float, float, float]
+# the numbers of tiles in the list, and for each step with numbers those of all of them
+_Group = tuple[list[int], list[list[Any]]]
+
+
+def _grouped(tiles: list[Any], chains: Chains) -> dict[tuple[_Size, Any], _Group]:
+    """Give the tiles of each size that have the same steps."""
+    groups: dict[tuple[_Size, Any], _Group] = {}
+    # groups of tiles with one affine transform by what their documents say: most are of one of them
+    plain: dict[Any, tuple[list[int], list[Any]]] = {}
+    for index, tile in enumerate(tiles):
+        document = tile if type(tile) is dict else document_of(tile)
+        said = text = None
+        try:
+            (spec,) = document["transforms"]["specList"]
+            text = spec["dataString"]
+            said = (
+                spec["className"],
+                spec.get("type"),
+                document["width"],
+                document["height"],
+                document.get("meshCellSize"),
+            )
+            rows, texts = plain[said]
+            if type(text) is str:
+                rows.append(index)
+                texts.append(text)
+                continue
+        except (LookupError, TypeError, ValueError, AttributeError):
+            pass
+        size = tile_size(document)
+        chain = chains.of_tile(document)
+        rows, columns = groups.setdefault((size, chain.steps), ([], [[] for _ in chain.numbers]))
+        rows.append(index)
+        for column, given in zip(columns, chain.numbers):
+            column.append(given)
+        if said is not None and said[0] in AFFINE_KINDS and said[1] in (None, "leaf"):
+            plain[said] = rows, columns[0]
+    return groups
 
 
 def derive_bounding_boxes(
@@ -185,25 +215,19 @@ def border_samples(width: float, height: float, cell: float, ends: bool = False)
     )
 
 
-def _group_boxes(size: tuple[float, float, float], steps: tuple[Any, ...], numbers: list[Any]) -> Array:
+def _group_boxes(size: _Size, steps: tuple[Any, ...], numbers: list[list[Any]], count: int) -> Array:
     # boxes of tiles that have the same size and the same steps
-    columns = iter(range(len(numbers[0])))
-    own: list[Array | None] = []
-    for step in steps:
-        if has_numbers(step):
-            column = next(columns)
-            own.append(read_numbers(step, [given[column] for given in numbers]))
-        else:
-            own.append(None)
+    columns = iter(numbers)
+    own = [read_numbers(step, next(columns)) if has_numbers(step) else None for step in steps]
     if len(steps) == 1 and steps[0] in AFFINE_KINDS:
         # along an edge one coordinate is constant, and rounding keeps order: the extremes are at the ends
-        low, high = _extremes(border_samples(*size, ends=True), steps, own, len(numbers))
+        low, high = _extremes(border_samples(*size, ends=True), steps, own, count)
         odd = ~(np.isfinite(low) & np.isfinite(high)).all(axis=1)
         if odd.any():
             again = _extremes(border_samples(*size), steps, [own[0][odd]], int(odd.sum()))  # type: ignore[index]
             low[odd], high[odd] = again
     else:
-        low, high = _extremes(border_samples(*size), steps, own, len(numbers))
+        low, high = _extremes(border_samples(*size), steps, own, count)
     return _integral(low, high)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # interpolations are evaluated one inside the other
 _MOST_NESTED = 100
 _TOO_DEEP = "its transforms are nested too deeply"
-_MATRIX = "matrix"
+_MATRIX = ("matrix",)
 # kinds of steps: the numbers are a text for the classes, an array for matrices, a list for polynomials
 AFFINE_KINDS = frozenset([_AFFINE, _MATRIX, *NATIVE_COUNTS])
 

@@ -401,3 +401,37 @@ def test_a_polynomial_with_a_row_per_term_has_the_box_of_one_with_a_row_per_coor
     ]
     boxes = bounding_boxes(tiles)
     np.testing.assert_array_equal(boxes[0], boxes[1])
+
+
+def test_documents_of_one_affine_transform_are_read_in_one_go_and_all_others_as_what_they_are():
+    text = "1 0 0 1 10 20"
+    plain = {"className": AFFINE, "dataString": text}
+    size = {"width": 100.0, "height": 50.0}
+
+    def of(spec, **more):
+        return {**size, "transforms": {"type": "list", "specList": [spec]}, **more}
+
+    shared = {"a": {"type": "leaf", "className": AFFINE, "dataString": "1 0 0 1 0 0"}}
+    tiles = [
+        of(plain),
+        of({"type": "leaf", **plain}),
+        of({"type": "ref", "refId": "a", **plain}),
+        of({"type": "list", "specList": [], **plain}),
+        of({"type": "whatever", **plain}),
+        of(plain, width=200),
+        of(plain, meshCellSize=5.0),
+        of({"className": "mpicbg.trakem2.transform.TranslationModel2D", "dataString": "10 20"}),
+        TileSpec("t", 0.0, 100.0, 50.0, tforms=[AffineModel(B0=10, B1=20)]),
+    ] * 2
+    alone = np.vstack([bounding_boxes([tile], shared) for tile in tiles])
+    np.testing.assert_array_equal(bounding_boxes(tiles, shared), alone)
+    assert alone[:9, 0].tolist() == [10, 10, 0, 0, 10, 10, 10, 10, 10]
+    for broken in (
+        {"className": "matrix", "dataString": text},
+        {"className": ["matrix"], "dataString": text},
+        {"className": AFFINE, "dataString": [1, 0, 0, 1, 10, 20]},
+        {"className": AFFINE, "dataString": None},
+    ):
+        with pytest.raises(TileSpecError) as caught:
+            bounding_boxes([*tiles, of(broken, tileId="b")], shared)
+        assert caught.value.tileId == "b"
