@@ -87,6 +87,8 @@ class PairSearch:
         Only tiles that this stack has in the same layer: name, ``project::name`` or ``owner::project::name``.
     near : frozenset of str, optional
         Tiles that are searched from.
+    newsolver : bool
+        Tiles with one corner are one pair, as in render's branch newsolver, not one for each side.
     """
 
     connection: Connection
@@ -107,6 +109,7 @@ class PairSearch:
     existing: tuple[str, str, int] | None = None
     only_from: str | None = None
     near: frozenset[str] | None = None
+    newsolver: bool = False
     _canvases: dict[float, list[Canvas]] = field(default_factory=dict, init=False)
     _paired: dict[float, set[tuple[str, ...]]] = field(default_factory=dict, init=False)
 
@@ -240,6 +243,13 @@ class PairSearch:
         positions = relative_positions(first, second)
         # tiles with one corner are both at the top of the other, so that render has a pair for each side
         same = (first[:, :2] == second[:, :2]).all(axis=1)
+        if self.newsolver:
+            # there the smaller one is at the top
+            canvases = self._canvases[pairs.first.z]
+            for row in np.flatnonzero(same).tolist():
+                if canvases[rows[row, 1]] < canvases[rows[row, 0]]:
+                    positions[row] = POSITIONS.index("BOTTOM")
+            same[:] = False
         there, back = pairs.forward[keep] | ~same, pairs.backward[keep] & same
         opposite = OPPOSITE[positions]
         for chosen, p, q in ((there, positions, opposite), (back, opposite, positions)):
@@ -291,6 +301,7 @@ def find_tile_pairs(
     useRowColPositions: Any,
     box: dict[str, float | None],
     maxPairsPerFile: int | None,
+    compat: str,
     progress: Any,
 ) -> None:
     """Write the files that TilePairClient would write.
@@ -314,6 +325,7 @@ def find_tile_pairs(
         If an option cannot be understood; nothing was asked of the server.
     """
     one_of(excludeSameLayerPairsWithPosition, POSITIONS[1:], "excludeSameLayerPairsWithPosition")
+    one_of(compat, ("master", "newsolver"), "compat")
     distance = whole(zNeighborDistance, "zNeighborDistance")
     distance = 2 if distance is None else distance
     by_cell = jbool(useRowColPositions) == "true"
@@ -344,6 +356,7 @@ def find_tile_pairs(
         existing=existing,
         only_from=onlyIncludeTilesFromStack,
         near=_ids_in(onlyIncludeTilesNearTileIdsJson),
+        newsolver=compat == "newsolver",
     )
     most = whole(maxPairsPerFile, "maxPairsPerFile")
     files = PairFiles(outjson, template, PAIRS_PER_FILE if most is None else most)

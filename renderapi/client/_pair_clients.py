@@ -79,6 +79,7 @@ def tilePairClient(
     explicitRadius: float | None = None,
     excludeSameLayerPairsWithPosition: str | None = None,
     engine: str | None = None,
+    compat: str = "master",
     **kwargs: Any,
 ) -> Any:
     """Find pairs of neighbouring tiles, with Java where a client script is configured, else in Python.
@@ -133,6 +134,9 @@ def tilePairClient(
         Leave out pairs in a layer in which a tile has this position.
     engine : {"java", "python"}, optional
         Who searches; by default Java where a client script is configured.
+    compat : {"master", "newsolver"}
+        In Python: tiles with one upper left corner are two pairs with master, each of them at the top once, and
+        one with newsolver, the smaller (by section, then tile id) at the top.
     host, port, owner, project, client_script, memGB, render
         Connection and script, where they differ from those of `render`.
     subprocess_mode, **kwargs
@@ -163,6 +167,10 @@ def tilePairClient(
     -----
     In Python `z` may be given with any `zNeighborDistance`, and pairs of `excludePairsInMatchCollection` are
     left out in every layer (Java forgets those of a layer after a gap).
+
+    The client of render's branch newsolver cuts the layers where more than `zNeighborDistance` lies between two
+    of them, leaves out parts of one layer, and writes each part over the one before: of a stack with a gap only
+    the pairs behind the last gap are found in the file. In Python all of them are there, with either `compat`.
     """
     minz, maxz = finite(minz, "minz"), finite(maxz, "maxz")
     if z is not None:
@@ -202,6 +210,7 @@ def tilePairClient(
                 useRowColPositions=useRowColPositions,
                 box=dict(zip(BOX, (minx, maxx, miny, maxy))),
                 maxPairsPerFile=maxPairsPerFile,
+                compat=compat,
                 progress=kwargs.get("progress"),
             )
         else:

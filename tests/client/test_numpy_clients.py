@@ -4,6 +4,7 @@ import gzip
 import itertools
 import json
 import logging
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,15 @@ from renderapi.server import serve_background
 from renderapi.stack import create_stack, get_full_stack_metadata, set_stack_state
 from renderapi.utils import get_json, java_double, put_json
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "original" / "tile_pairs.json.gz"
-with gzip.open(GOLDEN) as file:
-    PAIR_CASES = json.load(file)["cases"]
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
+
+
+def read_pairs(branch):
+    with gzip.open(GOLDEN / branch / "tile_pairs.json.gz") as file:
+        return json.load(file)["cases"]
+
+
+PAIR_CASES, NEWSOLVER_PAIR_CASES = read_pairs("original"), read_pairs("newsolver")
 
 NUMBERS = itertools.count()
 AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
@@ -211,6 +218,50 @@ class TestPairs:
         assert found["renderParametersUrlTemplate"] == (
             f"{{baseDataUrl}}/owner/own/project/proj/stack/{render.stack}/tile/{{id}}/render-parameters"
         )
+
+    @pytest.mark.parametrize("case", NEWSOLVER_PAIR_CASES, ids=lambda case: case["name"])
+    def test_pairs_are_those_of_newsolver(self, render, case):
+        fill(render, pair_tiles(case), derive=False)
+        found = tilePairClient(render.stack, 0, 1000, render=render, compat="newsolver", **options_of(case))
+        assert as_rows(found) == in_order(case["pairs"])
+
+    def test_the_branch_decides_how_often_tiles_with_one_corner_are_paired(self, render):
+        boxes = [["b", "1.0", 0, 0, 10, 10], ["a", "1.0", 0, 0, 10, 10]]
+        fill(render, pair_tiles({"layers": [{"z": 1.0, "tiles": boxes}]}), derive=False)
+        options = {"excludeCompletelyObscuredTiles": False, "render": render}
+        there, back = (
+            ["1.0", "a", p, "1.0", "b", q, None] for p, q in (("TOP", "BOTTOM"), ("BOTTOM", "TOP"))
+        )
+        assert as_rows(tilePairClient(render.stack, 1, 1, **options)) == [there, back]
+        assert as_rows(tilePairClient(render.stack, 1, 1, compat="newsolver", **options)) == [there]
+        with pytest.raises(ClientArgumentError, match="compat"):
+            tilePairClient(render.stack, 1, 1, compat="main", **options)
+
+    @pytest.mark.parametrize("branch", ["master", "newsolver"])
+    def test_pairs_on_both_sides_of_a_gap_are_in_one_file(self, render, tmp_path, branch):
+        layers = [
+            {"z": z, "tiles": [[f"{z}{row[0]}", f"{z}", *row[2:]] for row in GRID["layers"][0]["tiles"]]}
+            for z in (1.0, 2.0, 5.0, 9.0, 10.5)
+        ]
+        fill(render, pair_tiles({"layers": layers}), derive=False)
+        out = tmp_path / "pairs.json"
+        found, files = tilePairClient(
+            render.stack,
+            1,
+            20,
+            str(out),
+            zNeighborDistance=2,
+            return_jsonfiles=True,
+            compat=branch,
+            render=render,
+        )
+        assert files == [str(out)] and json.loads(out.read_text()) == found
+        layers = Counter((pair["p"]["groupId"], pair["q"]["groupId"]) for pair in found["neighborPairs"])
+        # also those of a layer that has no neighbour
+        assert {pair: count for pair, count in layers.items() if pair[0] == pair[1]} == {
+            (f"{z}", f"{z}"): 12 for z in (1.0, 2.0, 5.0, 9.0, 10.5)
+        }
+        assert layers.keys() - {(z, z) for z, _ in layers} == {("1.0", "2.0"), ("10.5", "9.0")}
 
     def test_files_are_laid_out_as_java_does(self, render, tmp_path):
         boxes = [["a", "1.0", 0, 0, 10, 10], ['b"', "1.0", 8, 0, 18, 10]]
