@@ -1,5 +1,6 @@
 """Layers saved as files: tiled TIFF and Zarr."""
 
+import contextlib
 import errno
 import io
 import json
@@ -259,6 +260,15 @@ def test_a_second_sigterm_does_not_break_off_the_cleaning(tmp_path, monkeypatch)
     with pytest.raises(SystemExit), _files.replacing(tmp_path / "a") as temporary:
         temporary.write_text("half")
         signal.raise_signal(signal.SIGTERM)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sigterm_that_got_lost_on_its_way_counts_at_the_end(tmp_path):
+    with pytest.raises(SystemExit) as caught, _files.replacing(tmp_path / "a") as temporary:
+        temporary.write_text("whole")
+        with contextlib.suppress(SystemExit):  # as a finalizer does that it meets
+            signal.raise_signal(signal.SIGTERM)
+    assert caught.value.code == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
 
 

@@ -34,10 +34,11 @@ _NANOMETERS = 1e7  # per centimeter, the largest unit of a TIFF
 
 
 @contextmanager
-def _ended_in_order() -> Iterator[Callable[[], None]]:
+def _ended_in_order() -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
     """Let SIGTERM, where nobody else handles it, end the program with its clean-up instead of at once.
 
-    Gives a function; once it was called, SIGTERM waits for the end of the block.
+    Gives two functions. Once the first was called, SIGTERM waits for the end of the block; the second ends the
+    program if there was a SIGTERM whose exception got lost, as it does where it meets a finalizer.
     """
     import signal
 
@@ -49,11 +50,10 @@ def _ended_in_order() -> Iterator[Callable[[], None]]:
         waits = True
 
     def end(number: int, frame: Any) -> None:
-        if waits:
-            came.append(number)
-            return
-        hold()  # a second one does not break off the clean-up
-        raise SystemExit(128 + number)
+        came.append(number)
+        if not waits:
+            hold()  # a second one does not break off the clean-up
+            raise SystemExit(128 + number)
 
     ours = (
         threading.current_thread() is threading.main_thread()
@@ -61,13 +61,17 @@ def _ended_in_order() -> Iterator[Callable[[], None]]:
     )
     if ours:
         signal.signal(signal.SIGTERM, end)
+
+    def check() -> None:
+        if came:
+            raise SystemExit(128 + came[0])
+
     try:
-        yield hold
+        yield hold, check
     finally:
         if ours:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if came:
-            raise SystemExit(128 + came[0])
+        check()
 
 
 @contextmanager
@@ -79,9 +83,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}.part")
     old = temporary.with_suffix(".old")
-    with _ended_in_order() as hold:
+    with _ended_in_order() as (hold, check):
         try:
             yield temporary
+            check()
             hold()
             if temporary.is_dir() and target.is_dir():
                 target.rename(old)
@@ -244,6 +249,8 @@ def _write_zarr(
     pixel: tuple[float, float] | None,
     about: Mapping[str, Any],
 ) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
     zarr = _import("zarr", "sources")
     chunks = tuple(min(TILE, size) for size in shape[:2]) + shape[2:]
     # keywords that versions 2 and 3 both know
@@ -253,6 +260,8 @@ def _write_zarr(
         attributes["pixel_nm"] = [pixel[1], pixel[0]]
     array.attrs.update(attributes)
     row = 0
-    for strip in strips:
-        array[row : row + len(strip)] = strip
-        row += len(strip)
+    # a thread of its own: what breaks off here waits for the chunks that are being written
+    with ThreadPoolExecutor(1) as thread:
+        for strip in strips:
+            thread.submit(array.__setitem__, slice(row, row + len(strip)), strip).result()
+            row += len(strip)

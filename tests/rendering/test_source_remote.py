@@ -193,10 +193,13 @@ def test_an_answer_that_does_not_begin():
 
 
 def test_no_threads_and_sockets_are_left(sources):
-    threads = threading.active_count()
+    before = set(threading.enumerate())
     with Loopback(answer(200, PNG)) as server:
         sources.image(ImageReference(f"{server.url}/a.png"))
-    assert threading.active_count() == threads
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in left:
+        thread.join(5)
+    assert [thread for thread in left if thread.is_alive()] == []
 
 
 # ---------------------------------------------------------------------------------- redirects
