@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 import requests
+from frameworks import Frameworks
 
 import renderapi.testing
 from renderapi.server import serve_background
+from renderapi.server.memory import MemoryAdapter
 from renderapi.testing import conformance
 
 pytest_plugins = ["pytester", "renderapi.testing.plugin"]
 
 HOST, PORT = os.environ.get("RENDER_HOST"), os.environ.get("RENDER_PORT", "8080")
-TARGETS = ["memory", "socket", *(["RENDER_HOST"] if HOST else [])]
+FRAMEWORKS = pytest.param("frameworks", marks=pytest.mark.slow)
+TARGETS = ["memory", "socket", FRAMEWORKS, *(["RENDER_HOST"] if HOST else [])]
 
 if HOST:
 
@@ -30,6 +33,10 @@ def target(request):
         with requests.Session() as session:
             address = HOST if "://" in HOST else f"http://{HOST}"
             yield f"{address}:{PORT}/render-ws", session
+    elif request.param == "frameworks":
+        with serve_background(transport="memory") as server, requests.Session() as session:
+            session.mount(server.url, MemoryAdapter(Frameworks(server.app)))
+            yield server.url, session
     else:
         with serve_background(transport=request.param) as server, server.session() as session:
             # looking for proxies takes longer than most answers
@@ -39,7 +46,11 @@ def target(request):
 
 class Target:
     @pytest.fixture
-    def render_url(self, target):
+    def render_url(self, target, request):
+        left_out = {"frameworks": ("superset", "configurable"), "RENDER_HOST": ("superset",)}
+        for name in left_out.get(request.node.callspec.params["target"], ()):
+            if request.node.get_closest_marker(f"render_{name}"):
+                pytest.skip("a full render-ws may answer otherwise, or less")
         return target[0]
 
     @pytest.fixture

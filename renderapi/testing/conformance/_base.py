@@ -42,6 +42,12 @@ def configurable(test: _Test) -> _Test:
     return test
 
 
+def superset(test: _Test) -> _Test:
+    """Say of a test that a full render-ws fails it: it answers less there."""
+    test.__dict__["render_superset"] = True
+    return test
+
+
 @dataclass(frozen=True)
 class Call:
     """A request to an endpoint, and its answer, when the stack ``s`` holds the tiles a, b and c.

@@ -51,7 +51,8 @@ DATES = [
     ("2017-06-01T10:20:30.050Z", "2017-06-01T10:20:30.050Z"),
 ]
 
-# why a body is refused, tiles and query, status, text (its beginning, if it ends with …)
+# why a body is refused, tiles and query, status, text (its beginning, if it ends with …; None where it is no document
+# that could be read, which is said in the words of a framework)
 NO_BOX = "tile with id 'a' is missing bounding box attributes (minX, minY, maxX, and/or maxY)"
 NO_TILES = "collection does not have any tiles (maybe they were removed by a prior validation process)"
 NULL_SPEC = (
@@ -59,7 +60,7 @@ NULL_SPEC = (
     "the list."
 )
 UNKNOWN = {"type": "leaf", "className": "x.Y", "dataString": "1"}
-REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
+REFUSED: list[tuple[str, str, dict[str, Any], int, str | None]] = [
     ("no tiles", "z/2/resolvedTiles", {}, 400, NO_TILES),
     ("only transforms", "resolvedTiles", {"transformIdToSpecMap": {"x": affine(id="x")}}, 400, NO_TILES),
     ("no box", "resolvedTiles", {"a": make_tile("a", minX=None)}, 400, NO_BOX),
@@ -99,13 +100,13 @@ REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
         "…",
     ),
     ("null for transforms", "resolvedTiles", {"a": {**make_tile("a"), "transforms": None}}, 500, "…"),
-    ("list for transforms", "resolvedTiles", {"a": {**make_tile("a"), "transforms": []}}, 400, "…"),
+    ("list for transforms", "resolvedTiles", {"a": {**make_tile("a"), "transforms": []}}, 400, None),
     (
         "transforms without type",
         "resolvedTiles",
         {"a": {**make_tile("a"), "transforms": {"specList": []}}},
         400,
-        "…",
+        None,
     ),
     ("null spec", "resolvedTiles", {"a": make_tile("a", specs=[None])}, 500, NULL_SPEC),
 ]
@@ -158,7 +159,7 @@ class DocumentConformance(ServiceConformance):
 
     @rows(*REFUSED, names="path, tiles, status, text")
     def test_tiles_that_cannot_be_stored(
-        self, loading: Rest, path: str, tiles: dict[str, Any], status: int, text: str
+        self, loading: Rest, path: str, tiles: dict[str, Any], status: int, text: str | None
     ) -> None:
         """What is wrong with tiles is said, and nothing of the body is stored."""
         body = (
@@ -168,9 +169,12 @@ class DocumentConformance(ServiceConformance):
         )
         if not tiles:
             body = {}
-        found, words = loading.refused("PUT", path, body)
-        assert found == status
-        assert words.startswith(text[:-1]) if text.endswith("…") else words == text
+        if text is None:
+            assert loading.status("PUT", path, body) == status
+        else:
+            found, words = loading.refused("PUT", path, body)
+            assert found == status
+            assert words.startswith(text[:-1]) if text.endswith("…") else words == text
         assert loading.get("tileIds") == []
 
     def test_references_are_resolved_within_a_body(self, loading: Rest) -> None:

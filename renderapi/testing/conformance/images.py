@@ -255,10 +255,12 @@ class ImageConformance(ServiceConformance):
     )
     def test_no_pixel(self, loading: Rest, box: str, width: int, height: int) -> None:
         """An image must have a pixel."""
-        assert loading.refused("GET", f"z/1/box/{box}/png-image") == (
-            400,
-            f"Width ({width}) and height ({height}) must be > 0",
-        )
+        status, text = loading.refused("GET", f"z/1/box/{box}/png-image")
+        # the words are those of the version of Java
+        words = {
+            f"Width ({width}) and height ({height}) {words}" for words in ("must be > 0", "cannot be <= 0")
+        }
+        assert status == 400 and text in words
 
     def test_what_is_not_there(self, pictures: Rest) -> None:
         """A layer without tiles is a bad request, a tile that is not there is not found."""
@@ -311,7 +313,7 @@ class ImageConformance(ServiceConformance):
     @pytest.mark.parametrize("body", ["{", '{"width": "wide"}', '{"tileSpecs": {}}'])
     def test_bodies_that_are_none(self, api: Rest, body: str) -> None:
         """What are no render parameters is a bad request."""
-        assert api.refused("PUT", "/owner/{owner}/png-image", data=body)[0] == 400
+        assert api("PUT", "/owner/{owner}/png-image", data=body).status_code == 400
 
     @inferred
     def test_boxes_of_tiles(self, loading: Rest) -> None:

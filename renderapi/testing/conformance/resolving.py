@@ -63,7 +63,6 @@ FLAT: list[tuple[str, list[Any], dict[str, Any], list[Any]]] = [
 UNRESOLVABLE = [
     ("reference to a reference", {"type": "ref", "refId": "y"}),
     ("list with a missing one", listed({"type": "ref", "refId": "nowhere"})),
-    ("list with itself", listed(REF)),
 ]
 RESOLVED = ["z/1/tile-specs", "tile/a/render-parameters", "z/1/render-parameters", "z/1/last-tile-transforms"]
 
@@ -149,3 +148,10 @@ class ResolvingConformance(ServiceConformance):
             "tile spec a is not fully resolved after applying the following transform specs: ["
         )
         assert loading.get("tile/a") == tile
+
+    @pytest.mark.parametrize("path", RESOLVED)
+    def test_a_list_with_itself(self, loading: Rest, path: str) -> None:
+        """It has no end, which fails when it is read, in whatever words."""
+        loading.put_tiles(make_tile("a", specs=[REF]), transforms=[affine(id="x")])
+        loading.put_tiles(make_tile("filler", 9.0), transforms=[listed(REF, id="x")])
+        assert loading.status("GET", path) == 500
