@@ -28,11 +28,13 @@ def load(
     builder: PathBuilder | None,
     exclude_mask: bool,
     sources: Sources,
+    compat: str,
     strict: str | None = None,
 ) -> Mipmap:
     """Read image and mask of a channel at a level; what is not stored is made from the level above.
 
-    With a tile id as ``strict`` a mask of another size than the image is an error; else it does not count.
+    The branch `compat` of render decides how it is read. With a tile id as ``strict`` a mask of another size
+    than the image is an error; else it does not count.
 
     Raises
     ------
@@ -44,10 +46,10 @@ def load(
     stored, entry = _stored_level(channel, level, builder, sources)
     halvings = level - stored
     # a channel with a wide display range is a 16-bit one, whatever its images are
-    image = sources.image(entry.image, halvings=halvings, wide=channel.high > 255)
+    image = sources.image(entry.image._replace(compat=compat), halvings=halvings, wide=channel.high > 255)
     if exclude_mask or entry.mask is None:
         return Mipmap(image, None)
-    mask = sources.mask(entry.mask, halvings=halvings)
+    mask = sources.mask(entry.mask._replace(compat=compat), halvings=halvings)
     for size, of_image, of_mask in zip(("height", "width"), image.shape, mask.shape):
         if strict is not None and of_image != of_mask:
             raise RenderParametersError(

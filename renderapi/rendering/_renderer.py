@@ -260,12 +260,10 @@ class _Job:
         first_shape: tuple[int, ...] = ()
         for channel in channels:
             # newsolver refuses masks of another size, but looks at those of the first channel only
-            strict = (
-                tile.tile_id if self.parameters.compat == "newsolver" and channel is channels[0] else None
-            )
-            mipmap = _mipmaps.load(
-                channel, level, self.parameters.builder, self.parameters.exclude_mask, self.sources, strict
-            )
+            compat = self.parameters.compat
+            strict = tile.tile_id if compat == "newsolver" and channel is channels[0] else None
+            builder, exclude_mask = self.parameters.builder, self.parameters.exclude_mask
+            mipmap = _mipmaps.load(channel, level, builder, exclude_mask, self.sources, compat, strict)
             shape = mipmap.image.shape[:2]
             if 0 in shape:
                 # halved until nothing is left: the original passes over it, and its range does not count

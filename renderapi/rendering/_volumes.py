@@ -31,7 +31,7 @@ from renderapi.rendering._formats import UnreadableImageError, check_size
 
 _INSTALL = install_line("sources")
 _READ_SECONDS = 120
-_TYPES = ("uint8", "uint16", "float32")
+_TYPES = ("uint8", "uint16", "int16", "float32")
 
 Opener = Callable[[str], BinaryIO]
 
@@ -74,7 +74,9 @@ class Box(NamedTuple):
         return self.x, self.y, width, height
 
 
-def h5_slice(path: str, box: Box, opened: Opener, max_pixels: int, limited: bool) -> Array:
+def h5_slice(
+    path: str, box: Box, opened: Opener, max_pixels: int, limited: bool, compat: str = "master"
+) -> Array:
     """Read a plane of an HDF5 file.
 
     Parameters
@@ -86,6 +88,8 @@ def h5_slice(path: str, box: Box, opened: Opener, max_pixels: int, limited: bool
     max_pixels : int
     limited : bool
         Whether links to other files are refused.
+    compat : {"master", "newsolver"}
+        Branch of render that decides what signed pixels of 16 bits become.
     """
     try:
         import h5py
@@ -107,7 +111,7 @@ def h5_slice(path: str, box: Box, opened: Opener, max_pixels: int, limited: bool
             raise UnreadableImageError("there is not enough memory for it") from None
         except Exception as error:  # the library raises whatever a garbled file leads it into
             raise UnreadableImageError(f"it is damaged or cut off ({str(error)[:200]})") from error
-    return np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
+    return _unsigned(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")), compat)
 
 
 def _h5_dataset(h5py: Any, volume: Any, name: str, limited: bool) -> Any:
@@ -135,6 +139,16 @@ def _check_type(name: str) -> None:
         raise UnreadableImageError(f"its pixels are {name}, not one of {', '.join(_TYPES)}")
 
 
+def _unsigned(pixels: Array, compat: str) -> Array:
+    """Give signed pixels of 16 bits as render does: their bits with master, 32768 - v with newsolver."""
+    if pixels.dtype != np.int16:
+        return pixels
+    if compat == "master":
+        return pixels.view(np.uint16)
+    unsigned: Array = np.minimum(32768 - pixels.astype(np.int32), 65535).astype(np.uint16)
+    return unsigned
+
+
 def _check_chunk(shape: tuple[int, ...], max_pixels: int) -> None:
     if math.prod(shape) > max_pixels:
         raise UnreadableImageError(f"its chunks of {shape} pixels are more than the {max_pixels} allowed")
@@ -154,7 +168,9 @@ def check_n5(path: str) -> None:
         pass
 
 
-def n5_slice(path: str, box: Box, opened: Opener, max_pixels: int, limited: bool) -> Array:
+def n5_slice(
+    path: str, box: Box, opened: Opener, max_pixels: int, limited: bool, compat: str = "master"
+) -> Array:
     """Read a plane of an N5 volume; a block that is not there is 0.
 
     Parameters as for `h5_slice`; every file that is read is looked at by `opened` before.
@@ -188,4 +204,4 @@ def n5_slice(path: str, box: Box, opened: Opener, max_pixels: int, limited: bool
         pixels = (part if part.ndim == 2 else part[..., box.z]).read().result(timeout=_READ_SECONDS)
     except Exception as error:
         raise UnreadableImageError(f"a block is damaged ({str(error)[:200]})") from error
-    return np.ascontiguousarray(np.transpose(pixels))
+    return _unsigned(np.ascontiguousarray(np.transpose(pixels)), compat)

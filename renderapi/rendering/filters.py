@@ -104,8 +104,9 @@ def filter_of(spec: Any) -> Filter:
         raise RenderParametersError(f"the className of a filter spec is {name!r:.100}; it must be a text")
     if name in _DESTREAK:
         raise RenderParametersError(
-            f"the filter class '{name}' is not available here: it works on a Fourier transform that only "
-            "render itself computes"
+            f"the filter class '{name}' is not available here: it works on a Fourier transform of single "
+            "precision that only render itself computes. Take it out of the filterSpec, or let a render-ws of "
+            "branch newsolver draw the tile"
         )
     if name in _ABSTRACT:
         raise RenderParametersError(f"failed to create instance of filter class '{name}'")

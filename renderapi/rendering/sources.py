@@ -50,11 +50,14 @@ class ImageReference(NamedTuple):
         DYNAMIC_MASK or MULTI_BOX_DYNAMIC_MASK.
     slice_number : int or None
         ``imageSliceNumber`` of an IMAGEJ_TIFF_STACK, counted from 1 as ImageJ does.
+    compat : {"master", "newsolver"}
+        Branch of render whose loaders read it: they differ in volumes of signed pixels of 16 bits.
     """
 
     url: str
     loader: str = "IMAGEJ_DEFAULT"
     slice_number: int | None = None
+    compat: str = "master"
 
 
 class Sources:
@@ -87,7 +90,7 @@ class Sources:
     Loaders: IMAGEJ_DEFAULT reads PNG, JPEG, TIFF (the first page), GIF, BMP and PGM. IMAGEJ_TIFF_STACK
     reads the page ``slice_number``. H5_SLICE and N5_SLICE read
     ``file:///volume.n5?dataSet=/path/in/it&x=0&y=0&z=0&w=100&h=100``, where x, y, z default to 0, w and h
-    to all there is. DYNAMIC_MASK makes
+    to all there is; signed pixels of 16 bits become unsigned ones. DYNAMIC_MASK makes
     ``mask://outside-box?minX=&minY=&maxX=&maxY=&width=&height=[&level=]``: 255 where minX <= x < maxX and
     minY <= y < maxY, 0 outside, halved ``level`` times. MULTI_BOX_DYNAMIC_MASK makes
     ``mask://outside-boxes?width=&height=&count=&boxes=x,y,width,height,...[&level=]`` of several boxes, each
@@ -317,7 +320,7 @@ class Sources:
             return (location.path, number), lambda: self._fetched(location.path, number)
         true = self._local(location)
         if loader in _SLICE_LOADERS:
-            return self._volume_reader(loader, true, location.query)
+            return self._volume_reader(loader, true, location.query, reference.compat)
         status = self._folders.status(true)
         return (status, number), lambda: self._file(status, number)
 
@@ -336,7 +339,9 @@ class Sources:
         with self._remote.open(url) as file:
             return _formats.decode(file, slice_number=number, max_pixels=self._max_pixels)
 
-    def _volume_reader(self, loader: str, path: str, query: str) -> tuple[Hashable, Callable[[], Array]]:
+    def _volume_reader(
+        self, loader: str, path: str, query: str, compat: str
+    ) -> tuple[Hashable, Callable[[], Array]]:
         box = _volumes.Box.of(query)
         described = path if loader == "H5_SLICE" else _volumes.attributes_path(path, box.dataset)
         true = self._folders.resolved(described)
@@ -344,7 +349,9 @@ class Sources:
             raise LocationError("it refers to a file that is not in an allowed folder")
         status = self._folders.status(true)
         read, limited = _SLICE_LOADERS[loader], self._folders.roots is not None
-        return (loader, status, box), lambda: read(path, box, self._open, self._max_pixels, limited)
+        return (loader, status, box, compat), lambda: read(
+            path, box, self._open, self._max_pixels, limited, compat
+        )
 
     def _dynamic_mask(self, reference: ImageReference) -> Array:
         found = _mask_of(reference)

@@ -38,7 +38,7 @@ def tile(folder, image, low=None, high=None, x=0):
     return spec | ({} if low is None else {"minIntensity": low, "maxIntensity": high})
 
 
-def row(render, *tiles, engine, **more):
+def row(render, *tiles, engine, compat="master", **more):
     width = len(VALUES) * len(tiles)
     document = {
         "x": 0,
@@ -48,7 +48,7 @@ def row(render, *tiles, engine, **more):
         "skipInterpolation": True,
         "tileSpecs": list(tiles),
     }
-    got = render(document | more, engine=engine)
+    got = render(document | more, engine=engine, compat=compat)
     return (got[1, :, 0] if got.ndim == 3 else got[1]).tolist()
 
 
@@ -167,3 +167,31 @@ def test_channels_of_16_bits_wrap_in_an_average_that_began_with_8(folder, engine
     document = {"width": 64, "height": 64, "tileSpecs": [spec], "channels": "A__0.5__B__0.5"}
     got = rendering.render8(document, engine=engine)
     assert got[9, 9] == (int(77 * 0.5) + int(770 * 0.5)) % 256
+
+
+@both
+@pytest.mark.parametrize(
+    ("low", "high", "same_as"),
+    [
+        # limits are rounded, half up, where those of master are truncated
+        (9.5, 199.5, (10, 200)),
+        (10.4, 200.4, (10, 200)),
+        (0.5, 0.4, (1, 0)),
+        (-0.6, 0.2, (-1, 0)),
+    ],
+)
+def test_limits_of_short_images_are_rounded_by_newsolver(folder, engine, low, high, same_as):
+    def shown(*limits):
+        return row(rendering.render, tile(folder, "short.tif", *limits), engine=engine, compat="newsolver")
+
+    assert shown(low, high) == shown(*same_as)
+
+
+@both
+def test_limits_of_short_images_may_lie_outside_of_pixels_with_newsolver(folder, engine):
+    def shown(branch):
+        return row(rendering.render, tile(folder, "short.tif", -20, 235), engine=engine, compat=branch)
+
+    # one level is a gray value: 20 levels are below 0
+    assert shown("newsolver")[:4] == [20, 21, 25, 30]
+    assert shown("master")[:4] == [0, 1, 5, 11]
