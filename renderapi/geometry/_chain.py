@@ -20,6 +20,7 @@ from renderapi.transform._native import NATIVE_COUNTS, TRANSLATION, native_matri
 from renderapi.transform.leaf.affine_models import AffineModel
 from renderapi.transform.leaf.common import term_count
 from renderapi.transform.leaf.polynomial_models import Polynomial2DTransform, apply_polynomial
+from renderapi.transform.leaf.thin_plate_spline import ThinPlateSplineTransform
 from renderapi.transform.leaf.transform import Transform
 from renderapi.transform.leaf.utils import SERVER_CLASSES, load_leaf_json
 from renderapi.transform.transform import InterpolatedTransform, ReferenceTransform, TransformList, null_spec
@@ -107,9 +108,13 @@ class Chains:
     nested_references : bool
         Follow references inside shared transforms, as a server does when it reads a tile. When it stores
         tiles it does not, and takes them for missing.
+    compat : {"master", "newsolver"}
+        Branch of render whose thin plate splines those of documents are.
     """
 
-    def __init__(self, shared_transforms: Any = None, nested_references: bool = True) -> None:
+    def __init__(
+        self, shared_transforms: Any = None, nested_references: bool = True, compat: str = "master"
+    ) -> None:
         if shared_transforms is None:
             self._shared: dict[Any, Any] = {}
         elif isinstance(shared_transforms, Mapping):
@@ -120,6 +125,7 @@ class Chains:
                 for t in shared_transforms
             }
         self._nested = nested_references
+        self._compat = compat
         self._resolved: dict[Any, Chain] = {}
         self._steps: dict[Any, _Step] = {}
 
@@ -196,6 +202,8 @@ class Chains:
         step = self._steps.get((class_name, text))
         if step is None:
             transform: Any = load_leaf_json({**spec, "type": "leaf"})
+            if known is ThinPlateSplineTransform:
+                transform.compat = self._compat
             step = self._steps[class_name, text] = _Step(transform.tform)
         steps.append(step)
 

@@ -245,7 +245,7 @@ class _Job:
     ) -> None:
         self.parameters, self.filters, self.sources, self.brush = parameters, filters, sources, brush
         self.masked = parameters.masked
-        self.chains = Chains()
+        self.chains = Chains(compat=parameters.compat)
         self.canvases: dict[str | None, Canvas] = {}
 
     def paint(self, tile: Tile) -> None:

@@ -23,41 +23,44 @@ _MANY_POINTS = 2048
 _LONG_BLOCK = 25_000
 # as many kernels, some 50 ms of work, are worth a thread per processor
 _MUCH_WORK = 8_000_000
-# the kernel is 0 up to this distance
+# the kernel is 0 up to this distance, or its square where that is what is computed with
 _NEAR = 1e-8
 
 
-def kernel(x: Array, y: Array, src: Array) -> Array:
-    """Give G of the distances between landmarks (2, L) and points x, y (n,), as (L, n)."""
+def kernel(x: Array, y: Array, src: Array, squared: bool = False) -> Array:
+    """Give G of the distances between landmarks (2, L) and points x, y (n,), as (L, n).
+
+    With `squared` it is computed of the square of the distance, s log(s) / 2, as in later versions of jitk-tps.
+    """
     dx = x - src[0][:, None]
     dy = y - src[1][:, None]
     dx *= dx
     dy *= dy
     dx += dy
-    r: Array = np.sqrt(dx, out=dx)
+    r: Array = dx if squared else np.sqrt(dx, out=dx)
     near = r <= _NEAR
     if near.any():
         r[near] = 1.0  # log 1 = 0
     log = np.log(r, out=dy)
-    r *= r
+    r *= 0.5 if squared else r
     r *= log
     return r
 
 
-def deformation(points: Array, src: Array, weights: Array) -> Array:
+def deformation(points: Array, src: Array, weights: Array, squared: bool = False) -> Array:
     """Give the sums of weights times G, (N, 2), at points (N, 2); landmarks and weights are (2, L)."""
     if len(points) > _MANY_POINTS:
-        return _deformation_of_many(points, src, weights)
+        return _deformation_of_many(points, src, weights, squared)
     out = np.zeros(points.shape)
     for part in blocks(len(points), _BLOCK):
         x, y = np.ascontiguousarray(points[part].T)
-        values = kernel(x, y, src)
+        values = kernel(x, y, src, squared)
         for axis in (0, 1):
             out[part, axis] = ordered_sum(values * weights[axis][:, None])
     return out
 
 
-def _deformation_of_many(points: Array, src: Array, weights: Array) -> Array:
+def _deformation_of_many(points: Array, src: Array, weights: Array, squared: bool) -> Array:
     # the same numbers in the same order, landmark by landmark: less traffic than whole kernels
     landmarks = list(zip(*src.tolist(), *weights.tolist()))
     out = np.empty(points.shape)
@@ -71,11 +74,12 @@ def _deformation_of_many(points: Array, src: Array, weights: Array) -> Array:
             np.subtract(y, source_y, out=scratch)
             np.multiply(scratch, scratch, out=scratch)
             np.add(r, scratch, out=r)
-            np.sqrt(r, out=r)
+            if not squared:
+                np.sqrt(r, out=r)
             if r.min() <= _NEAR:
                 r[r <= _NEAR] = 1.0
             np.log(r, out=scratch)
-            np.multiply(r, r, out=r)
+            np.multiply(r, 0.5 if squared else r, out=r)
             np.multiply(r, scratch, out=r)
             sum_x += np.multiply(r, weight_x, out=scratch)
             sum_y += np.multiply(r, weight_y, out=scratch)

@@ -53,6 +53,8 @@ class ThinPlateSplineTransform(ParsedTransform):
         Linear part, as deviation from the identity; None if there is no affine part.
     bVec : (2,) float64 array or None
         Translation.
+    compat : {"master", "newsolver"}
+        Branch of render whose arithmetic maps points: they differ by less than 1e-9 pixels. It is not written.
 
     Notes
     -----
@@ -66,6 +68,7 @@ class ThinPlateSplineTransform(ParsedTransform):
     dMtxDat: Array
     aMtx: Array | None
     bVec: Array | None
+    compat: str = "master"
 
     @classmethod
     def identity(cls) -> ThinPlateSplineTransform:
@@ -181,7 +184,9 @@ class ThinPlateSplineTransform(ParsedTransform):
         """
         p = as_points(points)
         landmarks = self._landmarks()
-        return np.zeros(p.shape) if landmarks is None else _spline.deformation(p, *landmarks)
+        if landmarks is None:
+            return np.zeros(p.shape)
+        return _spline.deformation(p, *landmarks, squared=self.compat == "newsolver")
 
     def tform(self, points: ArrayLike) -> Array:
         """Map points.

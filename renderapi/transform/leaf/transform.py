@@ -172,7 +172,7 @@ class Transform:
         return f"className={self.className!r}, dataString={shown!r}"
 
 
-_NOT_IN_TEXT = frozenset({"className", "transformId", "labels", "_extras", "_read_text"})
+_NOT_IN_TEXT = frozenset({"className", "transformId", "compat", "labels", "_extras", "_read_text"})
 
 
 def _frozen(value: Any) -> Any:
