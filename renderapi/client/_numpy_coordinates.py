@@ -27,6 +27,8 @@ from renderapi.utils import java_double, open_text, put_json
 
 Item = Mapping[str, Any]
 
+# what is written of a point, in its order
+_KNOWN = ("tileId", "visible", "local", "world")
 #: Points that Java's client asks for at once.
 BATCH_POINTS = 25_000
 
@@ -112,7 +114,12 @@ def map_coordinates(
             if local_to_world:
                 answers += to_world(place, batch)
             elif target is not None:
-                answers += to_world(target, to_local(place, batch))
+                local = to_local(place, batch)
+                # Java says of what failed on the way only that the tile is missing
+                answers += [
+                    {**answer, "error": tiles[0]["error"]} if "error" in tiles[0] else answer
+                    for tiles, answer in zip(local, to_world(target, local))
+                ]
             else:
                 answers += to_local(place, batch)
             advance(len(batch))
@@ -201,14 +208,12 @@ def _inverted(
     place: Place, item: Item, tile_ids: list[str], tiles: dict[str, Document], mapped: Any
 ) -> list[Document]:
     world = [float(value) for value in item["world"]]
-    if not tile_ids:
-        layer = Place(place.connection, place.stack, world[2] if place.z is None else place.z)
-        shown = ", ".join(map(java_double, world))
-        return [_failed(item, f"no tile specifications found in {layer} for [{shown}]")]
     places = {tile_id: next(mapped) for tile_id in tile_ids if tile_id in tiles}
-    missing = [tile_id for tile_id in tile_ids if tile_id not in tiles]
-    if missing:
-        return [_failed(item, f"tileId {missing[0]} cannot be found in {place}")]
+    if not places:
+        where = place if place.z is not None else f"stack {place.stack}"
+        shown = ", ".join(map(java_double, world))
+        # Java has forgotten the point itself by then
+        return [{"error": f"no tile specifications found in {where} for [{shown}]"}]
     answer: list[Document] = [
         {"tileId": tile_id, "local": _position(point, tiles[tile_id])}
         for tile_id, point in places.items()
@@ -216,12 +221,9 @@ def _inverted(
     ]
     if not answer:
         x, y = map(java_double, world[:2])
-        return [
-            _failed(
-                item,
-                f"world coordinate ({x}, {y}) found in tile id(s) [{', '.join(tile_ids)}] cannot be inverted",
-            )
-        ]
+        found = ", ".join(places)
+        problem = f"world coordinate ({x}, {y}) found in tile id(s) [{found}] cannot be inverted"
+        return [_failed({"world": world, "tileId": tile_ids[0]}, problem)]
     last = answer[-1]
     answer[-1] = {"tileId": last["tileId"], "visible": True, "local": last["local"]}
     return answer
@@ -249,9 +251,12 @@ def _on_top(item: Any) -> Any:
 
 
 def _failed(item: Item | None, error: str) -> Document:
-    """Echo a point with what is wrong with it; what was wrong before stays."""
-    echo = dict(item or {})
-    return {**echo, "error": echo.get("error", error)}
+    """Echo what Java knows of a point, with what is wrong with it."""
+    echo = {name: item[name] for name in _KNOWN if item.get(name) is not None} if item else {}
+    for name in ("local", "world"):
+        if name in echo:
+            echo[name] = [float(value or 0.0) for value in echo[name]]
+    return {**echo, "error": error}
 
 
 def _local_problem(item: Item | None) -> str | None:

@@ -147,7 +147,7 @@ def derive_stack(source: Connection, stack: str, target: Connection, target_stac
     try:
         own = get_full_stack_metadata(target_stack, **target.keywords()).get("currentVersion") or {}
     except NotFoundError:
-        origin = f"{source.owner}::{source.project}::{stack}"
+        origin = f"stack with owner '{source.owner}', project '{source.project}', and name '{stack}'"
         create_stack(
             target_stack,
             force_resolution=False,

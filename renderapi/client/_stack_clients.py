@@ -469,7 +469,7 @@ def coordinateClient(
         target = None
         if toStack is not None:
             to = connection_of({**locals(), **kwargs}, owner=toOwner, project=toProject)
-            target = Place(to, toStack, z)
+            target = Place(to, toStack)
         place = Place(connection_of({**locals(), **kwargs}), stack, z)
         from_local = jbool(localToWorld) == "true"
         return map_file(place, fromJson, toJson, from_local, target, kwargs.get("progress"))

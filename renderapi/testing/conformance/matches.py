@@ -316,6 +316,19 @@ class MatchConformance(ServiceConformance):
         assert {pair["matchCount"] for pair in found if pair["pId"] == "b"} <= {3}
         assert two.refused("GET", f"{selection}?mergeCollection=none") == (404, two.fill(MISSING))
 
+    def test_a_pair_without_points_takes_those_of_the_others(self, api: Rest) -> None:
+        """The first collection may have a pair without matches; the others may not."""
+        api.put_pairs(make_pair(matches=None))
+        api.put_pairs(make_pair(points=[(1, 2), (3, 4), (5, 6)]), collection="d")
+        merged = f"{HERE}/pGroup/g1/matches?mergeCollection=d"
+        (found,) = api.get(merged)
+        (other,) = api.get("/owner/{owner}/matchCollection/d/pGroup/g1/matches")
+        assert found == other and found["matchCount"] == 3
+        assert api.get(merged + "&mergeCollection=c") == [found]
+        assert (
+            api.status("GET", "/owner/{owner}/matchCollection/d/pGroup/g1/matches?mergeCollection=c") == 500
+        )
+
     def test_merging_without_points(self, two: Rest) -> None:
         """Without points equal pairs cannot be joined."""
         path = f"{HERE}/pGroup/g1/matches?mergeCollection=d&excludeMatchDetails=true"
