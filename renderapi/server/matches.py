@@ -98,15 +98,22 @@ def of_object(group: str, ident: str) -> Selection:
 
 
 def of_objects(objects: Sequence[tuple[str | None, str]]) -> Selection:
-    """Select the pairs of any of several objects, given by group and id."""
+    """Select the pairs of any of many objects, given by group and id; what has no group is part of no pair."""
+    groups = "(SELECT value FROM json_each(:groups))"
     known = "(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:objects))"
+    # told, because it would rather walk over all pairs in the order of answers
+    found = " UNION ".join(
+        f"SELECT id FROM pair INDEXED BY pair_by_{part} WHERE collection = :collection "
+        f"AND {part}_group IN {groups} AND ({part}_group, {part}_id) IN {known}"
+        for part in "pq"
+    )
+    in_groups = [pair for pair in objects if pair[0] is not None]
     return Selection(
-        (
-            f"(p_group, p_id) IN {known}",
-            f"(q_group, q_id) IN {known} AND (p_group, p_id) NOT IN {known}",
-        ),
-        # what has no group is part of no pair; NOT IN would be unknown for all beside it
-        {"objects": _json.dumps([pair for pair in objects if pair[0] is not None]).decode()},
+        (f"id IN ({found})",),
+        {
+            "objects": _json.dumps(in_groups).decode(),
+            "groups": _json.dumps(sorted({str(group) for group, _ in in_groups})).decode(),
+        },
     )
 
 

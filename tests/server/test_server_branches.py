@@ -17,6 +17,8 @@ from renderapi.resolvedtiles import (
     put_tilespecs,
 )
 from renderapi.server import serve_background
+from renderapi.server.drawing import Drawing
+from renderapi.server.endpoint import Context
 from renderapi.stack import create_stack, get_tilebounds_for_z
 from renderapi.tilespec import TileSpec, get_tile_specs_from_z
 
@@ -196,6 +198,42 @@ def test_residuals_need_their_details_with_newsolver(api, branch):
         for more in ({}, {"includeDetails": False}, {"includeDetails": True})
     ]
     assert statuses == [500, 500 if branch == "newsolver" else 200, 200]
+
+
+def test_the_branch_decides_what_gray_images_are(branch, tmp_path):
+    # colours: the mean of the bands with newsolver, weighed with master
+    Image.new("RGB", (8, 6), (30, 60, 150)).save(tmp_path / "i.png")
+    levels = {"0": {"imageUrl": f"file:{tmp_path}/i.png"}}
+    spec = {"tileId": "t", "width": 8, "height": 6, "mipmapLevels": levels}
+    body = {"x": 0, "y": 0, "width": 7, "height": 5, "convertToGray": True, "tileSpecs": [spec]}
+    newsolver = branch == "newsolver"
+    with serve_background(transport="memory", compat=branch, image_roots=[tmp_path]) as server:
+        found = {}
+        with server.session() as session:
+            for kind in ("jpeg", "tiff", "png"):
+                found[kind] = session.put(f"{server.url}/v1/owner/o/{kind}-image", json=body)
+    assert found["png"].status_code == (500 if newsolver else 200)
+    for kind in ("jpeg", "tiff"):
+        with Image.open(io.BytesIO(found[kind].content)) as image:
+            assert image.mode == ("L" if newsolver or kind == "jpeg" else "RGB")
+            shown = image.getpixel((3, 3))
+        if image.mode == "L":
+            assert abs(shown - (80 if newsolver else 61)) <= 1
+
+
+def test_the_branch_decides_how_many_tiles_an_answer_has(api, branch, monkeypatch):
+    assert (
+        Context(None, Drawing(compat=branch)).most_tiles == {"master": 50_001, "newsolver": 500_001}[branch]
+    )
+    monkeypatch.setattr(Context, "most_tiles", 2)
+    for path in ("/z/1/resolvedTiles", "/resolvedTiles", "/z/1/tile-specs", "/z/1/last-tile-transforms"):
+        answer = api(path)
+        assert answer.status_code == 400 and answer.text.startswith("query too broad, over 2 tiles match"), (
+            path
+        )
+    assert api("/resolvedTilesWithMatchesFrom/m").status_code == 400
+    assert api("/z/1/render-parameters").status_code == 400
+    assert api("/z/2/resolvedTiles").status_code == 200
 
 
 # ------------------------------------------------------------------------------ the client
