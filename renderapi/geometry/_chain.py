@@ -22,7 +22,7 @@ from renderapi.transform.leaf.common import term_count
 from renderapi.transform.leaf.polynomial_models import Polynomial2DTransform, apply_polynomial
 from renderapi.transform.leaf.thin_plate_spline import ThinPlateSplineTransform
 from renderapi.transform.leaf.transform import Transform
-from renderapi.transform.leaf.utils import SERVER_CLASSES, load_leaf_json
+from renderapi.transform.leaf.utils import SERVER_CLASSES, load_leaf_json, unknown_class
 from renderapi.transform.transform import InterpolatedTransform, ReferenceTransform, TransformList, null_spec
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class Chains:
                 )
         known = SERVER_CLASSES.get(class_name)
         if known is None:
-            raise SpecError(f"transform class '{class_name}' cannot be found")
+            raise unknown_class(class_name)
         if known is Polynomial2DTransform:
             self._add_polynomial(Polynomial2DTransform(json=spec), steps, numbers)
             return
@@ -257,7 +257,7 @@ class Chains:
         kind = type(transform)
         if isinstance(transform, AffineModel) and kind.tform is AffineModel.tform:
             if transform.className not in AFFINE_KINDS:
-                raise SpecError(f"transform class '{transform.className}' cannot be found")
+                raise unknown_class(transform.className)
             steps.append(_MATRIX)
             numbers.append(transform.M)
         elif kind is Polynomial2DTransform:

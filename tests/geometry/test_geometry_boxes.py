@@ -161,7 +161,8 @@ def test_references_inside_shared_transforms():
         (tile(leaf("1", "x.Y")), "transform class 'x.Y' cannot be found"),
         (
             tile(leaf("1 2 3", "lenscorrection.NonlinearTransform")),
-            "transform class 'lenscorrection.NonlinearTransform' cannot be found",
+            "transform class 'lenscorrection.NonlinearTransform' cannot be found; the nearest is "
+            "'lenscorrection.NonLinearTransform'",
         ),
         (tile(leaf("1 2 3")), f"Inappropriate parameters for {AFFINE}: 6 numbers are needed, 3 found"),
         (tile(leaf("a b c d e f")), "For input string"),

@@ -368,3 +368,56 @@ def test_a_sent_tile_that_cannot_be_inverted(loading):
     moved = make_tile("t", specs=[affine("1 0 0 1 500 500")])
     assert loading.refused("PUT", path, moved) == (500, "Noninvertible location ( 10.0, 12.0 )")
     assert loading.refused("PUT", path + "?meshCellSize=0", moved)[0] == 500
+
+
+LENS = (
+    "2 6 11.0 0.185 -0.086 8.0 0.172 0.083 0.148 0.281 -0.004 -0.174 0.202 0.168 "
+    "20.0 15.0 520.0 300.0 290.0 0.0 11.5 8.6 470.0 270.0 260.0 1.0 40 30 "
+)
+
+
+def test_the_lens_correction_of_trakem2_is_computed_as_its_successor(loading):
+    """Tiles of TrakEM2 name a class that render has dropped."""
+    names = {"old": "lenscorrection.NonLinearTransform"}
+    names["new"] = "mpicbg.trakem2.transform.NonLinearCoordinateTransform"
+    tiles = [
+        make_tile(
+            tile_id,
+            width=40.0,
+            height=30.0,
+            specs=[{"type": "leaf", "className": name, "dataString": LENS}, affine("1 0 0 1 100 200")],
+        )
+        for tile_id, name in names.items()
+    ]
+    loading.put_tiles(*tiles, path="resolvedTiles?deriveData=true")
+    old, new = (loading.get(f"tile/{tile_id}") for tile_id in names)
+    assert old["transforms"]["specList"][0]["className"] == names["old"]
+    for key in ("minX", "minY", "maxX", "maxY"):
+        assert old[key] == new[key]
+    assert (old["minX"], old["minY"]) != (100.0, 200.0)
+    worlds = [loading.get(f"tile/{tile_id}/local-to-world-coordinates/19.5,14.5") for tile_id in names]
+    x, y, _ = worlds[0]["world"]
+    assert worlds[0]["world"] == worlds[1]["world"]
+    assert (x, y) == pytest.approx((119.667367944764663, 216.337579363418591), abs=1e-12)
+    found = loading.get(f"z/1/world-to-local-coordinates/{x},{y}")
+    assert {item["tileId"] for item in found} == set(names)
+    assert found[0]["local"] == found[1]["local"] == pytest.approx([19.5, 14.5, 1.0], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("mpicbg.trakem2.transform.AfineModel2D", "mpicbg.trakem2.transform.AffineModel2D"),
+        ("org.example.affinemodel2d", "mpicbg.trakem2.transform.AffineModel2D"),
+        ("lenscorrection.NonlinearTransform", "lenscorrection.NonLinearTransform"),
+        ("no.such.Class", None),
+        ("", None),
+    ],
+)
+def test_the_class_that_may_have_been_meant_is_named(loading, name, more):
+    said = f"transform class '{name}' cannot be found" + (f"; the nearest is '{more}'" if more else "")
+    spec = {"type": "leaf", "className": name, "dataString": "1 0 0 1 0 0"}
+    body = {"tileIdToSpecMap": {"t": make_tile(specs=[spec])}}
+    assert loading.refused("PUT", "resolvedTiles?deriveData=true", body) == (400, said)
+    loading.send("PUT", "resolvedTiles", body, 201)
+    assert loading.refused("GET", "tile/t/local-to-world-coordinates/1,1") == (400, said)

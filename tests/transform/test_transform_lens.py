@@ -20,6 +20,27 @@ RNG = np.random.default_rng(0)
 SRC = RNG.uniform(0, 2048, (200, 2))
 DST = SRC + 1e-6 * SRC**2 + RNG.normal(size=SRC.shape) * 0.01
 
+# an image of TrakEM2 with its own lens correction, and where TrakEM2 maps points of it
+PLUGIN = (
+    "2 6 11.0 0.185 -0.086 8.0 0.172 0.083 0.148 0.281 -0.004 -0.174 0.202 0.168 "
+    "20.0 15.0 520.0 300.0 290.0 0.0 11.5 8.6 470.0 270.0 260.0 1.0 40 30 "
+)
+PLUGIN_POINTS = [
+    ((0.0, 0.0), (0.8692844390679717, 0.31479741109285264)),
+    ((39.0, 0.0), (38.73025354175067, 1.210790843100252)),
+    ((19.5, 14.5), (19.667367944764663, 14.337579363418591)),
+    ((0.0, 29.0), (0.5663459775295117, 26.72871852021629)),
+    ((39.0, 29.0), (39.047270635767774, 28.801789730001467)),
+]
+
+
+def test_the_class_of_the_plugin_maps_as_its_successor_does():
+    """Render dropped the class; the numbers are those of TrakEM2 (its box begins at 0, 2)."""
+    points, expected = map(np.array, zip(*PLUGIN_POINTS))
+    found = LensCorrection(PLUGIN).tform(points)
+    np.testing.assert_allclose(found - [0, 2], expected, atol=1e-12)
+    np.testing.assert_array_equal(found, NonLinearCoordinateTransform(PLUGIN).tform(points))
+
 
 def test_T11_width_and_height_are_not_swapped():
     transform = NonLinearCoordinateTransform(dataString=TEXT)

@@ -276,6 +276,10 @@ class NonLinearTransform(NonLinearCoordinateTransform):
 
 
 class LensCorrection(NonLinearCoordinateTransform):
-    """Lens correction under the class name of TrakEM2's plugin, which a render server does not know."""
+    """Lens correction under the class name of TrakEM2's plugin.
+
+    Render servers have not known the class since 2020; here, and by the embedded server, it is computed as its
+    successor `NonLinearCoordinateTransform`, which has the same data and the same mapping.
+    """
 
     className = "lenscorrection.NonLinearTransform"

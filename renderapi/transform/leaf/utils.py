@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from difflib import get_close_matches
 from typing import Any
 
 from renderapi.errors import RenderError, SpecError
@@ -64,6 +65,15 @@ LEAF_CLASSES: dict[str, type[Transform]] = {
 SERVER_CLASSES: dict[Any, type[Transform]] = {
     name: cls for name, cls in LEAF_CLASSES.items() if cls is not NonLinearTransform
 }
+_BY_SIMPLE_NAME = {name.rpartition(".")[2].lower(): name for name in SERVER_CLASSES}
+
+
+def unknown_class(name: Any) -> SpecError:
+    """Say that a render server would not find a class, and which one may have been meant, whatever its package."""
+    simple = str(name).rpartition(".")[2].lower()
+    near = get_close_matches(simple, _BY_SIMPLE_NAME, n=1, cutoff=0.8)
+    meant = f"; the nearest is '{_BY_SIMPLE_NAME[near[0]]}'" if near else ""
+    return SpecError(f"transform class '{name}' cannot be found{meant}")
 
 
 def load_leaf_json(d: dict[str, Any]) -> Transform:
