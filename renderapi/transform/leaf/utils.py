@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from difflib import get_close_matches
 from typing import Any
 
 from renderapi.errors import RenderError, SpecError
@@ -70,6 +69,9 @@ _BY_SIMPLE_NAME = {name.rpartition(".")[2].lower(): name for name in SERVER_CLAS
 
 def unknown_class(name: Any) -> SpecError:
     """Say that a render server would not find a class, and which one may have been meant, whatever its package."""
+    # loaded with the first such class
+    from difflib import get_close_matches
+
     simple = str(name).rpartition(".")[2].lower()
     near = get_close_matches(simple, _BY_SIMPLE_NAME, n=1, cutoff=0.8)
     meant = f"; the nearest is '{_BY_SIMPLE_NAME[near[0]]}'" if near else ""
