@@ -57,6 +57,7 @@ def materialize_tilespec_image(
     render: Render | None = None,
     *,
     engine: str | None = None,
+    compat: str = "master",
     **kwargs: Any,
 ) -> None:
     """Render one tile into an image file.
@@ -76,7 +77,7 @@ def materialize_tilespec_image(
         Size of the cells of the triangle mesh.
     engine : {"java", "python"}, optional
         Who renders; by default Java where a client script is configured.
-    subprocess_mode, client_script, memGB, render
+    compat, subprocess_mode, client_script, memGB, render
         As for `renderapi.client.renderClient`.
     """
     if isinstance(tilespec, Mapping):
@@ -98,6 +99,7 @@ def materialize_tilespec_image(
             res=res,
             render=render,
             engine=engine,
+            compat=compat,
             **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
         )
 

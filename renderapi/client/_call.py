@@ -164,6 +164,12 @@ def one_of(value: str | None, allowed: Sequence[str], name: str) -> str | None:
     return value
 
 
+def branch(compat: str) -> str:
+    """Give a branch of render, which must be one."""
+    one_of(compat, ("master", "newsolver"), "compat")
+    return compat
+
+
 def client_options(kwargs: Mapping[str, Any], subprocess_mode: str | None, **more: Any) -> dict[str, Any]:
     """Keywords with which a function hands on how its client is to be run."""
     streams = {name: kwargs[name] for name in RUN_OPTIONS if name in kwargs}

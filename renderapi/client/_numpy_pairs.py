@@ -21,7 +21,7 @@ import numpy as np
 from renderapi import _json
 from renderapi._parallel import progress_reporter
 from renderapi.client._bulk import Document
-from renderapi.client._call import one_of, several, truth, whole
+from renderapi.client._call import branch, one_of, several, truth, whole
 from renderapi.client._engine import Connection, bounds_of
 from renderapi.client._files import _ENDINGS
 from renderapi.client._script import ClientArgumentError
@@ -325,7 +325,6 @@ def find_tile_pairs(
         If an option cannot be understood; nothing was asked of the server.
     """
     one_of(excludeSameLayerPairsWithPosition, POSITIONS[1:], "excludeSameLayerPairsWithPosition")
-    one_of(compat, ("master", "newsolver"), "compat")
     distance = whole(zNeighborDistance, "zNeighborDistance")
     distance = 2 if distance is None else distance
     by_cell = jbool(useRowColPositions) == "true"
@@ -356,7 +355,7 @@ def find_tile_pairs(
         existing=existing,
         only_from=onlyIncludeTilesFromStack,
         near=_ids_in(onlyIncludeTilesNearTileIdsJson),
-        newsolver=compat == "newsolver",
+        newsolver=branch(compat) == "newsolver",
     )
     most = whole(maxPairsPerFile, "maxPairsPerFile")
     files = PairFiles(outjson, template, PAIRS_PER_FILE if most is None else most)

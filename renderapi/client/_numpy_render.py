@@ -63,7 +63,7 @@ _OPTIONS: dict[str, tuple[str, Any]] = {
 #: Java does not take these from a file of render parameters.
 _NOT_MERGED = ("minMeshCellSize", "minIntensity", "maxIntensity")
 #: No options: they come from the file alone.
-_FROM_FILE = ("tileSpecs", "mipmapPathBuilder", "filterSpecs")
+_FROM_FILE = ("tileSpecs", "mipmapPathBuilder", "filterSpecs", "maskMinX", "maskMinY")
 
 
 # ------------------------------------------------------------------------------ image files
@@ -188,7 +188,7 @@ class Calibration:
 # ------------------------------------------------------------------------------ the renderer
 
 
-def render_to_file(options: Mapping[str, Any], connection: Mapping[str, Any]) -> None:
+def render_to_file(options: Mapping[str, Any], connection: Mapping[str, Any], compat: str) -> None:
     """Do what ArgbRenderer does.
 
     Parameters
@@ -197,6 +197,8 @@ def render_to_file(options: Mapping[str, Any], connection: Mapping[str, Any]) ->
         Options of `renderapi.client.rendererClient`, None where they are not given.
     connection : dict
         ``host``, ``port`` and ``session`` of the call, if it has any.
+    compat : {"master", "newsolver"}
+        Branch of render whose pixels are drawn.
 
     Raises
     ------
@@ -223,7 +225,7 @@ def render_to_file(options: Mapping[str, Any], connection: Mapping[str, Any]) ->
         document["tileSpecs"] = _read(document["tileSpecUrl"], connection)
         if not isinstance(document["tileSpecs"], list):
             raise SpecError(f"{document['tileSpecUrl']} must hold a JSON list of tile specs")
-    pixels = render(document)
+    pixels = render(document, compat=compat)
     if document["in"] is not None:
         pixels = _over(pixels, document["in"])
     save(pixels, options["out_fn"], kind, document["convertToGray"], document["quality"])
@@ -332,6 +334,8 @@ class Sections:
         Named filters of the server.
     changes : dict
         What is set in the render parameters that the server gives.
+    compat : {"master", "newsolver"}
+        Branch of render whose pixels are drawn.
     """
 
     connection: Connection
@@ -348,6 +352,7 @@ class Sections:
     high: int | None = None
     filter_list: str | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
+    compat: str = "master"
 
     def render(self, zs: Iterable[float], threads: int, progress: Any = None) -> None:
         """Render sections, several at a time; an error names the section, and no other is begun after it."""
@@ -397,7 +402,7 @@ class Sections:
             minIntensity=self.low, maxIntensity=self.high, filterListName=self.filter_list,
             host=at.host, port=at.port, owner=at.owner, project=at.project, session=at.thread_session(),
         )  # fmt: skip
-        pixels = render({**parameters, **self.changes})
+        pixels = render({**parameters, **self.changes}, compat=self.compat)
         save(pixels, self.path(z), self.kind, gray=True, calibration=calibration)
 
     def _get(self, *segments: Any) -> dict[str, Any]:

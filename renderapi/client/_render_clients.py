@@ -11,6 +11,7 @@ from typing import Any
 from renderapi.client._call import (
     BOX,
     PACKAGE,
+    branch,
     call_run_ws_client,
     client_options,
     flag,
@@ -65,6 +66,7 @@ def renderSectionClient(
     renderTileLabels: bool | None = None,
     useStackBounds: bool | None = None,
     engine: str | None = None,
+    compat: str = "master",
     threads: int | None = None,
     **kwargs: Any,
 ) -> None:
@@ -112,6 +114,8 @@ def renderSectionClient(
     engine : {"java", "python"}, optional
         Who renders; by default Java where a client script is configured. Python takes from the server where
         the tiles are, and reads their images itself, so that they must be readable on this machine.
+    compat : {"master", "newsolver"}
+        In Python: branch of render whose pixels are drawn (see `renderapi.rendering.render`).
     threads : int, optional
         Sections that Python renders at a time; default up to 4, no more than there are cores.
     host, port, owner, project, client_script, memGB, render
@@ -160,6 +164,7 @@ def renderSectionClient(
             high=high,
             filter_list=filterListName,
             changes={key: value for key, value in given.items() if value is not None},
+            compat=branch(compat),
             **({} if scale is None else {"scale": scale}),
         )
         sections.render(several(zs), threads or min(_SECTIONS, os.cpu_count() or 1), kwargs.get("progress"))
@@ -231,6 +236,7 @@ def renderClient(
     render: Render | None = None,
     *,
     engine: str | None = None,
+    compat: str = "master",
     **kwargs: Any,
 ) -> None:
     """Render tile specs into an image file; `rendererClient` has all options.
@@ -251,6 +257,8 @@ def renderClient(
         Size of the cells of the triangle mesh; Java's default is 64.
     engine : {"java", "python"}, optional
         Who renders; by default Java where a client script is configured. Python writes png, jpg and tif.
+    compat : {"master", "newsolver"}
+        In Python: branch of render whose pixels are drawn (see `renderapi.rendering.render`).
     client_script, memGB, render
         Connection and script, where they differ from those of `render`.
     subprocess_mode, **kwargs
@@ -273,7 +281,7 @@ def renderClient(
             "tile_spec_url": tile_spec_url, "height": whole(height, "height"), "width": whole(width, "width"),
             "in_fn": in_fn, "out_fn": out_fn, "x": x, "y": y, "meshCellSize": res,
         }  # fmt: skip
-        render_to_file(options, kwargs)
+        render_to_file(options, kwargs, branch(compat))
         return
     arguments = [
         *get_param(tile_spec_url, "--tile_spec_url"),
@@ -325,6 +333,7 @@ def rendererClient(
     render: Render | None = None,
     *,
     engine: str | None = None,
+    compat: str = "master",
     **kwargs: Any,
 ) -> None:
     """Render tile specs or render parameters into an image file.
@@ -372,6 +381,8 @@ def rendererClient(
         ``NAME``, or ``A__0.5__B__0.5``.
     engine : {"java", "python"}, optional
         Who renders; by default Java where a client script is configured. Python writes png, jpg and tif.
+    compat : {"master", "newsolver"}
+        In Python: branch of render whose pixels are drawn (see `renderapi.rendering.render`).
     client_script, memGB, render
         Connection and script, where they differ from those of `render`.
     subprocess_mode, **kwargs
@@ -403,7 +414,7 @@ def rendererClient(
             "background_color": whole(background_color, "background_color"), "channels": channels,
             **{name: None if value is None else jbool(value) == "true" for name, value in flags.items()},
         }  # fmt: skip
-        render_to_file(options, kwargs)
+        render_to_file(options, kwargs, branch(compat))
         return
     arguments = [
         *get_param(tile_spec_url, "--tile_spec_url"),

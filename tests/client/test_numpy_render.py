@@ -311,6 +311,26 @@ def test_the_engine_may_be_chosen(tile, script, connection, tmp_path):
             function(*arguments, engine="matlab")
 
 
+def test_the_branch_decides_the_last_row_and_column(tmp_path, tile):
+    document = parameters(tile, x=5, y=-2)
+    plain, other = (rendered(document, compat=branch) for branch in ("master", "newsolver"))
+    assert (plain != other).any()
+    np.testing.assert_array_equal(render_renderparameters(document, compat="newsolver"), other)
+    np.testing.assert_array_equal(render_renderparameters(document), plain)
+    assert (render_tilespec(tile, compat="newsolver") != render_tilespec(tile)).any()
+    with pytest.raises(ClientArgumentError, match="compat is 'main'"):
+        render_renderparameters(document, compat="main")
+
+
+def test_the_place_of_a_computed_mask_counts(tile):
+    document = tile.to_dict()
+    url = "mask://outside-box?minX=0&minY=0&maxX=60&maxY=40&width=60&height=40"
+    document["mipmapLevels"]["0"] |= {"maskUrl": url, "maskLoaderType": "DYNAMIC_MASK"}
+    moved = parameters(document, maskMinX=30)
+    np.testing.assert_array_equal(render_renderparameters(moved), rendered(moved))
+    assert (rendered(moved) != rendered(parameters(document))).any()
+
+
 # ------------------------------------------------------------------------------ sections
 
 
@@ -366,6 +386,17 @@ def test_sections_are_files_as_java_names_them(connected, tmp_path):
     for z, file in ((1, files[0]), (2.5, files[1]), (1234, files[2])):
         found = renderapi.image.get_bb_renderparams("stk", z, *layer_box(connected, z), render=connected)
         np.testing.assert_array_equal(opened(root / file), to_gray(rendered(found)))
+
+
+def test_the_branch_decides_the_pixels_of_sections(connected, tmp_path):
+    found = []
+    for branch in ("master", "newsolver"):
+        options = {"scale": 1, "customOutputFolder": branch, "compat": branch, "render": connected, **PLAIN}
+        renderSectionClient("stk", tmp_path, 1, **options)
+        found.append(opened(tmp_path / branch / "1.0.png"))
+        document = renderapi.image.get_bb_renderparams("stk", 1, *layer_box(connected, 1), render=connected)
+        np.testing.assert_array_equal(found[-1], to_gray(rendered(document, compat=branch)))
+    assert (found[0] != found[1]).any()
 
 
 def test_the_scale_of_sections_is_that_of_java(connected, tmp_path):
@@ -437,7 +468,8 @@ def test_a_channel_and_a_filter_list(connected, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr("renderapi.client._numpy_render.get_bb_renderparams", parameters_of)
     monkeypatch.setattr(
-        "renderapi.rendering.render", lambda given: seen.append(given) or rendered(section(connected))
+        "renderapi.rendering.render",
+        lambda given, **options: seen.append(given) or rendered(section(connected)),
     )
     renderSectionClient(
         "stk", tmp_path, 1, 1.0, filterListName="favourite", minIntensity=3, channel="c", render=connected
