@@ -341,7 +341,10 @@ def _averaged(parameters: Parameters, canvases: dict[str | None, Canvas]) -> Can
     if len(parameters.channels) == 1 or not parameters.tiles:
         return next(iter(canvases.values()), None)
     if not canvases:
-        names = " or ".join(str(name) for name, _ in parameters.channels)
+        wanted = [name for name, _ in parameters.channels]
+        if any(tile.channel(name) is not None for tile in parameters.tiles for name in wanted):
+            return None  # halved until nothing was left
+        names = " or ".join(map(str, wanted))
         raise ChannelsError(f"no tile has anything to average: none shows a channel {names}")
     painted = [(canvases[name], weight) for name, weight in parameters.channels if name in canvases]
     first = painted[0][0]
