@@ -306,6 +306,17 @@ def _paint(canvas: Any, source: Any, corners: Any, inverse: Any, stepping: bool,
 
 
 @_compiled
+def _opaque_around(mask: Any, given: bool, x: float, y: float) -> bool:
+    """Tell whether a mask is 255 at all pixels that a location inside is interpolated from."""
+    if not given:
+        return True
+    column, row, one = np.uintp(x), np.uintp(y), np.uintp(1)
+    upper = mask[row, column] & mask[row, column + one]
+    lower = mask[row + one, column] & mask[row + one, column + one]
+    return (upper & lower) == 255
+
+
+@_compiled
 def _paint_masked(
     canvas: Any,
     alpha: Any,
@@ -329,6 +340,7 @@ def _paint_masked(
             low, high = _span(own, left, right, ty) if stepping else _row(own, left, right, ty)
             next_x = low * back[0] + ty * back[1] + back[2]
             next_y = low * back[3] + ty * back[4] + back[5]
+            within = not nearest and not stepping and _row_inside(back, low, high, ty, shape)
             for tx in range(low, high):
                 if stepping:
                     x, y = next_x, next_y
@@ -337,10 +349,30 @@ def _paint_masked(
                 else:
                     x = tx * back[0] + ty * back[1] + back[2]
                     y = tx * back[3] + ty * back[4] + back[5]
-                if _opacity(mask, given, shape, x, y, nearest) > 0:
+                if (
+                    within or (stepping and not nearest and _inside(x, y, shape[1], shape[0]))
+                ) and _opaque_around(mask, given, x, y):
+                    for plane in range(len(canvas)):
+                        canvas[plane, ty, tx] = _between(source[plane], x, y)
+                    alpha[ty, tx] = 255
+                elif _opacity(mask, given, shape, x, y, nearest) > 0:
                     for plane in range(len(canvas)):
                         canvas[plane, ty, tx] = _sampled(source[plane], x, y, nearest)
                     alpha[ty, tx] = 255
+
+
+@_compiled
+def _row_inside(back: Any, low: int, high: int, ty: int, shape: Any) -> bool:
+    """Tell whether both ends of a row, and so all of it, come from inside of the image."""
+    if low >= high:
+        return False
+    height, width = shape
+    for tx in (low, high - 1):
+        x = tx * back[0] + ty * back[1] + back[2]
+        y = tx * back[3] + ty * back[4] + back[5]
+        if not _inside(x, y, width, height):
+            return False
+    return True
 
 
 @_compiled
@@ -359,8 +391,6 @@ def _blend(
     rows, columns = alpha.shape
     shape = source.shape[1:]
     planes = len(canvas)
-    top_value = 255 if canvas.itemsize == 1 else 65535
-    half = np.float32(0.5) if planes == 1 else np.float32(0.0)
     for triangle in range(len(corners)):
         own, back = corners[triangle], inverse[triangle]
         if stepping and not _finite(own):
@@ -371,6 +401,7 @@ def _blend(
             low, high = _span(own, left, right, ty) if stepping else _row(own, left, right, ty)
             next_x = low * back[0] + ty * back[1] + back[2]
             next_y = low * back[3] + ty * back[4] + back[5]
+            within = not nearest and not stepping and _row_inside(back, low, high, ty, shape)
             for tx in range(low, high):
                 if stepping:
                     x, y = next_x, next_y
@@ -379,28 +410,54 @@ def _blend(
                 else:
                     x = tx * back[0] + ty * back[1] + back[2]
                     y = tx * back[3] + ty * back[4] + back[5]
+                if (
+                    within or (stepping and not nearest and _inside(x, y, shape[1], shape[0]))
+                ) and _opaque_around(mask, given, x, y):
+                    for plane in range(planes):
+                        canvas[plane, ty, tx] = _between(source[plane], x, y)
+                    alpha[ty, tx] = 255
+                    continue
                 opaque = _opacity(mask, given, shape, x, y, nearest)
                 if opaque == 255:
-                    # what the arithmetic below comes to
+                    # what the arithmetic of other pixels comes to
                     for plane in range(planes):
                         canvas[plane, ty, tx] = _sampled(source[plane], x, y, nearest)
                     alpha[ty, tx] = 255
-                    continue
-                a = opaque / 255.0
-                empty = not over
-                for plane in range(planes):
-                    if canvas[plane, ty, tx] != 0:
-                        empty = False
-                b = alpha[ty, tx] / 255.0
-                blended = a + b * (1 - a)
-                for plane in range(planes):
-                    v = float(_sampled(source[plane], x, y, nearest))
-                    if empty:
-                        value = v * a
-                    elif blended == 0.0:
-                        value = 0.0
-                    else:
-                        value = (v * a + canvas[plane, ty, tx] * b * (1 - a)) / blended
-                    canvas[plane, ty, tx] = min(int(np.float32(value) + np.float32(0.5)), top_value)
-                opacity = a if empty else blended
-                alpha[ty, tx] = int(np.float32(opacity * 255.0) + half)
+                else:
+                    _blend_pixel(canvas, alpha, source, opaque, tx, ty, x, y, nearest, over)
+
+
+@_compiled
+def _blend_pixel(
+    canvas: Any,
+    alpha: Any,
+    source: Any,
+    opaque: int,
+    tx: int,
+    ty: int,
+    x: float,
+    y: float,
+    nearest: bool,
+    over: bool,
+) -> None:
+    planes = len(canvas)
+    top_value = 255 if canvas.itemsize == 1 else 65535
+    half = np.float32(0.5) if planes == 1 else np.float32(0.0)
+    a = opaque / 255.0
+    empty = not over
+    for plane in range(planes):
+        if canvas[plane, ty, tx] != 0:
+            empty = False
+    b = alpha[ty, tx] / 255.0
+    blended = a + b * (1 - a)
+    for plane in range(planes):
+        v = float(_sampled(source[plane], x, y, nearest))
+        if empty:
+            value = v * a
+        elif blended == 0.0:
+            value = 0.0
+        else:
+            value = (v * a + canvas[plane, ty, tx] * b * (1 - a)) / blended
+        canvas[plane, ty, tx] = min(int(np.float32(value) + np.float32(0.5)), top_value)
+    opacity = a if empty else blended
+    alpha[ty, tx] = int(np.float32(opacity * 255.0) + half)
