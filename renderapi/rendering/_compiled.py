@@ -11,13 +11,11 @@ row speak for what lies between them (rounded sums are monotonous). The tests ru
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 
+from renderapi._compiler import compiled
 from renderapi.rendering import _numpy
 from renderapi.rendering._warp import Triangles
 
@@ -26,19 +24,8 @@ if TYPE_CHECKING:
 
     Image = NDArray[Any]
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 # a location this near to a whole pixel has its value: 65535 grey levels times this are far below a half
 _ON_PIXEL = 1e-6
-
-
-def _compiled(function: Function) -> Function:
-    # No fastmath: a fused multiply-add has another last bit. Errors as in numpy: 1 / 0 is infinite.
-    compiler: Any = partial(numba.njit, nogil=True, error_model="numpy")
-    try:
-        return compiler(cache=True)(function)  # type: ignore[no-any-return]
-    except RuntimeError:  # there is no folder to keep the compiled code in
-        return compiler()(function)  # type: ignore[no-any-return]
 
 
 def paint(canvas: Image, source: Image, triangles: Triangles, nearest: bool) -> None:
@@ -114,12 +101,12 @@ def _frozen(pixels: Image) -> Image:
 # ------------------------------------------------------------------------------ rows of triangles
 
 
-@_compiled
+@compiled
 def _outside(ex: float, ey: float, ax: float, ay: float, tx: int, ty: int) -> bool:
     return ex * (ty - ay) - ey * (tx - ax) < 0
 
 
-@_compiled
+@compiled
 def _split(ex: float, ey: float, ax: float, ay: float, first: int, end: int, ty: int) -> int:
     """Give the first pixel of a row on the other side of an edge, ``end`` if there is none."""
     if not (ey > 0.0 or ey < 0.0):
@@ -140,7 +127,7 @@ def _split(ex: float, ey: float, ax: float, ay: float, first: int, end: int, ty:
     return split
 
 
-@_compiled
+@compiled
 def _row(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
     """Give the pixels of a row that are in a triangle, from - to."""
     low, high = first, end  # not outside of any edge
@@ -163,7 +150,7 @@ def _row(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
     return mirrored_low, mirrored_high
 
 
-@_compiled
+@compiled
 def _span(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
     """Give the pixels of a row between the edges of a triangle, from - to, as newsolver counts them."""
     low, high = float(first), float(end)
@@ -188,7 +175,7 @@ def _span(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
     return from_, min(int(np.floor(max(high, first - 2.0) + 1)), end)
 
 
-@_compiled
+@compiled
 def _limits(corners: Any, axis: int, size: int) -> tuple[int, int]:
     """Give the rows or columns that a triangle may touch, from - to."""
     low = high = corners[axis]
@@ -205,7 +192,7 @@ def _limits(corners: Any, axis: int, size: int) -> tuple[int, int]:
     return first, end
 
 
-@_compiled
+@compiled
 def _finite(corners: Any) -> bool:
     finite = True
     for index in range(6):
@@ -216,12 +203,12 @@ def _finite(corners: Any) -> bool:
 # ------------------------------------------------------------------------------ single pixels
 
 
-@_compiled
+@compiled
 def _inside(x: float, y: float, width: int, height: int) -> bool:
     return x >= 0.0 and y >= 0.0 and x < width - 1 and y < height - 1
 
 
-@_compiled
+@compiled
 def _nearest(size: int, location: float) -> int:
     rounded = location + 0.5
     if not rounded > 0.0:
@@ -229,7 +216,7 @@ def _nearest(size: int, location: float) -> int:
     return int(rounded) if rounded < size else size - 1
 
 
-@_compiled
+@compiled
 def _between(source: Any, x: float, y: float) -> int:
     # unsigned, so that no index is taken for one from the end
     column, row = np.uintp(x), np.uintp(y)
@@ -242,7 +229,7 @@ def _between(source: Any, x: float, y: float) -> int:
     return int(lower + fy * (upper - lower) + 0.5)
 
 
-@_compiled
+@compiled
 def _sampled(source: Any, x: float, y: float, nearest: bool) -> int:
     height, width = source.shape
     if nearest:
@@ -252,7 +239,7 @@ def _sampled(source: Any, x: float, y: float, nearest: bool) -> int:
     return 0
 
 
-@_compiled
+@compiled
 def _opacity(mask: Any, given: bool, shape: Any, x: float, y: float, nearest: bool) -> int:
     if given:
         return _sampled(mask, x, y, nearest)
@@ -262,7 +249,7 @@ def _opacity(mask: Any, given: bool, shape: Any, x: float, y: float, nearest: bo
 # ------------------------------------------------------------------------------ painters
 
 
-@_compiled
+@compiled
 def _paint(canvas: Any, source: Any, corners: Any, inverse: Any, stepping: bool, nearest: bool) -> None:
     rows, columns = canvas.shape
     height, width = source.shape
@@ -305,7 +292,7 @@ def _paint(canvas: Any, source: Any, corners: Any, inverse: Any, stepping: bool,
                     canvas[ty, tx] = _between(source, tx * i00 + rx + i02, tx * i10 + ry + i12)
 
 
-@_compiled
+@compiled
 def _opaque_around(mask: Any, given: bool, x: float, y: float) -> bool:
     """Tell whether a mask is 255 at all pixels that a location inside is interpolated from."""
     if not given:
@@ -313,10 +300,10 @@ def _opaque_around(mask: Any, given: bool, x: float, y: float) -> bool:
     column, row, one = np.uintp(x), np.uintp(y), np.uintp(1)
     upper = mask[row, column] & mask[row, column + one]
     lower = mask[row + one, column] & mask[row + one, column + one]
-    return (upper & lower) == 255
+    return bool((upper & lower) == 255)
 
 
-@_compiled
+@compiled
 def _paint_masked(
     canvas: Any,
     alpha: Any,
@@ -361,7 +348,7 @@ def _paint_masked(
                     alpha[ty, tx] = 255
 
 
-@_compiled
+@compiled
 def _row_inside(back: Any, low: int, high: int, ty: int, shape: Any) -> bool:
     """Tell whether both ends of a row, and so all of it, come from inside of the image."""
     if low >= high:
@@ -375,7 +362,7 @@ def _row_inside(back: Any, low: int, high: int, ty: int, shape: Any) -> bool:
     return True
 
 
-@_compiled
+@compiled
 def _blend(
     canvas: Any,
     alpha: Any,
@@ -427,7 +414,7 @@ def _blend(
                     _blend_pixel(canvas, alpha, source, opaque, tx, ty, x, y, nearest, over)
 
 
-@_compiled
+@compiled
 def _blend_pixel(
     canvas: Any,
     alpha: Any,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,8 @@ _MANY_POINTS = 2048
 _LONG_BLOCK = 25_000
 # as many kernels, some 50 ms of work, are worth a thread per processor
 _MUCH_WORK = 8_000_000
+# as many take as long as it takes to load the compiler
+_LOADING = 100_000_000
 # the kernel is 0 up to this distance, or its square where that is what is computed with
 _NEAR = 1e-8
 
@@ -62,10 +66,14 @@ def deformation(points: Array, src: Array, weights: Array, squared: bool = False
 
 def _deformation_of_many(points: Array, src: Array, weights: Array, squared: bool) -> Array:
     # the same numbers in the same order, landmark by landmark: less traffic than whole kernels
+    compiled = _compiled(points.shape[0] * src.shape[1])
     landmarks = list(zip(*src.tolist(), *weights.tolist()))
     out = np.empty(points.shape)
 
     def evaluate(part: slice) -> None:
+        if compiled is not None:
+            out[part] = compiled.deformation(points[part], src, weights, _NEAR, squared)
+            return
         x, y = np.ascontiguousarray(points[part].T)
         r, scratch, sum_x, sum_y = np.empty_like(x), np.empty_like(x), np.zeros_like(x), np.zeros_like(x)
         for source_x, source_y, weight_x, weight_y in landmarks:
@@ -76,7 +84,7 @@ def _deformation_of_many(points: Array, src: Array, weights: Array, squared: boo
             np.add(r, scratch, out=r)
             if not squared:
                 np.sqrt(r, out=r)
-            if r.min() <= _NEAR:
+            if np.fmin.reduce(r) <= _NEAR:
                 r[r <= _NEAR] = 1.0
             np.log(r, out=scratch)
             np.multiply(r, 0.5 if squared else r, out=r)
@@ -97,6 +105,22 @@ def _deformation_of_many(points: Array, src: Array, weights: Array, squared: boo
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(evaluate, blocks(len(points), size)))
     return out
+
+
+_done = [0]
+
+
+def _compiled(kernels: int) -> ModuleType | None:
+    """Give the compiled sums, if numba is installed: loading it pays after as much work as that takes."""
+    _done[0] += kernels
+    if _done[0] < _LOADING and "numba" not in sys.modules:
+        return None
+    try:
+        from renderapi.transform import _spline_compiled
+
+        return _spline_compiled
+    except ImportError:
+        return None
 
 
 def _processors() -> int:

@@ -1,6 +1,7 @@
 """Render parameters in, pixels out: both painters, every rule that the reference renders leave open."""
 
 import json
+import sys
 from importlib.util import find_spec
 
 import numpy as np
@@ -181,17 +182,20 @@ def test_what_was_prepared_is_all_that_images_need(folder):
         assert len(kernel.signatures) == 2, kernel.signatures  # of 8 and of 16 bits
 
 
-def test_without_numba_there_is_nothing_to_prepare(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "numba", None)
-    monkeypatch.delitem(__import__("sys").modules, "renderapi.rendering._compiled", raising=False)
+def leave_out_numba(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    for module in ("renderapi._compiler", "renderapi.rendering._compiled"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.delattr(rendering, "_compiled", raising=False)
+
+
+def test_without_numba_there_is_nothing_to_prepare(monkeypatch):
+    leave_out_numba(monkeypatch)
     rendering.prepare()
 
 
 def test_without_numba_numpy_paints(folder, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "numba", None)
-    monkeypatch.delitem(__import__("sys").modules, "renderapi.rendering._compiled", raising=False)
-    monkeypatch.delattr(rendering, "_compiled", raising=False)
+    leave_out_numba(monkeypatch)
     parameters = box(tile(folder))
     np.testing.assert_array_equal(rendering.render(parameters), rendering.render(parameters, engine="numpy"))
     with pytest.raises(ImportError, match=r'pip install "render-python\[fast\]>=3"'):

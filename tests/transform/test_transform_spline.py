@@ -207,8 +207,15 @@ def test_fewer_landmarks(spline):
     assert wide.nLm == 16
 
 
-def test_few_and_many_points_are_mapped_alike(spline, monkeypatch):
-    points = np.vstack([RNG.uniform(0, 1000, (3000, 2)), SRC])
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize("branch", ["master", "newsolver"])
+def test_few_and_many_points_are_mapped_alike(spline, monkeypatch, loaded, branch):
+    monkeypatch.setattr(spline, "compat", branch)
+    if loaded:
+        pytest.importorskip("numba")
+    else:
+        monkeypatch.setattr(_spline, "_compiled", lambda kernels: None)
+    points = np.vstack([RNG.uniform(0, 1000, (3000, 2)), SRC, SRC + 1e-9, [[np.nan, 5.0]]])
     many = spline.tform(points)
     monkeypatch.setattr(_spline, "_MUCH_WORK", 1)
     monkeypatch.setattr(_spline, "_LONG_BLOCK", 700)
@@ -219,6 +226,16 @@ def test_few_and_many_points_are_mapped_alike(spline, monkeypatch):
     np.testing.assert_array_equal(many, few)
     for row in (0, 2999, 3005):
         np.testing.assert_array_equal(spline.tform(points[row : row + 1])[0], many[row])
+
+
+def test_the_compiler_is_loaded_after_much_work(monkeypatch):
+    pytest.importorskip("numba")
+    monkeypatch.setattr(_spline, "_done", [0])
+    monkeypatch.delitem(sys.modules, "numba")
+    assert _spline._compiled(_spline._LOADING - 1) is None
+    monkeypatch.undo()
+    monkeypatch.setattr(_spline, "_done", [0])
+    assert _spline._compiled(_spline._LOADING) is not None
 
 
 def test_processors_are_counted(monkeypatch):
