@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,13 @@ def _numbers(steps: Sequence[Any], given: Sequence[Any]) -> list[Array | None]:
     return result
 
 
-def points_to_local(tilespecs: Sequence[Any], tile: Any, points: Any, shared_transforms: Any = None) -> Array:
+def points_to_local(
+    tilespecs: Sequence[Any],
+    tile: Any,
+    points: Any,
+    shared_transforms: Any = None,
+    make_mesh: Callable[[Any], CoordinateMesh] | None = None,
+) -> Array:
     """Map world points back to the pixels of many tiles, each through the triangle mesh of its tile.
 
     Parameters
@@ -115,6 +121,9 @@ def points_to_local(tilespecs: Sequence[Any], tile: Any, points: Any, shared_tra
         World coordinates x, y.
     shared_transforms : mapping or iterable, optional
         Shared transforms, as documents or objects: a mapping from id, or a collection.
+    make_mesh : callable, optional
+        Gives the `CoordinateMesh` of a tile spec, for programs that keep some; it is asked for those tiles that
+        have a mesh of their own.
 
     Returns
     -------
@@ -137,7 +146,9 @@ def points_to_local(tilespecs: Sequence[Any], tile: Any, points: Any, shared_tra
     order = rest[np.argsort(index[rest], kind="stable")]
     starts = np.flatnonzero(np.diff(index[order])) + 1
     for rows in np.split(order, starts) if len(order) else ():
-        local[rows] = CoordinateMesh(tilespecs[index[rows[0]]], shared_transforms).world_to_local(world[rows])
+        one = tilespecs[index[rows[0]]]
+        mesh = CoordinateMesh(one, shared_transforms) if make_mesh is None else make_mesh(one)
+        local[rows] = mesh.world_to_local(world[rows])
     return local
 
 

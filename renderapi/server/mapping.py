@@ -114,18 +114,19 @@ def to_local(tiles: Sequence[Document], index: ArrayLike, points: ArrayLike) -> 
     Refusal
         400 if a transform or the mesh cannot be made, 500 for a tile without width or height.
     """
-    of, world = np.asarray(index, np.intp), np.asarray(points, np.float64).reshape(-1, 2)
-    local = np.empty(world.shape)
-    order = np.argsort(of, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(of[order])) + 1) if len(order) else ():
-        tile = tiles[of[rows[0]]]
-        make = _kept_mesh if check_mesh(tile) < _MOST_CELLS_KEPT else _make_mesh
-        try:
-            mesh = make(_json.dumps({key: tile[key] for key in _SHAPE if key in tile}))
-            local[rows] = mesh.world_to_local(world[rows])
-        except NOT_CALCULABLE as problem:
-            raise refusal_of(problem) from problem
-    return local
+    from renderapi.geometry import points_to_local
+
+    cells = {number: check_mesh(tiles[number]) for number in np.unique(np.asarray(index, np.intp)).tolist()}
+    small = {id(tiles[number]) for number, count in cells.items() if count < _MOST_CELLS_KEPT}
+
+    def make_mesh(tile: Document) -> CoordinateMesh:
+        make = _kept_mesh if id(tile) in small else _make_mesh
+        return make(_json.dumps({key: tile[key] for key in _SHAPE if key in tile}))
+
+    try:
+        return points_to_local(tiles, index, points, make_mesh=make_mesh)
+    except NOT_CALCULABLE as problem:
+        raise refusal_of(problem) from problem
 
 
 def is_singular(tile: Document) -> bool:
