@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,12 @@ _FEW_POINTS = 100
 _MANY_TILES = 16
 # larger meshes are made for one tile after the other
 _MOST_VERTICES = 250_000
+
+
+@lru_cache(8)
+def _mesh_of_affine_tiles(size: tuple[float, float, float]) -> SharedMesh:
+    # kept, because who maps points in slices asks for it again and again
+    return SharedMesh(size, ())
 
 
 def points_to_world(tilespecs: Sequence[Any], tile: Any, points: Any, shared_transforms: Any = None) -> Array:
@@ -176,7 +183,7 @@ def _by_shared_meshes(
         shared = split(steps)
         if len(members) < _MANY_TILES or shared is None or np.prod(mesh_size(*size)) > _MOST_VERTICES:
             continue
-        mesh = SharedMesh(size, steps[:shared])
+        mesh = SharedMesh(size, steps[:shared]) if shared else _mesh_of_affine_tiles(size)
         if not mesh.usable:
             continue
         try:

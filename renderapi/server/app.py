@@ -26,6 +26,7 @@ from renderapi.server import (
     metadata,
     stacks,
     tiles,
+    turns,
     validation,
 )
 from renderapi.server.collecting import reading
@@ -315,6 +316,7 @@ def _view(endpoint: Endpoint) -> Callable[..., Response]:
     """Make the Flask view: values out of path, query and body, then the handler, then its answer."""
 
     def view(**path: Any) -> Response:
+        turns.begin(request.environ.get("waitress.client_disconnected"))
         check_accept(request.headers.get("Accept"), endpoint.gives)
         values: dict[str, Any] = {
             name: rule.read(name, request.args.getlist(name)) for name, rule in endpoint.query.items()

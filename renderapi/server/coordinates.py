@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-import numpy as np
-
+from renderapi import _json
 from renderapi.server import metadata
 from renderapi.server.documents import Document, references, tile_spec
-from renderapi.server.endpoint import OWNER, STACK, Answer, Context, Service, double, json_of, string
-from renderapi.server.layers import LAYER, box_query
+from renderapi.server.endpoint import (
+    OWNER,
+    STACK,
+    Answer,
+    Context,
+    Service,
+    array_of,
+    double,
+    json_of,
+    string,
+)
+from renderapi.server.layers import LAYER
 from renderapi.server.mapping import Points, is_singular, to_local, to_world
 from renderapi.server.parameters import get_tile
 from renderapi.server.refusals import Refusal, StackKey
-from renderapi.server.resolving import SharedTransforms, flatten_tile
+from renderapi.server.resolving import SharedTransforms, flatten_tile, shared_transforms
+from renderapi.server.tile_rows import TileQuery, ids_at_points
+from renderapi.server.turns import SLICE, slices
 from renderapi.server.values import Rules, as_boolean, as_double, as_list, as_text, fields
 from renderapi.utils import java_double
 
 service = Service("CoordinateService", "Coordinate mapping")
 
 POINT = "/{x:double},{y:double}"
-# of a stack that there is not
-_NO_ROW = -1
+# resolved tiles that are kept for the rest of a batch
+_KEPT = 10_000
 Item = Document
 
 
@@ -43,9 +55,12 @@ _COORDINATES: Rules = {
 
 
 def _items(body: Any) -> list[Item | None]:
-    items = as_list(body, "coordinates", lambda item, where: fields(item, where, _COORDINATES))
-    if items is None:
+    if body is None:
         raise Refusal(500, "the list of coordinates must not be null")
+    items: list[Item | None] = []
+    for some in slices(body if type(body) is list else [body], 10 * SLICE):
+        whole = some if type(body) is list else body
+        items += as_list(whole, "coordinates", lambda item, where: fields(item, where, _COORDINATES)) or ()
     return items
 
 
@@ -54,10 +69,19 @@ def _failed(item: Item | None, error: str) -> Item:
     return {**{key: value for key, value in (item or {}).items() if key != "error"}, "error": error}
 
 
-def _position(point: Sequence[float] | Points, z: float | None) -> list[float | str]:
+def _position(point: Sequence[float], z: float | None) -> list[float | str]:
     """Give a point as it is answered: infinities and NaN, which JSON has not, as words."""
-    position = [as_double(_java(float(value)), "point") or 0.0 for value in point[:2]]
+    x, y = point
+    # there is no negative zero in them
+    position: list[float | str] = (
+        [x or 0.0, y or 0.0] if _is_finite(point) else [_java(x) or 0.0, _java(y) or 0.0]
+    )
     return position if z is None else [*position, z]
+
+
+def _is_finite(point: Sequence[float]) -> bool:
+    x, y = point
+    return math.isfinite(x) and math.isfinite(y)
 
 
 def _java(value: float) -> float | str:
@@ -69,20 +93,46 @@ def _point(values: Sequence[Any]) -> tuple[float, float]:
 
 
 class Layers:
-    """Tiles of one stack for one request: each is decoded and resolved once."""
+    """Tiles of one stack for one request: each is decoded and resolved once.
 
-    def __init__(self, connection: sqlite3.Connection, key: StackKey) -> None:
+    Parameters
+    ----------
+    read : callable
+        Opens a transaction for one query after another, as `renderapi.server.Store.held` gives it.
+    key : StackKey
+        The stack.
+    """
+
+    def __init__(self, read: Callable[[], AbstractContextManager[sqlite3.Connection]], key: StackKey) -> None:
         self.key = key
-        self.connection = connection
+        self.read = read
         self._tiles: dict[str, Document | Refusal] = {}
-        self._row: int | None = None
+
+    def load(self, ids: Sequence[str]) -> None:
+        """Resolve tiles beforehand, all with one query; what is wrong with one is said when it is asked for."""
+        if len(self._tiles) > _KEPT:
+            self._tiles.clear()
+        wanted = [tile_id for tile_id in dict.fromkeys(ids) if tile_id not in self._tiles]
+        with self.read() as connection:
+            row = metadata.contents(connection, self.key)
+            if row is None or not wanted:
+                return
+            found = TileQuery(row, ids=wanted).selected(connection, len(wanted))
+            shared = shared_transforms(connection, row, found.refs)
+        for tile in _json.loads(b"[" + b",".join(found.documents()) + b"]"):
+            try:
+                self._tiles[tile["tileId"]] = flatten_tile(tile, shared)
+            except Refusal:
+                # which transforms there are, for the message, is a matter of the tile alone
+                continue
 
     def tile(self, tile_id: str) -> Document:
         """Give a tile resolved, refuse as the stack does if that is not possible."""
         found = self._tiles.get(tile_id)
         if found is None:
             try:
-                found = get_tile(self.connection, self.key, tile_id)
+                with self.read() as connection:
+                    found = get_tile(connection, self.key, tile_id)
             except Refusal as refusal:
                 found = refusal
             self._tiles[tile_id] = found
@@ -90,24 +140,21 @@ class Layers:
             raise found
         return found
 
-    def ids(self, x: float, y: float, z: float) -> list[str]:
-        """Give the ids of the tiles whose boxes contain a point, if there are any: nobody asks for the stack."""
-        if self._row is None:
-            self._row = metadata.contents(self.connection, self.key) or _NO_ROW
-        if self._row == _NO_ROW:
-            return []
-        return box_query(self.connection, self._row, z, (x, y, 0, 0)).tile_ids(self.connection)
+    def ids(self, points: Sequence[tuple[float, float, float]]) -> list[list[str]]:
+        """Give the ids of the tiles whose boxes contain each point, ascending: nobody asks for the stack."""
+        with self.read() as connection:
+            row = metadata.contents(connection, self.key)
+            if row is None:
+                return [[] for _ in points]
+            return ids_at_points(connection, row, points)
 
-    def at(self, x: float, y: float, z: float) -> list[str]:
-        """Give the ids of the tiles whose boxes contain a point, ascending."""
-        rows = self.ids(x, y, z)
-        if not rows:
-            raise Refusal(
-                400,
-                f"no tile specifications found in {self.key} for world coordinates "
-                f"x={java_double(x)}, y={java_double(y)}, z={java_double(z)}",
-            )
-        return rows
+    def no_tiles(self, x: float, y: float, z: float) -> Refusal:
+        """400: no box of a tile contains a point."""
+        return Refusal(
+            400,
+            f"no tile specifications found in {self.key} for world coordinates "
+            f"x={java_double(x)}, y={java_double(y)}, z={java_double(z)}",
+        )
 
 
 Mapping = Callable[[Sequence[Document], list[int], list[tuple[float, float]]], Points]
@@ -115,12 +162,23 @@ Mapping = Callable[[Sequence[Document], list[int], list[tuple[float, float]]], P
 
 def _mapped(
     layers: Layers, requests: list[tuple[str, tuple[float, float]]], map_points: Mapping
-) -> list[Points | Refusal]:
-    """Map points, each of its own tile: all at once, or tile by tile if one of them is bad."""
+) -> list[list[float] | Refusal]:
+    """Map points, each of its own tile: many at once, or tile by tile if one of them is bad."""
+    answers: list[list[float] | Refusal] = []
+    # of a point in thousands of tiles there are as many requests
+    for some in slices(requests):
+        layers.load([tile_id for tile_id, _ in some])
+        answers += _mapped_at_once(layers, some, map_points)
+    return answers
+
+
+def _mapped_at_once(
+    layers: Layers, requests: Sequence[tuple[str, tuple[float, float]]], map_points: Mapping
+) -> list[list[float] | Refusal]:
     by_tile: dict[str, list[int]] = {}
     for index, (tile_id, _) in enumerate(requests):
         by_tile.setdefault(tile_id, []).append(index)
-    answers: list[Points | Refusal] = [np.empty(2)] * len(requests)
+    answers: list[list[float] | Refusal] = [[]] * len(requests)
     tiles: list[Document] = []
     places: list[list[int]] = []
     for tile_id, indices in by_tile.items():
@@ -135,7 +193,7 @@ def _mapped(
         of = [number - first for number in range(first, end) for _ in places[number]]
         order = [index for number in range(first, end) for index in places[number]]
         points = map_points(tiles[first:end], of, [requests[index][1] for index in order])
-        for index, point in zip(order, points):
+        for index, point in zip(order, points.tolist()):
             answers[index] = point
 
     try:
@@ -150,7 +208,7 @@ def _mapped(
     return answers
 
 
-def local_to_world(layers: Layers, items: list[Item | None]) -> list[Item]:
+def local_to_world(layers: Layers, items: Sequence[Item | None]) -> list[Item]:
     """Map local points; what cannot be mapped is echoed with the reason."""
     answers: list[Item | None] = []
     requests = []
@@ -197,26 +255,25 @@ def _world_problem(item: Item | None, z: float | None) -> str | None:
     return None
 
 
-def world_to_local(layers: Layers, items: list[Item | None], z: float | None) -> list[list[Item]]:
+def world_to_local(layers: Layers, items: Sequence[Item | None], z: float | None) -> list[list[Item]]:
     """Map world points into all tiles that contain them; what cannot be mapped is echoed with the reason."""
     answers: list[list[Item]] = []
-    requests: list[tuple[str, tuple[float, float]]] = []
-    places: list[tuple[int, float, int]] = []
+    points: list[tuple[float, float, float]] = []
+    asked: list[int] = []
     for index, item in enumerate(items):
         problem = _world_problem(item, z)
-        if item is None or problem is not None:
-            answers.append([_failed(item, problem or "")])
-            continue
-        point = _point(item["world"])
-        layer = float(item["world"][2]) if z is None else z
-        try:
-            tile_ids = layers.at(*point, layer)
-        except Refusal as refusal:
-            answers.append([_failed(item, refusal.message)])
-            continue
-        answers.append([])
-        places.append((index, layer, len(tile_ids)))
-        requests += [(tile_id, point) for tile_id in tile_ids]
+        answers.append([] if problem is None else [_failed(item, problem)])
+        if item is not None and problem is None:
+            points.append((*_point(item["world"]), float(item["world"][2]) if z is None else z))
+            asked.append(index)
+    requests: list[tuple[str, tuple[float, float]]] = []
+    places: list[tuple[int, float, int]] = []
+    for index, (x, y, layer), tile_ids in zip(asked, points, layers.ids(points)):
+        if tile_ids:
+            places.append((index, layer, len(tile_ids)))
+            requests += [(tile_id, (x, y)) for tile_id in tile_ids]
+        else:
+            answers[index] = [_failed(items[index], layers.no_tiles(x, y, layer).message)]
     mapped = iter(zip(requests, _mapped(layers, requests, to_local)))
     for index, layer, count in places:
         answers[index] = _visible(items[index], layer, [next(mapped) for _ in range(count)])
@@ -231,7 +288,7 @@ def _visible(
     for (tile_id, _), point in mapped:
         if isinstance(point, Refusal):
             return [_failed(item, point.message)]
-        if np.isfinite(point).all():
+        if _is_finite(point):
             answer.append({"tileId": tile_id, "local": _position(point, z)})
     if not answer:
         (_, (x, y)), _ = mapped[0]
@@ -249,11 +306,24 @@ def _visible(
 
 
 def _single_world_to_local(layers: Layers, x: float, y: float, z: float) -> list[Item]:
-    layers.at(x, y, z)
+    if layers.ids([(x, y, z)]) == [[]]:
+        raise layers.no_tiles(x, y, z)
     (answer,) = world_to_local(layers, [{"world": [x, y]}], z)
     if "error" in answer[0]:
         raise Refusal(500, answer[0]["error"])
     return answer
+
+
+@contextmanager
+def layers_of(server: Context, key: StackKey) -> Iterator[Layers]:
+    """Give the tiles of a stack; no store is kept from others while points are mapped."""
+    with server.store.held() as read:
+        yield Layers(read, key)
+
+
+def _in_slices(items: list[Item | None], answer: Callable[[Sequence[Item | None]], list[Any]]) -> Answer:
+    """Answer an array, whose elements are made and written some at a time."""
+    return array_of(_json.dumps(answer(some))[1:-1] for some in slices(items))
 
 
 @service.get(STACK + "/tile/{tileId}/local-to-world-coordinates" + POINT)
@@ -261,15 +331,15 @@ def tile_to_world(server: Context, stack: StackKey, tileId: str, x: float, y: fl
     """Map a point of a tile to the world."""
     with server.store.read() as connection:
         tile = get_tile(connection, stack, tileId)
-    (point,) = to_world([tile], [0], [(x, y)])
+    (point,) = to_world([tile], [0], [(x, y)]).tolist()
     return json_of({"tileId": tileId, "world": _position(point, tile.get("z"))})
 
 
 @service.get(LAYER + "/world-to-local-coordinates" + POINT)
 def layer_to_local(server: Context, stack: StackKey, z: float, x: float, y: float) -> Answer:
     """Map a point of the world into the tiles that contain it."""
-    with server.store.read() as connection:
-        return json_of(_single_world_to_local(Layers(connection, stack), x, y, z))
+    with layers_of(server, stack) as layers:
+        return json_of(_single_world_to_local(layers, x, y, z))
 
 
 @service.put(STACK + "/local-to-world-coordinates", name_status=500)
@@ -277,8 +347,8 @@ def layer_to_local(server: Context, stack: StackKey, z: float, x: float, y: floa
 def batch_to_world(server: Context, stack: StackKey, body: Any, z: float | None = None) -> Answer:
     """Map points of tiles to the world; the z of the path has no meaning."""
     items = _items(body)
-    with server.store.read() as connection:
-        return json_of(local_to_world(Layers(connection, stack), items))
+    with layers_of(server, stack) as layers:
+        return _in_slices(items, lambda some: local_to_world(layers, some))
 
 
 @service.put(STACK + "/world-to-local-coordinates", name_status=500)
@@ -286,8 +356,8 @@ def batch_to_world(server: Context, stack: StackKey, body: Any, z: float | None 
 def batch_to_local(server: Context, stack: StackKey, body: Any, z: float | None = None) -> Answer:
     """Map points of the world into the tiles that contain them."""
     items = _items(body)
-    with server.store.read() as connection:
-        return json_of(world_to_local(Layers(connection, stack), items, z))
+    with layers_of(server, stack) as layers:
+        return _in_slices(items, lambda some: world_to_local(layers, some, z))
 
 
 @service.put(STACK + "/tileIdsForCoordinates")
@@ -295,19 +365,23 @@ def batch_to_local(server: Context, stack: StackKey, body: Any, z: float | None 
 def tile_ids_for_coordinates(server: Context, stack: StackKey, body: Any, z: float | None = None) -> Answer:
     """Tell which tiles contain points of the world, by their bounding boxes."""
     items = _items(body)
-    answers: list[list[Item]] = []
-    with server.store.read() as connection:
-        layers = Layers(connection, stack)
-        for item in items:
-            problem = _world_problem(item, z)
-            if item is None or problem is not None:
-                raise Refusal(500, problem or "")
-            x, y = _point(item["world"])
-            layer = float(item["world"][2]) if z is None else z
-            tile_ids = layers.ids(x, y, layer)
-            rest = {key: value for key, value in item.items() if key != "tileId"}
-            answers.append([{"tileId": tile_id, **rest} for tile_id in tile_ids] or [item])
-    return json_of(answers)
+    with layers_of(server, stack) as layers:
+        return _in_slices(items, lambda some: _tile_ids(layers, some, z))
+
+
+def _tile_ids(layers: Layers, items: Sequence[Item | None], z: float | None) -> list[list[Item]]:
+    points, sent = [], []
+    for item in items:
+        problem = _world_problem(item, z)
+        if item is None or problem is not None:
+            raise Refusal(500, problem or "")
+        points.append((*_point(item["world"]), float(item["world"][2]) if z is None else z))
+        sent.append(item)
+    answers = []
+    for item, tile_ids in zip(sent, layers.ids(points)):
+        rest = {key: value for key, value in item.items() if key != "tileId"}
+        answers.append([{"tileId": tile_id, **rest} for tile_id in tile_ids] or [item])
+    return answers
 
 
 @service.get(
@@ -325,11 +399,12 @@ def mapped_to_stack(
     toProject: str | None,
 ) -> Answer:
     """Map a point of the world through its visible tile to the world of another stack."""
-    with server.store.read() as connection:
-        visible = _single_world_to_local(Layers(connection, stack), x, y, z)[-1]
+    with layers_of(server, stack) as layers:
+        visible = _single_world_to_local(layers, x, y, z)[-1]
         target = StackKey(toOwner or stack.owner, toProject or stack.project, toStack).checked()
-        tile = get_tile(connection, target, visible["tileId"])
-    (point,) = to_world([tile], [0], [visible["local"][:2]])
+        with layers.read() as connection:
+            tile = get_tile(connection, target, visible["tileId"])
+    (point,) = to_world([tile], [0], [visible["local"][:2]]).tolist()
     return json_of({"tileId": visible["tileId"], "world": _position(point, tile.get("z"))})
 
 
@@ -347,7 +422,7 @@ def _sent_tile(body: Any) -> Document:
 def sent_tile_to_world(server: Context, owner: str, x: float, y: float, body: Any) -> Answer:
     """Map a point of a tile spec that is sent, with its transforms resolved, to the world."""
     tile = _sent_tile(body)
-    (point,) = to_world([tile], [0], [(x, y)])
+    (point,) = to_world([tile], [0], [(x, y)]).tolist()
     return json_of(_position(point, tile.get("z")))
 
 
@@ -364,8 +439,8 @@ def sent_tile_to_local(
         return json_of(_position((x, y), tile.get("z")))
     if not tile["meshCellSize"]:
         raise Refusal(500, "a mesh cannot have a meshCellSize of 0.0")
-    (point,) = to_local([tile], [0], [(x, y)])
-    if not np.isfinite(point).all():
+    (point,) = to_local([tile], [0], [(x, y)]).tolist()
+    if not _is_finite(point):
         if is_singular(tile):
             raise Refusal(500, "Model not invertible.")
         raise Refusal(500, f"Noninvertible location ( {java_double(x)}, {java_double(y)} )")

@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from renderapi import _json
@@ -36,6 +37,9 @@ COLLECTION = OWNER + "/matchCollection/{matchCollection}"
 
 JSON = "application/json"
 TEXT = "text/plain"
+# of a body that is decoded at a time, which takes some milliseconds
+_PART = 1 << 19
+_BETWEEN = re.compile(rb"\}\s*,\s*\{")
 
 
 @dataclass(frozen=True)
@@ -257,6 +261,24 @@ def _refuse_constant(token: str) -> NoReturn:
     raise ValueError(f"Non-standard token '{token}'")
 
 
+def _in_parts(content: bytes, loads: Callable[[bytes], Any]) -> Any:
+    """Decode JSON, a long array of objects a part at a time, so that other threads have turns in between.
+
+    What stands before a comma is cut off if that is an array by itself: a comma inside of a string, or of
+    another array, would leave it open.
+    """
+    if len(content) < 2 * _PART or not content.startswith(b"["):
+        return loads(content)
+    found: list[Any] = []
+    start = 1
+    with suppress(ValueError, RecursionError):
+        while cut := _BETWEEN.search(content, start + _PART):
+            found += loads(b"[" + content[start : cut.start() + 1] + b"]")
+            start = cut.end() - 1
+        return found + loads(b"[" + content[start:])
+    return loads(content)
+
+
 def decode(content: bytes) -> Any:
     """Decode a JSON body; nothing at all is None.
 
@@ -270,8 +292,8 @@ def decode(content: bytes) -> Any:
     try:
         # lenient readers take these tokens; inside of strings they are harmless
         if b"NaN" in content or b"Infinity" in content:
-            return json.loads(content, parse_constant=_refuse_constant)
-        return _json.loads(content)
+            return _in_parts(content, partial(json.loads, parse_constant=_refuse_constant))
+        return _in_parts(content, _json.loads)
     except (ValueError, RecursionError) as problem:
         # what comes after a document is not looked at
         with suppress(ValueError, RecursionError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -102,9 +102,8 @@ class TileQuery:
             for text, value in chosen.items()
         )
         if min_y is not None:
-            # implied by max_y >= min_y; begins the range of the index, with a margin for rounding
-            highest = min_y - max_height
-            chosen["min_y >= ?"] = highest - 1e-9 * abs(highest) - 1.0
+            # implied by max_y >= min_y; begins the range of the index
+            chosen["min_y >= ?"] = _lowest(min_y, max_height)
         if ids is not None:
             chosen["tile_id IN (SELECT value FROM json_each(?))"] = _json.dumps(ids).decode()
             self.description = f"{len(ids)} tile ids"
@@ -235,6 +234,38 @@ def array_of_ids(connection: sqlite3.Connection, query: str, values: Any) -> tup
         return b'["' + lines.replace(b"\n", b'","') + b'"]', lines[lines.rfind(b"\n") + 1 :].decode()
     (array,) = connection.execute(f"SELECT json_group_array(tile_id) FROM ({query})", values).fetchone()
     return array.encode(), _json.loads(array)[-1]
+
+
+def ids_at_points(
+    connection: sqlite3.Connection, row: int, points: Sequence[tuple[float, float, float]]
+) -> list[list[str]]:
+    """Give the ids of the tiles of a stack whose boxes contain each point (x, y, z), ascending.
+
+    The database looks for all of them in one query; it is left to the others meanwhile.
+    """
+    found: list[list[str]] = [[] for _ in points]
+    if not points:
+        return found
+    highest = max_height(connection, row)
+    values: list[float] = []
+    for number, (x, y, z) in enumerate(points):
+        values += (number, x, y, z, _lowest(y, highest))
+    rows = connection.execute(
+        f"WITH point (number, x, y, z, lowest) AS (VALUES {', '.join(['(?, ?, ?, ?, ?)'] * len(points))}) "
+        "SELECT number, tile_id FROM point CROSS JOIN tile INDEXED BY tile_by_layer WHERE stack = ? "
+        "AND tile.z = point.z AND min_y BETWEEN lowest AND y AND max_y >= y AND min_x <= x AND max_x >= x "
+        "ORDER BY number, tile_id",
+        (*values, row),
+    )
+    for number, tile_id in rows.fetchall():
+        found[number].append(tile_id)
+    return found
+
+
+def _lowest(y: float, max_height: float) -> float:
+    """Give what no tile that reaches down to y begins above, with a margin for rounding."""
+    highest = y - max_height
+    return highest - 1e-9 * abs(highest) - 1.0
 
 
 class IdPattern:

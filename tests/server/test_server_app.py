@@ -8,6 +8,7 @@ import pytest
 from embedded import Api, make_tile
 
 import renderapi.server
+from renderapi import _json
 from renderapi.server import Store, create_app
 from renderapi.server.app import SERVICES
 from renderapi.server.endpoint import decode
@@ -157,6 +158,34 @@ def test_bodies_that_are_no_json(loading):
         assert status == 400 and text.startswith("Cannot read the body as JSON: ")
     assert decode(b" \n") is None
     assert decode(b'["NaN", "Infinity"]') == ["NaN", "Infinity"]
+
+
+@pytest.mark.parametrize("separator", [",", " ,\n "])
+def test_long_bodies_are_decoded_in_parts(monkeypatch, separator):
+    monkeypatch.setattr("renderapi.server.endpoint._PART", 10)
+    decoded = []
+    loads = _json.loads
+    monkeypatch.setattr(
+        "renderapi.server.endpoint._json.loads", lambda part: decoded.append(part) or loads(part)
+    )
+
+    def is_read(document):
+        decoded.clear()
+        content = separator.join(json.dumps(document).split(", ")).encode()
+        assert decode(content) == json.loads(content)
+        return len(decoded)
+
+    points = [{"world": [number, -1.5]} for number in range(20)]
+    assert is_read(points) > 10
+    assert is_read([*points, {"tileId": "NaN"}]) == 0  # by the other decoder
+    # a comma that does not separate the elements
+    for odd in ({"x": "},{"}, {"x": [{}, {}, {"y": [{}, {}]}]}, [{}, {}], "},{", '"},{"', "\\},{\\"):
+        is_read([odd] * 20)
+        is_read([points[0], odd, *points])
+    for bad in (b'[{"a":1},{"a":1},{"a":1},{"a":', b'[{"a":1},{"a":1},{"a":1}]]', b'[{"a":1},{"a":1}}]' * 3):
+        with pytest.raises(Refusal):
+            assert decode(bad) == [{"a": 1}] * 3  # what comes after a document is not looked at
+            raise Refusal(400, "")
 
 
 @pytest.mark.parametrize("number", ["1e400", "-1e400"])

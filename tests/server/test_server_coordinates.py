@@ -1,10 +1,14 @@
 import gzip
 import json
 import math
+import threading
 from pathlib import Path
 
 import pytest
-from embedded import affine, make_tile
+from embedded import Api, affine, make_tile
+
+from renderapi.server import Store
+from renderapi.server.mapping import to_local
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/coordinates.json").read_text())
 SHAPES = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())
@@ -421,3 +425,76 @@ def test_the_class_that_may_have_been_meant_is_named(loading, name, more):
     assert loading.refused("PUT", "resolvedTiles?deriveData=true", body) == (400, said)
     loading.send("PUT", "resolvedTiles", body, 201)
     assert loading.refused("GET", "tile/t/local-to-world-coordinates/1,1") == (400, said)
+
+
+@pytest.fixture(params=["memory", "file"])
+def many(request, tmp_path):
+    """Give an application over a store of either kind, with tiles a to e side by side, some behind a reference."""
+    with Store(tmp_path if request.param == "file" else None) as store:
+        api = Api(store)
+        api.create()
+        lens = [{"type": "ref", "refId": "lens"}]
+        api.put_tiles(
+            *(
+                make_tile(name, 1.0, (100.0 * n, 0, 100.0 * n + 100, 80), specs=[*lens * (n % 2), move])
+                for n, (name, move) in enumerate(
+                    (name, affine(f"1 0 0 1 {100 * n} 0")) for n, name in enumerate("abcde")
+                )
+            ),
+            make_tile("bad", 1.0, (500, 0, 600, 80), specs=[{"type": "ref", "refId": "y"}]),
+            make_tile("worse", 1.0, (600, 0, 700, 80), specs=[affine("1 2 x")]),
+            transforms=[affine(id="lens"), affine(id="x"), affine(id="y")],
+        )
+        # a reference that leads straight to another one is not resolved
+        api.put_tiles(make_tile("far", 9.0), transforms=[{"type": "ref", "id": "y", "refId": "x"}])
+        yield api
+
+
+def test_a_batch_in_slices_is_one_answer(many, monkeypatch):
+    world = [{"world": [x * 7.0 % 750, x % 90]} for x in range(300)]
+    world[7] = None
+    world[20] = {"world": ["NaN", 1]}
+    world[21] = {"world": [1]}
+    paths = [f"z/1/{kind}" for kind in ("world-to-local-coordinates", "tileIdsForCoordinates")]
+    bodies = [world, [item for item in world if item and len(item["world"]) > 1]]
+    whole = [batch(many, path, body) for path, body in zip(paths, bodies)]
+    back = [item for found in whole[0] for item in found if "local" in item]
+    back += [{"tileId": name, "local": [1, 2]} for name in ("bad", "worse", "none")] + [None]
+    local = batch(many, "local-to-world-coordinates", back)
+    errors = {item.get("error") for found in [*whole[0], local] for item in found if "error" in item}
+    assert {None} < errors | {None} and len(errors) > 5
+    assert any(error and error.endswith("following transform specs: [x, y]") for error in errors)
+    monkeypatch.setattr("renderapi.server.turns.SLICE", 7)
+    monkeypatch.setattr("renderapi.server.turns.slices.__defaults__", (7,))
+    monkeypatch.setattr("renderapi.server.coordinates._KEPT", 2)
+    assert [batch(many, path, body) for path, body in zip(paths, bodies)] == whole
+    assert batch(many, "local-to-world-coordinates", back) == local
+
+
+def test_nobody_waits_for_points_that_are_mapped(many, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(*values):
+        begun.set()
+        assert go_on.wait(20)
+        return to_local(*values)
+
+    monkeypatch.setattr("renderapi.server.coordinates.to_local", slow)
+    answers = []
+    work = threading.Thread(
+        target=lambda: answers.append(batch(many, "z/1/world-to-local-coordinates", [{"world": [1, 1]}] * 10))
+    )
+    work.start()
+    assert begun.wait(20)
+    others = threading.Thread(target=lambda: answers.append(many.get("/owners")))
+    others.start()
+    others.join(10)
+    assert answers == [["o"]]
+    # nor for the next slices, to write
+    writing = threading.Thread(target=lambda: many.put_tiles(make_tile("new")))
+    writing.start()
+    writing.join(10)
+    assert not writing.is_alive()
+    go_on.set()
+    work.join(20)
+    assert len(answers[1]) == 10

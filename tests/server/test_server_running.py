@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import signal
@@ -9,10 +10,11 @@ import time
 
 import pytest
 import requests
-from embedded import make_tile
+from embedded import make_tile, wait_until
 
 import renderapi
 from renderapi.server import BackgroundServer, ListenError, StoreError, serve, serve_background
+from renderapi.server.mapping import to_local
 from renderapi.server.memory import MemoryAdapter
 from renderapi.server.running import Listener, is_loopback
 
@@ -443,3 +445,32 @@ def test_small_requests_do_not_wait_for_large_bodies(monkeypatch):
             go_on.set()
         for thread in threads:
             thread.join(TIMEOUT)
+
+
+def test_work_for_a_client_that_is_gone_stops(monkeypatch, caplog):
+    begun, slices = threading.Event(), []
+
+    def slow(*values):
+        begun.set()
+        slices.append(time.sleep(0.02))
+        return to_local(*values)
+
+    monkeypatch.setattr("renderapi.server.coordinates.to_local", slow)
+    monkeypatch.setattr("renderapi.server.turns.slices.__defaults__", (10,))
+    caplog.set_level("INFO", "renderapi.server")
+    with serve_background() as server:
+        stack = server.url + "/v1/owner/o/project/p/stack/s"
+        requests.post(stack, json={}, timeout=TIMEOUT).raise_for_status()
+        body = {"tileIdToSpecMap": {"t": make_tile("t")}}
+        requests.put(stack + "/resolvedTiles", json=body, timeout=TIMEOUT).raise_for_status()
+        content = json.dumps([{"world": [1.0, 2.0]}] * 10_000).encode()
+        head = (
+            "PUT /render-ws/v1/owner/o/project/p/stack/s/z/1/world-to-local-coordinates HTTP/1.1\r\n"
+            f"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        )
+        with socket.create_connection((server._listener.host, server._listener.port)) as client:
+            client.sendall(head.encode() + content)
+            assert begun.wait(TIMEOUT)
+        wait_until(lambda: any("499 the client is gone" in message for message in caplog.messages))
+        assert len(slices) < 900
+        assert requests.get(server.url + "/v1/owners", timeout=TIMEOUT).json() == ["o"]

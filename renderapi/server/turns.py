@@ -1,0 +1,48 @@
+"""Long calculations: a slice at a time, one beside the others' requests, and only while somebody waits for them.
+
+Threads of Python take turns. One that calculates gives the others theirs only after an interval, and several of
+them together let a request of a hundred short steps wait a hundred times for all of theirs. So there is one slice
+of a calculation, or one large body that is read, at a time in this process, and between two slices everybody else
+has a turn.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from renderapi.server.collecting import MANY, reading
+from renderapi.server.refusals import Refusal
+
+T = TypeVar("T")
+
+#: What is worked on at a time: some milliseconds.
+SLICE = 1000
+# long enough for threads that wait to wake up
+_PAUSE = 0.0005
+
+_request = threading.local()
+
+
+def begin(is_gone: Callable[[], bool] | None) -> None:
+    """Begin a request in this thread, whose client may go away; None where that cannot be known."""
+    _request.is_gone = is_gone
+
+
+def check() -> None:
+    """Stop (499) the work for a client that does not wait for it any more."""
+    is_gone = getattr(_request, "is_gone", None)
+    if is_gone is not None and is_gone():
+        raise Refusal(499, "the client is gone")
+
+
+def slices(items: Sequence[T], size: int = SLICE) -> Iterator[Sequence[T]]:
+    """Give some items at a time; the body of the loop over them is one slice of a calculation."""
+    for start in range(0, len(items), size):
+        if start:
+            time.sleep(_PAUSE)
+        check()
+        with reading(MANY):
+            yield items[start : start + size]
