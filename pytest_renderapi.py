@@ -22,6 +22,7 @@ MARKERS = {
     "render_inferred": "a rule of render-ws that was inferred, not seen; a full render-ws may differ",
     "render_configurable": "depends on the configuration of the server, or on being its only user",
     "render_superset": "the embedded server answers, or says, more than a full render-ws does",
+    "render_master": "a server of render's branch newsolver answers otherwise",
 }
 
 

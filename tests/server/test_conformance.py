@@ -16,8 +16,8 @@ from renderapi.testing import conformance
 pytest_plugins = ["pytester", "renderapi.testing.plugin"]
 
 HOST, PORT = os.environ.get("RENDER_HOST"), os.environ.get("RENDER_PORT", "8080")
-FRAMEWORKS = pytest.param("frameworks", marks=pytest.mark.slow)
-TARGETS = ["memory", "socket", FRAMEWORKS, *(["RENDER_HOST"] if HOST else [])]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("frameworks", "newsolver")]
+TARGETS = ["memory", "socket", *SLOW, *(["RENDER_HOST"] if HOST else [])]
 
 if HOST:
 
@@ -37,6 +37,9 @@ def target(request):
         with serve_background(transport="memory") as server, requests.Session() as session:
             session.mount(server.url, MemoryAdapter(Frameworks(server.app)))
             yield server.url, session
+    elif request.param == "newsolver":
+        with serve_background(transport="memory", compat="newsolver") as server, server.session() as session:
+            yield server.url, session
     else:
         with serve_background(transport=request.param) as server, server.session() as session:
             # looking for proxies takes longer than most answers
@@ -47,7 +50,11 @@ def target(request):
 class Target:
     @pytest.fixture
     def render_url(self, target, request):
-        left_out = {"frameworks": ("superset", "configurable"), "RENDER_HOST": ("superset",)}
+        left_out = {
+            "frameworks": ("superset", "configurable"),
+            "newsolver": ("master",),
+            "RENDER_HOST": ("superset",),
+        }
         for name in left_out.get(request.node.callspec.params["target"], ()):
             if request.node.get_closest_marker(f"render_{name}"):
                 pytest.skip("a full render-ws may answer otherwise, or less")

@@ -48,6 +48,12 @@ def superset(test: _Test) -> _Test:
     return test
 
 
+def of_master(test: _Test) -> _Test:
+    """Say of a test that a server of render's branch newsolver answers otherwise."""
+    test.__dict__["render_master"] = True
+    return test
+
+
 @dataclass(frozen=True)
 class Call:
     """A request to an endpoint, and its answer, when the stack ``s`` holds the tiles a, b and c.

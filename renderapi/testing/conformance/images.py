@@ -20,6 +20,7 @@ from renderapi.testing.conformance._base import (
     ServiceConformance,
     configurable,
     inferred,
+    of_master,
     rows,
 )
 from renderapi.testing.documents import affine, make_tile
@@ -190,10 +191,15 @@ class ImageConformance(ServiceConformance):
 
     @inferred
     def test_later_ids_are_painted_over_earlier_ones(self, pictures: Rest) -> None:
-        """Tiles are painted by ascending id; the last row and column of each are black."""
+        """Tiles are painted by ascending id."""
         pictures.put_tiles(pictured("c", 40.0, 40.0, BLACK))
         found = decoded(pictures("GET", "z/1/box/30,30,40,40,1/png-image"))[:, :, 0]
         assert (found[:10] == 255).all() and (found[10:, 11:] == 0).all()
+
+    @inferred
+    @of_master
+    def test_the_last_row_and_column_of_a_tile_are_black(self, pictures: Rest) -> None:
+        """Where it lies on whole pixels."""
         found = decoded(pictures("GET", "z/1/box/90,20,100,80,1/png-image"))[:, :, 0]
         assert (found[-1] == 0).all() and (found[:, -1] == 0).all()
 
@@ -233,6 +239,7 @@ class ImageConformance(ServiceConformance):
         """Nothing is drawn, and that is no error."""
         assert not decoded(pictures("GET", "tile/a/png-image?channels=DAPI")).any()
 
+    @of_master
     def test_gray(self, loading: Rest) -> None:
         """Only JPEG becomes gray."""
         box = "z/1/box/0,0,20,10,1"

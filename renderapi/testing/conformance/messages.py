@@ -14,6 +14,7 @@ from renderapi.testing.conformance._base import (
     ServiceConformance,
     configurable,
     inferred,
+    of_master,
     rows,
     superset,
 )
@@ -205,6 +206,7 @@ class MessageConformance(ServiceConformance):
         assert loading.get("")["state"] == "LOADING"
 
     @configurable
+    @of_master
     def test_more_tiles_than_fit_in_one_answer(self, loading: Rest) -> None:
         """Answers with tiles have 50,001 of them at most; ids, boxes and counts have no limit."""
         tile = json.dumps(make_tile("%s"))

@@ -17,6 +17,7 @@ from renderapi.testing.conformance._base import (
     ServiceConformance,
     check,
     inferred,
+    of_master,
     rows,
     superset,
 )
@@ -62,10 +63,19 @@ RULES = [
     ("not normalized", "?normalizeForMatching=false", 4, (7.0, 8.0, 93, 82), STORED),
     ("offset", "?x=10&y=-10", 4, (17.0, -2.0, 93, 82), STORED),
     ("size", "?width=5&height=6", 4, (7.0, 8.0, 5, 6), STORED),
-    ("normalized", "?normalizeForMatching=true", 1, (0.0, 0.0, 100, 80), (1.0, 0.0, 101.0, 80.0)),
-    ("normalized, offset", "?normalizeForMatching=true&x=3", 1, (3.0, 0.0, 100, 80), (1.0, 0.0, 101.0, 80.0)),
     ("no transforms", "?excludeAllTransforms=true", 0, (0.0, 0.0, 100, 80), (0.0, 0.0, 100.0, 80.0)),
     ("false turns labels on", "?excludeAllTransforms=false", 4, (511.0, 20.0, 100, 80), WHOLE),
+    ("cut", f"?{CUT}=montage", 3, (11.0, 20.0, 100, 80), (11.0, 20.0, 111.0, 100.0)),
+    ("cut at the first", f"?{CUT}=montage&{CUT}=lens", 0, (0.0, 0.0, 100, 80), (0.0, 0.0, 100.0, 80.0)),
+    ("keep", f"?{KEEP}=lens", 1, (1.0, 0.0, 100, 80), (1.0, 0.0, 101.0, 80.0)),
+    ("keep up to the last", f"?{KEEP}=lens&{KEEP}=montage", 4, (511.0, 20.0, 100, 80), WHOLE),
+    ("keep, then cut", f"?{KEEP}=montage&{CUT}=lens", 0, (0.0, 0.0, 100, 80), (0.0, 0.0, 100.0, 80.0)),
+    ("no such labels", f"?{KEEP}=none&{CUT}=none", 4, (511.0, 20.0, 100, 80), WHOLE),
+]
+# newsolver leaves the box where the transforms that are kept put it
+RULES_OF_MASTER = [
+    ("normalized", "?normalizeForMatching=true", 1, (0.0, 0.0, 100, 80), (1.0, 0.0, 101.0, 80.0)),
+    ("normalized, offset", "?normalizeForMatching=true&x=3", 1, (3.0, 0.0, 100, 80), (1.0, 0.0, 101.0, 80.0)),
     (
         "default of render-python",
         "?normalizeForMatching=true&excludeAllTransforms=false",
@@ -73,12 +83,6 @@ RULES = [
         (0.0, 0.0, 100, 80),
         WHOLE,
     ),
-    ("cut", f"?{CUT}=montage", 3, (11.0, 20.0, 100, 80), (11.0, 20.0, 111.0, 100.0)),
-    ("cut at the first", f"?{CUT}=montage&{CUT}=lens", 0, (0.0, 0.0, 100, 80), (0.0, 0.0, 100.0, 80.0)),
-    ("keep", f"?{KEEP}=lens", 1, (1.0, 0.0, 100, 80), (1.0, 0.0, 101.0, 80.0)),
-    ("keep up to the last", f"?{KEEP}=lens&{KEEP}=montage", 4, (511.0, 20.0, 100, 80), WHOLE),
-    ("keep, then cut", f"?{KEEP}=montage&{CUT}=lens", 0, (0.0, 0.0, 100, 80), (0.0, 0.0, 100.0, 80.0)),
-    ("no such labels", f"?{KEEP}=none&{CUT}=none", 4, (511.0, 20.0, 100, 80), WHOLE),
 ]
 
 CHANNELS = [
@@ -133,6 +137,14 @@ class TileDataConformance(ServiceConformance):
         assert spec["transforms"] == {"type": "list", "specList": CHAIN[:kept]}
         assert tuple(found[key] for key in ("x", "y", "width", "height")) == expected_area
         assert tuple(spec[key] for key in BOX) == box
+
+    @of_master
+    @rows(*RULES_OF_MASTER, names="query, kept, expected_area, box")
+    def test_where_a_normalized_tile_is_rendered(
+        self, tile: Rest, query: str, kept: int, expected_area: tuple[float, ...], box: tuple[float, ...]
+    ) -> None:
+        """Its box begins at the origin."""
+        self.test_which_transforms_and_which_box(tile, query, kept, expected_area, box)
 
     @pytest.mark.parametrize(("count", "kept"), [(0, 0), (1, 0), (2, 1), (3, 2), (4, 2), (5, 2)])
     def test_normalized_without_a_lens(self, loading: Rest, count: int, kept: int) -> None:
