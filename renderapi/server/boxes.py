@@ -9,7 +9,10 @@ from renderapi.errors import SpecError
 from renderapi.server.documents import Document
 from renderapi.server.refusals import Refusal
 
-_BAD_NUMBERS = re.compile(r"Inappropriate parameters for [\w.$]+")
+_BAD_NUMBERS = re.compile(r"Inappropriate parameters for ([\w.$]+)")
+_NO_NUMBER = re.compile(r': (For input string: ".*"|empty String)')
+# classes that let the words of a number that cannot be read through; others have words of their own
+_PLAIN = re.compile(r".*\.((Affine|Translation|Rigid|Similarity|Homography)Model2D|Polynomial.*|NonLinear.*)")
 NO_SIZE = "width and height must be set to create a bounding box"
 
 
@@ -22,9 +25,12 @@ def refusal_of(problem: BaseException) -> Refusal:
     reason = str(getattr(problem, "reason", None) or problem).replace("with id 'None'", "with id 'null'")
     if reason == NO_SIZE:
         return Refusal(500, reason)
-    # render-ws does not say what is wrong with the numbers
+    # render-ws does not say more of the numbers than that one cannot be read
     bare = _BAD_NUMBERS.match(reason)
-    return Refusal(400, bare[0] if bare else reason)
+    if bare is None:
+        return Refusal(400, reason)
+    number = _NO_NUMBER.search(reason) if _PLAIN.fullmatch(bare[1]) else None
+    return Refusal(400, number[1] if number else bare[0])
 
 
 def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None:

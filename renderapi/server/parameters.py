@@ -286,10 +286,11 @@ def box_parameters(
 ) -> RenderParameters:
     """Make the render parameters of a box of a layer, perhaps of one group of its tiles."""
     with server.store.read() as connection:
-        row = metadata.content_row(connection, key)
-        version = metadata.get(connection, key).version
-        tiles, only_boxes = _tiles(server, connection, row, box_query(connection, row, z, box, group), most)
-    found = render_parameters(server, box, scale, query, tiles, version)
+        # a box of an OFFLINE stack is one without tiles
+        stack = metadata.get(connection, key)
+        touching = box_query(connection, stack.row, z, box, group)
+        tiles, only_boxes = _tiles(server, connection, stack.row, touching, most)
+    found = render_parameters(server, box, scale, query, tiles, stack.version)
     return replace(found, only_boxes=only_boxes)
 
 

@@ -304,11 +304,21 @@ def test_bad_transforms_of_what_is_put_are_refused_in_the_words_of_render(servin
     tile = body["tileSpecs"][0]
     for spec, words in [
         ({"type": "ref", "refId": "x"}, "spec 'null' has the following unresolved references: [x]"),
-        (affine("1 0 0 1 x 0"), "Inappropriate parameters for mpicbg.trakem2.transform.AffineModel2D"),
+        (affine("x"), "Inappropriate parameters for mpicbg.trakem2.transform.AffineModel2D"),
     ]:
         tile["transforms"]["specList"] = [spec]
         for kind in ("png", "jpeg", "tiff"):
             assert serving.refused("PUT", f"/owner/o/{kind}-image", body) == (400, words)
+
+
+def test_a_box_of_an_offline_stack_is_one_without_tiles(api):
+    """Everything else of its layers is not there, as in render-ws."""
+    api.in_state("OFFLINE")
+    for path in ("z/1/box/0,0,9,9,1", "group/g/z/1/box/0,0,9,9,1"):
+        assert api.get(path + "/render-parameters")["tileSpecs"] == []
+        assert not pixels(image(api, path + "/png-image")).any()
+    for path in ("z/1/box/0,0,9,9/tile-count", "z/1/png-image", "z/1/render-parameters"):
+        assert api.refused("GET", path)[0] == 404
 
 
 # ------------------------------------------------------------------------------ large data

@@ -262,3 +262,24 @@ def test_bare_images_and_masks(loading):
         "tile 'c' does not contain any mipmapLevel elements",
     )
     assert loading.refused("GET", "tile/a/source/scale/x/render-parameters")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("mpicbg.trakem2.transform.AffineModel2D", "x 0 0 1 0 0", 'For input string: "x"'),
+        ("mpicbg.trakem2.transform.AffineModel2D", "x", None),
+        ("mpicbg.trakem2.transform.AffineModel2D", "1 0 0 1 0", None),
+        ("mpicbg.trakem2.transform.AffineModel2D", "", None),
+        ("mpicbg.trakem2.transform.TranslationModel2D", "1 x", 'For input string: "x"'),
+        ("mpicbg.trakem2.transform.TranslationModel2D", "1 2 x", None),
+        ("mpicbg.trakem2.transform.HomographyModel2D", "1 0 0 0 1 0 0 0 x", 'For input string: "x"'),
+        ("mpicbg.trakem2.transform.HomographyModel2D", "1 x", None),
+        ("mpicbg.trakem2.transform.PolynomialTransform2D", "a b", 'For input string: "a"'),
+    ],
+)
+def test_numbers_of_transforms_are_counted_before_they_are_read(loading, name, data, words):
+    spec = {"type": "leaf", "className": name, "dataString": data}
+    body = {"tileIdToSpecMap": {"t": make_tile(specs=[spec])}}
+    said = words or f"Inappropriate parameters for {name}"
+    assert loading.refused("PUT", "resolvedTiles?deriveData=true", body) == (400, said)

@@ -81,6 +81,7 @@ READS: list[tuple[str, str, Any, int]] = [
     ("GET", "z/1/bounds", ABSENT, 404),
     ("GET", "z/1/tileBounds", ABSENT, 404),
     ("GET", "z/1/render-parameters", ABSENT, 404),
+    ("GET", "z/1/box/0,0,9,9,1/render-parameters", ABSENT, 200),
     ("GET", "z/1/world-to-local-coordinates/1,1", ABSENT, 400),
     ("PUT", "z/1/tileIdsForCoordinates", [{"world": [1, 1]}], 200),
     ("PUT", "cloneTo/{state}", {}, 201),

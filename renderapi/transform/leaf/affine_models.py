@@ -33,7 +33,13 @@ from renderapi.transform._native import (
 from renderapi.transform._native import (
     TRANSLATION as _TRANSLATION,
 )
-from renderapi.transform._numbers import format_doubles, format_floats32, parse_loosely, parse_native
+from renderapi.transform._numbers import (
+    format_doubles,
+    format_floats32,
+    parse_loosely,
+    parse_native,
+    split_fields,
+)
 from renderapi.transform._ransac import Ransac, as_ransac, inliers
 from renderapi.transform.leaf.common import (
     as_points,
@@ -245,7 +251,10 @@ class AffineModel(MapsPoints, Transform):
         except (SpecError, ConversionError) as error:
             count = NATIVE_COUNTS.get(self.className)
             hint = "" if count is None else f" ({count} numbers, or 6 as old clients wrote)"
-            raise self._refusal(f"{error}{hint}") from None
+            # Java counts before it reads
+            found = len(split_fields(text)) if isinstance(text, str) else 6
+            reason = error if found in (6, count) else f"6 numbers are needed, {found} found"
+            raise self._refusal(f"{reason}{hint}") from None
         self.M00, self.M01, self.M10, self.M11, self.B0, self.B1 = m00, m01, m10, m11, b0, b1
         # what was read, for writing it back while M is the same; but six numbers of a class that has fewer are
         # what no server reads

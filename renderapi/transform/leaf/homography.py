@@ -158,10 +158,10 @@ class HomographyModel2D(ParsedTransform):
         return HomographyModel2D(M=np.asarray(self.M) @ np.asarray(model.M))
 
     def _parse_text(self, text: str) -> None:
-        values = _numbers.parse_doubles(text)
-        if len(values) != 9:
-            raise SpecError(f"9 numbers are needed, {len(values)} found")
-        self.M = np.array(values).reshape(3, 3)
+        found = len(_numbers.split_fields(text))
+        if found != 9:
+            raise SpecError(f"9 numbers are needed, {found} found")
+        self.M = np.array(_numbers.parse_doubles(text)).reshape(3, 3)
 
     def _format_text(self) -> str:
         return _numbers.format_doubles(np.asarray(self.M, dtype=np.float64).ravel().tolist())
