@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from flask import Flask, Response, current_app, g, redirect, request, send_from_directory
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -104,6 +104,10 @@ def _parse_state(text: str) -> str:
 
 class _State(_Text):
     parse = staticmethod(_parse_state)
+
+
+# characters that may stand in a path as they are
+_UNENCODED = "!$&'()*+,:=@~"
 
 
 class _EncodedPath:
@@ -374,9 +378,11 @@ def _response(answer: Answer) -> Response:
     else:
         response.headers["Content-Type"] = _TEXT_UTF8 if answer.kind == TEXT else answer.kind
     if answer.status == 201:
-        response.headers["Location"] = (
-            request.host_url.rstrip("/") + request.script_root + request.full_path.rstrip("?")
-        )
+        # only what must be encoded is, whatever a client did
+        segments = [quote(unquote_to_bytes(segment), _UNENCODED) for segment in request.path.split("/")]
+        query = request.full_path[len(request.path) :].rstrip("?")
+        address = request.host_url.rstrip("/") + request.script_root + "/".join(segments)
+        response.headers["Location"] = address + query
     return response
 
 

@@ -228,6 +228,24 @@ def test_where_something_was_created(api):
     assert answer.headers["Location"] == f"http://localhost/render-ws/v1/owner/o/project/p/stack/s/{path}"
 
 
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("%2B1", "+1"),
+        ("1,5", "1,5"),
+        ("a%20b%C3%BC", "a%20b%C3%BC"),
+        ("a%2fb%3F%25", "a%2Fb%3F%25"),
+        ("%0D%0Ax", "%0D%0Ax"),
+    ],
+)
+def test_the_place_of_what_was_created_is_encoded_as_little_as_possible(loading, sent, told):
+    answer = loading.send("PUT", f"section/{sent}/z", 1, 201)
+    assert (
+        answer.headers["Location"]
+        == f"http://localhost/render-ws/v1/owner/o/project/p/stack/s/section/{told}/z"
+    )
+
+
 def test_other_origins():
     with Store() as store:
         of_other_origins(Api(store, cors_origins=["http://else.where"]))
