@@ -18,6 +18,7 @@ from renderapi.errors import BadAnswerError, RenderError, SpecError
 from renderapi.render import Render, format_number, format_preamble, renderaccess, stack_url
 from renderapi.tilespec import TileSpec, from_raw_parts, read_answer
 from renderapi.transform import load_transform_json
+from renderapi.transform.trees import references
 from renderapi.utils import NullHandler, get_json, jbool, put_json
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def check_layer(tile_id: Any, z: Any) -> None:
 def _check_transforms(tile_id: str, transforms: Any, known: frozenset[str]) -> None:
     for spec in (transforms or {}).get("specList") or ():
         if spec.get("type") in ("ref", "list", "interpolated"):
-            missing = sorted(_references(spec) - known)
+            missing = sorted(set(references(spec)) - known)
             if missing:
                 raise SpecError(
                     f"tile {tile_id} requires the following transform ids [{', '.join(missing)}], which "
@@ -298,16 +299,6 @@ def check_finite(spec: Mapping[str, Any], what: str) -> None:
         for part in (*(spec.get("specList") or ()), spec.get("a"), spec.get("b")):
             if part:
                 check_finite(part, what)
-
-
-def _references(spec: Mapping[str, Any]) -> set[str]:
-    kind = spec.get("type")
-    if kind == "ref":
-        return {str(spec.get("refId"))}
-    parts = spec.get("specList") or () if kind == "list" else ()
-    if kind == "interpolated":
-        parts = [part for part in (spec.get("a"), spec.get("b")) if part]
-    return set().union(*(_references(part) for part in parts)) if parts else set()
 
 
 @renderaccess

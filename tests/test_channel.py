@@ -17,7 +17,7 @@ DOCUMENT = {
 }
 
 
-def test_S1_a_document_is_read_and_written_without_loss():
+def test_a_document_is_read_and_written_without_loss():
     channel = Channel(json=DOCUMENT)
     assert (channel.name, channel.minIntensity, channel.maxIntensity) == ("DAPI", 10, 4095)
     assert channel.ip == ImagePyramid({0: MipMap("a.tif")})
@@ -39,7 +39,7 @@ def test_a_channel_is_built_of_its_attributes():
         Channel(maxIntensity=255, ip=ImagePyramid()),
     ],
 )
-def test_S5_what_is_written_can_be_read(channel):
+def test_what_is_written_can_be_read(channel):
     again = Channel(json=channel.to_dict())
     assert again == channel
     assert (again.name, again.minIntensity, again.maxIntensity) == (
@@ -47,7 +47,7 @@ def test_S5_what_is_written_can_be_read(channel):
     )  # fmt: skip
 
 
-def test_S5_what_is_unset_is_left_out():
+def test_what_is_unset_is_left_out():
     assert Channel().to_dict() == {"mipmapLevels": {}}
     assert Channel("a", minIntensity=0).to_dict() == {"name": "a", "minIntensity": 0, "mipmapLevels": {}}
     assert Channel(json={}).minIntensity is None

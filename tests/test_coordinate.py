@@ -49,7 +49,7 @@ def worlds_of(points, tile="t"):
 # ------------------------------------------------------------------------------ one point
 
 
-def test_H4_single_points_are_exact_in_the_url(server, render):
+def test_single_points_are_exact_in_the_url(server, render):
     server.get(
         f"{ROOT}/tile/a%2Fb/local-to-world-coordinates/0.1,-2.5", json={"tileId": "a/b", "world": [1, 2]}
     )
@@ -109,7 +109,7 @@ def test_batches_are_one_request_and_give_what_the_server_says(server, render):
     "function",
     [coordinate.local_to_world_coordinates_batch, coordinate.world_to_local_coordinates_batch],
 )
-def test_H8_batches_look_at_the_status(server, render, function, status):
+def test_batches_look_at_the_status(server, render, function, status):
     server.put(re.compile(f"{ROOT}/z/1/.*"), status=status, json=[])
     with pytest.raises(RenderError) as caught:
         function("stk", [], 1, render=render)
@@ -145,7 +145,7 @@ def test_arrays_are_mapped_in_one_request(server, render):
     ]
 
 
-def test_H9_arrays_are_sent_through_the_callers_session(server):
+def test_arrays_are_sent_through_the_callers_session(server):
     server.put(re.compile(f"{ROOT}/z/3/.*"), json=[])
     session = requests.Session()
     session.headers["X-Mine"] = "yes"
@@ -183,7 +183,7 @@ def test_of_several_tiles_the_one_asked_for_counts(server, render):
         ([], "$"),
     ],
 )
-def test_C10_a_point_outside_the_tile_is_named(server, render, second, reason):
+def test_a_point_outside_the_tile_is_named(server, render, second, reason):
     answer = [*locals_of(POINTS[:1]), second, *locals_of(POINTS[2:])]
     server.put(f"{ROOT}/z/3/world-to-local-coordinates", json=answer)
     with pytest.raises(
@@ -197,7 +197,7 @@ def test_C10_a_point_outside_the_tile_is_named(server, render, second, reason):
     ("answer", "reason"),
     [({"tileId": "t", "local": [1, 2], "error": "gone"}, ": gone$"), ({"tileId": "t"}, "$")],
 )
-def test_C10_a_point_without_world_coordinates_is_named(server, render, answer, reason):
+def test_a_point_without_world_coordinates_is_named(server, render, answer, reason):
     server.put(f"{ROOT}/z/3/local-to-world-coordinates", json=[*worlds_of(POINTS[:2]), answer])
     with pytest.raises(NotFoundError, match=f"point 2 of tile t has no world coordinates.*{reason}"):
         coordinate.local_to_world_coordinates_array("stk", POINTS, "t", 3, render=render)
@@ -367,14 +367,14 @@ def test_map_coordinates_clientside_keeps_the_files_if_told_to(client):
         file.unlink()
 
 
-def test_C6_no_file_is_left_when_the_client_fails(client, java):
+def test_no_file_is_left_when_the_client_fails(client, java):
     run = client(ClientScriptError("failed"))
     with pytest.raises(ClientScriptError):
         coordinate.local_to_world_coordinates_clientside("stk", [], 1, render=java)
     assert not any(file.exists() for file in run.files)
 
 
-def test_C6_no_file_is_left_when_the_points_cannot_be_written(client, java, tmp_path, monkeypatch):
+def test_no_file_is_left_when_the_points_cannot_be_written(client, java, tmp_path, monkeypatch):
     run = client([])
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(SpecError):

@@ -93,7 +93,7 @@ def test_errors_are_what_a_caller_expects(kind, builtin):
         errors.ServerCertificateError,
     ],
 )
-def test_H7_no_answer_is_not_a_render_error(kind):
+def test_no_answer_is_not_a_render_error(kind):
     # programs take RenderError for "not there" and go on to create it
     assert not issubclass(kind, errors.RenderError)
 

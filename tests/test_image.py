@@ -101,7 +101,7 @@ def answer(server, body, status=200, content_type="image/png"):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(("function", "arguments", "path"), FETCHERS)
-def test_H18_every_format_has_its_endpoint(server, render, function, arguments, path, img_format, endpoint):
+def test_every_format_has_its_endpoint(server, render, function, arguments, path, img_format, endpoint):
     answer(server, encoded(PIXELS))
     function(*arguments, img_format=img_format, render=render)
     assert server.calls[0].request.url.partition("?")[0] == f"{ROOT}{path}/{endpoint}"
@@ -109,7 +109,7 @@ def test_H18_every_format_has_its_endpoint(server, render, function, arguments, 
 
 @pytest.mark.parametrize("img_format", ["gif", "", 5, ["png"]])
 @pytest.mark.parametrize(("function", "arguments", "path"), FETCHERS)
-def test_H18_an_unknown_format_lists_the_known_ones(server, render, function, arguments, path, img_format):
+def test_an_unknown_format_lists_the_known_ones(server, render, function, arguments, path, img_format):
     with pytest.raises(ValueError, match="there are png, jpg, jpeg, tif, tiff, tiff16, png16, raw, raw16"):
         function(*arguments, img_format=img_format, errors="return", render=render)
     assert not server.calls
@@ -271,7 +271,7 @@ def test_importing_the_module_does_not_load_pillow():
 # ------------------------------------------------------------------------------ what is asked for
 
 
-def test_H4_the_box_is_exact_in_the_url(server, render):
+def test_the_box_is_exact_in_the_url(server, render):
     answer(server, encoded(PIXELS))
     image.get_bb_image("stk", 1.5, 10.25, -0.1, np.float64(300.0), 400, np.float32(0.125), render=render)
     server.get(re.compile(f"{STACK}/z/.*/render-parameters"), json={"tileSpecs": []})
@@ -296,7 +296,7 @@ def test_an_option_that_is_no_number_is_refused_before_anything_is_sent(server, 
     assert not server.calls
 
 
-def test_H5_tile_ids_are_quoted(server, render):
+def test_tile_ids_are_quoted(server, render):
     answer(server, encoded(PIXELS))
     image.get_tile_image_data("stk", "a b/c?d", render=render)
     assert server.calls[0].request.url.partition("?")[0] == f"{STACK}/tile/a%20b%2Fc%3Fd/png-image"
@@ -374,7 +374,7 @@ def test_render_parameters_may_hold_tile_specs(server, render):
 
 
 @pytest.mark.parametrize(("function", "arguments", "path"), FETCHERS)
-def test_H1_a_refusal_raises(server, render, function, arguments, path):
+def test_a_refusal_raises(server, render, function, arguments, path):
     answer(server, "Java heap space", 500, "text/plain")
     with pytest.raises(ServerOutOfMemoryError, match="Java heap space"):
         function(*arguments, render=render)
@@ -394,7 +394,7 @@ NO_IMAGES = {
 
 @pytest.mark.parametrize("content", NO_IMAGES.values(), ids=NO_IMAGES)
 @pytest.mark.parametrize(("function", "arguments", "path"), FETCHERS)
-def test_H1_an_answer_that_is_no_image_raises(server, render, function, arguments, path, content):
+def test_an_answer_that_is_no_image_raises(server, render, function, arguments, path, content):
     answer(server, content)
     with pytest.raises(BadAnswerError, match="not an image") as caught:
         function(*arguments, render=render)
@@ -423,7 +423,7 @@ def test_garbled_images_are_bad_answers_and_nothing_else(form):
     assert outcomes <= {np.ndarray, BadAnswerError}
 
 
-def test_U8_a_large_answer_that_is_no_image_is_refused_at_once(server, render):
+def test_a_large_answer_that_is_no_image_is_refused_at_once(server, render):
     answer(server, random.Random(4).randbytes(4_000_000), content_type="application/octet-stream")
     start = time.process_time()
     with pytest.raises(BadAnswerError) as caught:
@@ -437,7 +437,7 @@ def test_U8_a_large_answer_that_is_no_image_is_refused_at_once(server, render):
     [(500, b"Java heap space"), (404, b"does not exist"), (200, b"no image"), (204, b"")],
 )
 @pytest.mark.parametrize(("function", "arguments", "path"), FETCHERS)
-def test_H1_errors_may_be_given_back_as_exactly_a_RenderError(
+def test_errors_may_be_given_back_as_exactly_a_RenderError(
     server, render, function, arguments, path, status, content
 ):
     answer(server, content, status, "text/plain")
@@ -450,7 +450,7 @@ def test_H1_errors_may_be_given_back_as_exactly_a_RenderError(
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
-def test_H1_the_connection_may_say_what_to_do_with_errors(server, render):
+def test_the_connection_may_say_what_to_do_with_errors(server, render):
     answer(server, b"no image")
     assert (
         type(image.get_bb_image("stk", 1, 0, 0, 4, 5, render=render.options(errors="return"))) is RenderError
@@ -459,7 +459,7 @@ def test_H1_the_connection_may_say_what_to_do_with_errors(server, render):
         image.get_bb_image("stk", 1, 0, 0, 4, 5, errors="raise", render=render.options(errors="return"))
 
 
-def test_H1_an_image_is_given_as_always_where_errors_are_returned(server, render):
+def test_an_image_is_given_as_always_where_errors_are_returned(server, render):
     answer(server, encoded(PIXELS))
     fetched = image.get_bb_image("stk", 1, 0, 0, 4, 5, errors="return", render=render)
     np.testing.assert_array_equal(fetched, PIXELS)
@@ -472,14 +472,14 @@ def test_an_unknown_error_mode_is_refused(server, render):
 
 @pytest.mark.parametrize("errors", ["raise", "return"])
 @pytest.mark.parametrize(("function", "arguments", "path"), FETCHERS)
-def test_H7_no_connection_always_raises(server, render, function, arguments, path, errors):
+def test_no_connection_always_raises(server, render, function, arguments, path, errors):
     answer(server, requests.exceptions.ConnectionError("refused"))
     with pytest.raises(ServerUnreachableError):
         function(*arguments, errors=errors, render=render)
 
 
 @pytest.mark.parametrize(("function", "arguments", "path"), FETCHERS)
-def test_H9_images_come_through_the_callers_session(server, function, arguments, path):
+def test_images_come_through_the_callers_session(server, function, arguments, path):
     answer(server, encoded(PIXELS))
     session = requests.Session()
     session.auth = ("user", "secret")

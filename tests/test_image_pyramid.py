@@ -34,7 +34,7 @@ class TestMipMap:
         with pytest.raises(KeyError):
             _ = mipmap["nothing"]
 
-    def test_D6_it_becomes_a_dict(self):
+    def test_it_becomes_a_dict(self):
         mipmap = MipMap("a.tif")
         assert mipmap["maskUrl"] is None
         assert dict(mipmap) == mipmap.to_dict() == {"imageUrl": "a.tif"}
@@ -42,7 +42,7 @@ class TestMipMap:
         assert list(mipmap) == [("imageUrl", "a.tif")]
         assert json.dumps(mipmap.to_dict()) == '{"imageUrl": "a.tif"}'
 
-    def test_S7_it_compares_with_anything(self):
+    def test_it_compares_with_anything(self):
         assert MipMap("a") == MipMap("a", None)
         assert MipMap("a") != MipMap("b")
         assert MipMap("a") != MipMap("a", "m")
@@ -52,7 +52,7 @@ class TestMipMap:
         assert MipMap("a") != {"imageUrl": "b"}
         assert MipMap("a") != "a"
 
-    def test_S7_it_is_hashable(self):
+    def test_it_is_hashable(self):
         assert len({MipMap("a"), MipMap("a"), MipMap("b")}) == 2
 
     def test_its_repr_says_what_it_holds(self):
@@ -68,7 +68,7 @@ class TestMipMapLevel:
         assert dict(level) == level.to_dict() == {"imageUrl": "a.tif", "maskUrl": "m.png"}
         assert level.mipmap == MipMap("a.tif", "m.png")
 
-    def test_S7_it_compares_and_hashes(self):
+    def test_it_compares_and_hashes(self):
         assert MipMapLevel(1, "a") == MipMapLevel(1, "a")
         assert MipMapLevel(1, "a") != MipMapLevel(2, "a")
         assert MipMapLevel(1, "a") != MipMapLevel(1, "b")
@@ -101,7 +101,7 @@ class TestTransformedDict:
 
 
 class TestImagePyramid:
-    def test_S1_a_document_is_read_and_written_without_loss(self):
+    def test_a_document_is_read_and_written_without_loss(self):
         pyramid = ImagePyramid.from_dict(LEVELS)
         assert pyramid.to_dict() == LEVELS
         assert pyramid["0"].imageSliceNumber == 3
@@ -110,7 +110,7 @@ class TestImagePyramid:
     def test_a_document_without_levels(self, document):
         assert ImagePyramid.from_dict(document).to_dict() == {}
 
-    def test_D6_levels_are_numbers_or_text(self):
+    def test_levels_are_numbers_or_text(self):
         pyramid = ImagePyramid()
         pyramid[0] = MipMap("a")
         pyramid["1"] = MipMap("b")
@@ -127,7 +127,7 @@ class TestImagePyramid:
         pyramid["0"]["maskUrl"] = "m"
         assert pyramid[0].maskUrl == "m"
 
-    def test_S6_levels_come_in_numeric_order(self):
+    def test_levels_come_in_numeric_order(self):
         pyramid = ImagePyramid.from_dict(LEVELS)
         assert list(pyramid) == list(pyramid.levels) == ["0", "1", "2", "10"]
         assert [mipmap.imageUrl[6:-4] for mipmap in pyramid.values()] == ["0", "1", "2", "10"]
@@ -136,12 +136,12 @@ class TestImagePyramid:
         assert list(pyramid) == ["0"]
 
     @given(st.lists(st.integers(0, 40), unique=True))
-    def test_S6_any_levels_are_sorted(self, levels):
+    def test_any_levels_are_sorted(self, levels):
         pyramid = ImagePyramid({level: MipMap(str(level)) for level in levels})
         assert [int(level) for level in pyramid.levels] == sorted(levels)
 
     @pytest.mark.filterwarnings("ignore:MipMapLevel is deprecated:DeprecationWarning")
-    def test_D6_old_ways_to_build_it(self):
+    def test_old_ways_to_build_it(self):
         built = ImagePyramid([MipMapLevel(1, "b"), MipMapLevel(0, "a")])
         assert built.to_dict() == {"0": {"imageUrl": "a"}, "1": {"imageUrl": "b"}}
         assert ImagePyramid(level for level in [MipMapLevel(1, "b")]).to_dict() == {"1": {"imageUrl": "b"}}

@@ -124,7 +124,7 @@ WRITTEN = [
 
 @pytest.mark.usefixtures("codec")
 @pytest.mark.parametrize(("obj", "document"), WRITTEN, ids=lambda value: type(value).__name__)
-def test_H10_values_of_any_kind_are_written(obj, document):
+def test_values_of_any_kind_are_written(obj, document):
     assert json.loads(_json.dumps(obj)) == document
     assert json.loads(_json.dumps_text({"in": [obj]})) == {"in": [document]}
 
@@ -300,7 +300,7 @@ def test_documents_come_back_the_same_from_either_codec(document):
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
-def test_T22_arrays_come_back_to_the_last_bit(values):
+def test_arrays_come_back_to_the_last_bit(values):
     array = np.array(values, dtype=np.float64)
     assert np.array_equal(np.array(_json.loads(_json.dumps(array)), dtype=np.float64), array)
 
@@ -386,7 +386,7 @@ class TestTimestamp:
         )
         assert abs(moment - before) < datetime.timedelta(seconds=5)
 
-    def test_S10_another_time_zone_is_converted(self):
+    def test_another_time_zone_is_converted(self):
         zone = datetime.timezone(datetime.timedelta(hours=2))
         moment = datetime.datetime(2020, 1, 1, 1, 30, 0, 999999, tzinfo=zone)
         assert _json.timestamp(moment) == "2019-12-31T23:30:00.999Z"

@@ -40,7 +40,7 @@ def read(document):
     return layout
 
 
-def test_S1_a_document_is_read_and_written_without_loss():
+def test_a_document_is_read_and_written_without_loss():
     layout = read(DOCUMENT)
     assert {name: getattr(layout, name) for name in ATTRIBUTES} == ATTRIBUTES
     assert layout.to_dict() == DOCUMENT
@@ -61,7 +61,7 @@ def test_each_value_alone_survives(key):
     assert read({key: DOCUMENT[key]}).to_dict() == {key: DOCUMENT[key]}
 
 
-def test_S4_a_layout_that_is_built_has_the_default_pixel_size():
+def test_a_layout_that_is_built_has_the_default_pixel_size():
     assert Layout().pixelsize == 0.1
     assert Layout().to_dict() == {"pixelsize": 0.1}
     assert Layout(pixelsize=3).pixelsize == 3
@@ -71,7 +71,7 @@ def test_S4_a_layout_that_is_built_has_the_default_pixel_size():
 
 
 @pytest.mark.parametrize("document", [None, {}, {"sectionId": "1"}, {"pixelsize": None}])
-def test_S4_reading_invents_nothing(document):
+def test_reading_invents_nothing(document):
     layout = read(document)
     assert layout.pixelsize is None
     assert layout.to_dict() == {key: value for key, value in (document or {}).items() if value is not None}
@@ -84,7 +84,7 @@ def test_reading_replaces_what_was_there():
     assert layout.to_dict() == {"imageCol": 7}
 
 
-def test_D5_attributes_may_be_set():
+def test_attributes_may_be_set():
     layout = read(DOCUMENT)
     layout.sectionId = 5
     layout.scopeId = None

@@ -24,11 +24,11 @@ def imported_by(code):
     return set(done.stdout.split())
 
 
-def test_U2_the_version_is_that_of_the_distribution():
+def test_the_version_is_that_of_the_distribution():
     assert renderapi.__version__ == importlib.metadata.version("render-python") == "3.0.0"
 
 
-def test_U3_no_tool_for_documentation_and_no_relic_is_required():
+def test_no_tool_for_documentation_and_no_relic_is_required():
     required = importlib.metadata.requires("render-python")
     names = {re.match(r"[\w-]+", line)[0].lower() for line in required if "extra ==" not in line}
     assert names == {"numpy", "scipy", "requests", "urllib3", "pillow", "marshmallow", "jsonschema"}
@@ -42,13 +42,13 @@ def test_every_requirement_has_a_reason():
             assert name in text.lower(), f"{name} has no reason in CONTRIBUTING.md"
 
 
-def test_U4_every_folder_with_modules_is_a_package_that_ships():
+def test_every_folder_with_modules_is_a_package_that_ships():
     # the build takes what has an __init__.py, all the way up
     for path in (CHECKOUT / "renderapi").rglob("*.py"):
         assert (path.parent / "__init__.py").exists(), path.parent
 
 
-def test_U5_no_python_2():
+def test_no_python_2():
     for path in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -62,7 +62,7 @@ def test_U5_no_python_2():
                 )
 
 
-def test_U6_importing_loads_numpy_and_requests_and_nothing_heavy():
+def test_importing_loads_numpy_and_requests_and_nothing_heavy():
     loaded = imported_by("import renderapi")
     heavy = {
         "scipy",
@@ -88,7 +88,7 @@ def test_U6_importing_loads_numpy_and_requests_and_nothing_heavy():
     assert {"numpy", "requests"} <= loaded
 
 
-def test_H12_importing_changes_nothing_for_others():
+def test_importing_changes_nothing_for_others():
     code = (
         "import json, logging, numpy, requests, warnings\n"
         "before = requests.models.complexjson, logging.getLogger().handlers[:], warnings.filters[:]\n"
@@ -98,7 +98,7 @@ def test_H12_importing_changes_nothing_for_others():
     imported_by(code)
 
 
-def test_T17_no_logger_of_the_package_prints_by_itself():
+def test_no_logger_of_the_package_prints_by_itself():
     code = (
         "import logging, renderapi\n"
         "for name, logger in logging.root.manager.loggerDict.items():\n"

@@ -174,7 +174,7 @@ def test_swap_matchpair_needs_the_ids():
         (["a&b", "c d"], "?mergeCollection=a%26b&mergeCollection=c%20d"),
     ],
 )
-def test_H14_merge_collections_may_be_any_iterable_or_one_name(collections, query):
+def test_merge_collections_may_be_any_iterable_or_one_name(collections, query):
     assert pointmatch.add_merge_collections("http://x", collections) == f"http://x{query}"
 
 
@@ -183,7 +183,7 @@ def test_merge_collections_are_appended_to_a_query():
 
 
 @pytest.mark.parametrize(("function", "arguments", "path"), READERS)
-def test_H5_readers_quote_ids_and_give_what_the_server_says(server, render, function, arguments, path):
+def test_readers_quote_ids_and_give_what_the_server_says(server, render, function, arguments, path):
     answer = [match()]
     server.get(f"{BASE}/{path}", json=answer)
     assert function("coll", *arguments, render=render) == answer
@@ -191,7 +191,7 @@ def test_H5_readers_quote_ids_and_give_what_the_server_says(server, render, func
 
 
 @pytest.mark.parametrize(("function", "arguments", "path"), READERS)
-def test_H14_readers_send_merge_collections(server, render, function, arguments, path):
+def test_readers_send_merge_collections(server, render, function, arguments, path):
     server.get(f"{BASE}/{path}", json=[])
     function("coll", *arguments, mergeCollections=("c2", "c3"), render=render)
     assert server.calls[0].request.url == f"{BASE}/{path}?mergeCollection=c2&mergeCollection=c3"
@@ -214,7 +214,7 @@ def test_a_collection_that_is_not_there_is_not_found(server, render, function, a
 
 
 @pytest.mark.parametrize(("function", "arguments", "path"), READERS)
-def test_H9_readers_use_the_callers_session(server, function, arguments, path):
+def test_readers_use_the_callers_session(server, function, arguments, path):
     server.get(f"{BASE}/{path}", json=[])
     session = requests.Session()
     session.headers["X-Mine"] = "yes"
@@ -267,7 +267,7 @@ def test_get_match_counts(server, render):
 # ------------------------------------------------------------------------------ deleting
 
 
-def test_H16_deleting_gives_the_response(server, render):
+def test_deleting_gives_the_response(server, render):
     server.delete(BASE, status=200)
     server.delete(f"{BASE}/group/1/matchesWith/2", status=200)
     server.delete(f"{BASE}/group/1/id/a%20b/matchesWith/2/id/c", status=200)
@@ -404,7 +404,7 @@ def test_points_given_one_by_one_as_in_the_user_guide_are_stored_with_a_warning(
     assert json.loads(server.calls[0].request.body)[1]["matches"]["p"] == corners
 
 
-def test_H13_a_refused_import_does_not_show_the_payload(server, render):
+def test_a_refused_import_does_not_show_the_payload(server, render):
     server.put(f"{BASE}/matches", status=400, body="x" * 10_000)
     documents = [match(pId=str(i)) for i in range(1000)]
     with pytest.raises(RenderError) as caught:

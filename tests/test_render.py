@@ -114,14 +114,14 @@ def test_settings_from_the_environment(monkeypatch):
     }  # fmt: skip
 
 
-def test_D11_a_port_of_the_environment_is_a_number(monkeypatch):
+def test_a_port_of_the_environment_is_a_number(monkeypatch):
     monkeypatch.setenv("RENDER_PORT", "8080")
     assert connect("h", None, "o", "p").DEFAULT_PORT == 8080
     assert f"{connect('h', None, 'o', 'p').DEFAULT_PORT:d}" == "8080"
 
 
 @pytest.mark.parametrize("name", ["host", "port", "owner", "project"])
-def test_C2_what_is_missing_is_named_with_keyword_and_variables(name):
+def test_what_is_missing_is_named_with_keyword_and_variables(name):
     given = {**dict(zip(("host", "port", "owner", "project"), HERE)), name: None}
     with pytest.raises(ValueError) as caught:
         connect(**given)
@@ -130,7 +130,7 @@ def test_C2_what_is_missing_is_named_with_keyword_and_variables(name):
     assert all(f"{other}=" not in text for other in given if other != name)
 
 
-def test_C2_everything_missing_is_named_at_once():
+def test_everything_missing_is_named_at_once():
     with pytest.raises(ConnectionSettingsError) as caught:
         connect()
     for name in ("HOST", "PORT", "OWNER", "PROJECT"):
@@ -138,20 +138,20 @@ def test_C2_everything_missing_is_named_at_once():
     assert "renderapi serve" in str(caught.value)
 
 
-def test_C2_an_empty_variable_is_not_set(monkeypatch):
+def test_an_empty_variable_is_not_set(monkeypatch):
     monkeypatch.setenv("RENDER_OWNER", "")
     with pytest.raises(ConnectionSettingsError, match="owner="):
         connect("h", 80, project="p")
 
 
 @pytest.mark.parametrize("stdin", [None, io.StringIO("typed\n"), object()])
-def test_C2_a_batch_job_is_never_asked(monkeypatch, stdin):
+def test_a_batch_job_is_never_asked(monkeypatch, stdin):
     monkeypatch.setattr(sys, "stdin", stdin)
     with pytest.raises(ConnectionSettingsError):
         connect()
 
 
-def test_C2_a_closed_standard_input_is_no_terminal(monkeypatch):
+def test_a_closed_standard_input_is_no_terminal(monkeypatch):
     closed = io.StringIO()
     closed.close()
     monkeypatch.setattr(sys, "stdin", closed)
@@ -200,7 +200,7 @@ def test_ipython_without_a_notebook_is_not_asked(keyboard, monkeypatch):
     assert keyboard.asked == []
 
 
-def test_D9_empty_texts_are_settings_and_never_asked_for(keyboard):
+def test_empty_texts_are_settings_and_never_asked_for(keyboard):
     render = connect("localhost", 8080, "", "", client_scripts="")
     assert settings_of(render) == {**SETTINGS, "owner": "", "project": "", "client_scripts": ""}
     assert connect("https://h", "", "o", "p").DEFAULT_PORT is None
@@ -243,7 +243,7 @@ def test_impossible_settings_are_refused_at_once(settings):
         connect(**{"host": "h", "port": 80, "owner": "o", "project": "p", **settings})
 
 
-def test_H14_a_likely_misspelling_gets_one_warning():
+def test_a_likely_misspelling_gets_one_warning():
     with pytest.warns(
         RenderWarning, match=r"connect\(\) does not know the keyword 'projct'.*project"
     ) as caught:
@@ -252,7 +252,7 @@ def test_H14_a_likely_misspelling_gets_one_warning():
     assert caught[0].filename == __file__
 
 
-def test_D8_whole_configurations_are_spread_into_connect():
+def test_whole_configurations_are_spread_into_connect():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         connect(
@@ -295,18 +295,18 @@ def test_the_script_itself_may_be_given(scripts, monkeypatch):
 
 
 @pytest.mark.parametrize("given", [{}, {"client_scripts": "/s"}, {"client_script": "/s/run"}])
-def test_C1_web_only_needs_no_scripts(given):
+def test_web_only_needs_no_scripts(given):
     assert type(connect(*HERE, **given, web_only=True)) is Render
 
 
-def test_D8_a_script_that_is_not_there_leaves_a_plain_connection():
+def test_a_script_that_is_not_there_leaves_a_plain_connection():
     with pytest.warns(RenderWarning, match="/nowhere/run_ws_client.sh not found"):
         render = connect(*HERE, client_scripts="/nowhere")
     assert type(render) is Render
     assert render.DEFAULT_CLIENT_SCRIPTS == "/nowhere"
 
 
-def test_D8_a_script_that_is_not_checked_is_believed():
+def test_a_script_that_is_not_checked_is_believed():
     client = connect(*HERE, client_scripts="/nowhere", validate_client=False)
     assert type(client) is RenderClient
     assert client.client_script == "/nowhere/run_ws_client.sh"
@@ -334,7 +334,7 @@ def test_a_script_must_be_executable_when_it_is_run(scripts):
         call_run_ws_client("org.example.Client", render=client)
 
 
-def test_C3_a_client_takes_connection_arguments_by_position():
+def test_a_client_takes_connection_arguments_by_position():
     client = RenderClient("/s/run", "2G", False, "http://h", 80, "o", "p", "/s")
     assert settings_of(client) == {
         "host": "http://h", "port": 80, "owner": "o", "project": "p", "client_scripts": "/s",
@@ -353,7 +353,7 @@ def test_the_wrapper_script_of_a_subclass():
 # -------------------------------------------------------------------------------------- what it gives away
 
 
-def test_D9_a_connection_takes_its_settings_by_position():
+def test_a_connection_takes_its_settings_by_position():
     assert settings_of(Render("http://h", 80, "o", "p", "/s")) == {
         "host": "http://h", "port": 80, "owner": "o", "project": "p", "client_scripts": "/s",
     }  # fmt: skip
@@ -374,7 +374,7 @@ def test_make_kwargs_changes_what_is_given():
 
 
 @pytest.mark.parametrize("settings", [{}, {"timeout": 3, "auth": ("u", "p"), "errors": "return"}])
-def test_D8_make_kwargs_makes_the_same_connection_again(settings, scripts):
+def test_make_kwargs_makes_the_same_connection_again(settings, scripts):
     for render in (connect(*HERE, **settings), connect(*HERE, scripts, memGB="3G", **settings)):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -391,7 +391,7 @@ def test_settings_laid_over_the_kwargs_of_another_connection_count():
     assert again.session.auth == (b"u", b"p")
 
 
-def test_H17_a_connection_is_json_without_session_and_credentials():
+def test_a_connection_is_json_without_session_and_credentials():
     render = connect("https://user:secret@h/lab", 80, "o", "p", auth=("u", "secret"), headers={"X": "secret"})
     assert json.loads(json.dumps(render.to_dict())) == {**SETTINGS, "host": "https://h/lab", "port": 80}
     assert render.make_kwargs()["host"] == "https://user:secret@h/lab"
@@ -409,7 +409,7 @@ def test_credentials_are_never_shown(shown):
     assert "client_script='/s/run', memGB='2G'" in shown(client)
 
 
-def test_H17_connections_compare_by_their_settings(scripts):
+def test_connections_compare_by_their_settings(scripts):
     assert connect(*HERE) == connect(*HERE, timeout=3)
     assert hash(connect(*HERE)) == hash(connect(*HERE, timeout=3))
     assert connect(*HERE) != connect("localhost", 8080, "o", "q")
@@ -418,7 +418,7 @@ def test_H17_connections_compare_by_their_settings(scripts):
     assert len({connect(*HERE), connect(*HERE)}) == 1
 
 
-def test_D9_run_calls_any_function_with_the_connection():
+def test_run_calls_any_function_with_the_connection():
     render = connect(*HERE)
     assert render.run(lambda *args, **kwargs: (args, kwargs), 1, a=2) == ((1,), {"a": 2, "render": render})
     assert render.run(renderaccess(lambda owner=None, render=None: owner)) == "o"
@@ -490,7 +490,7 @@ def test_what_cannot_apply_to_a_session_of_ones_own_is_said_once(settings):
 # -------------------------------------------------------------------------------------------- sessions
 
 
-def test_D11_a_session_of_ones_own_is_used_as_it_is():
+def test_a_session_of_ones_own_is_used_as_it_is():
     class Own(requests.Session):
         pass
 
@@ -546,7 +546,7 @@ def test_closing_leaves_a_session_of_ones_own_open(monkeypatch):
 
 
 @pytest.mark.parametrize("copied", [lambda r: pickle.loads(pickle.dumps(r)), copy.copy, copy.deepcopy])
-def test_H17_a_connection_pickles_and_copies(copied):
+def test_a_connection_pickles_and_copies(copied):
     for render in (
         connect(*HERE, timeout=3, retries=1, auth=("u", "p"), headers={"X-A": "b"}, errors="return"),
         RenderClient(
@@ -596,7 +596,7 @@ def test_a_connection_pickled_by_render_python_2_loads(name, own):
     assert pickle.loads(pickle.dumps(loaded)).make_kwargs()["owner"] == "o"
 
 
-def test_D11_a_connection_with_a_session_of_ones_own_pickles():
+def test_a_connection_with_a_session_of_ones_own_pickles():
     with requests.Session() as session:
         session.auth = ("u", "p")
         for settings in ({}, {"timeout": 3}):
@@ -610,7 +610,7 @@ def owners_of(render):
 
 @pytest.mark.parametrize("method", sorted({"spawn", "fork"} & set(multiprocessing.get_all_start_methods())))
 @pytest.mark.parametrize("used_before", [True, False])
-def test_D11_a_connection_works_in_another_process(method, used_before):
+def test_a_connection_works_in_another_process(method, used_before):
     with Loopback(answer(body=b'["me"]')) as server, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: forking with threads about
         render = connect(url=server.url, owner="o", project="p", timeout=30)
@@ -666,7 +666,7 @@ def test_any_request_can_fail():
         Render().request("GET", "x")
 
 
-def test_H7_timeout_and_retries_of_a_connection_are_used():
+def test_timeout_and_retries_of_a_connection_are_used():
     with Loopback(lambda connection: connection.recv(1)) as server:
         render = connect(url=server.url, owner="o", project="p", timeout=(5, 0.2))
         with pytest.raises(requests.exceptions.Timeout), render:

@@ -51,7 +51,7 @@ def test_what_the_caller_gives_counts():
     assert arrived == {"stack": "s", "z": 3, **FILLED, "owner": "me", "project": "", "session": session}
 
 
-def test_D9_settings_may_be_given_by_position():
+def test_settings_may_be_given_by_position():
     arrived = endpoint("s", 3, None, None, "me", None, render=RENDER)
     assert arrived == {"stack": "s", "z": 3, **FILLED, "owner": "me", "session": RENDER.session}
     assert endpoint("s", 3, "x", 1, "me", "mine", None, RENDER)["owner"] == "me"
@@ -128,14 +128,14 @@ def test_the_error_mode_goes_to_functions_that_have_one():
     assert "errors" not in endpoint("s", render=returning)
 
 
-def test_H9_a_session_of_the_caller_gets_the_settings_of_the_connection():
+def test_a_session_of_the_caller_gets_the_settings_of_the_connection():
     with requests.Session() as session:
         assert endpoint("s", session=session, render=RENDER)["session"] is session
         used = endpoint("s", session=session, render=RENDER.options(timeout=3))["session"]
         assert (used.session, used.settings.timeout) == (session, 3)
 
 
-def test_H9_a_session_passed_on_is_not_wrapped_again():
+def test_a_session_passed_on_is_not_wrapped_again():
     render = RENDER.options(timeout=3, retries=1)
     session = endpoint("s", render=render)["session"]
     assert endpoint("s", session=session, render=render)["session"] is session
@@ -151,7 +151,7 @@ def test_only_a_connection_is_taken_for_one(render):
         endpoint("s", render=render)
 
 
-def test_D7_the_bare_function_stays_within_reach():
+def test_the_bare_function_stays_within_reach():
     assert inspect.isfunction(endpoint.__wrapped__)
     assert endpoint.__wrapped__("s", host="mine", extra=1) == {
         "stack": "s", "z": None, "host": "mine", "port": None, "owner": None, "project": None,
@@ -208,7 +208,7 @@ def test_the_base_of_connections_fills_in_nothing():
         ("nothing_like_it", None),
     ],
 )
-def test_H14_an_unknown_keyword_gets_one_warning(keyword, hint):
+def test_an_unknown_keyword_gets_one_warning(keyword, hint):
     with pytest.warns(RenderWarning) as caught:
         assert keyword in own_endpoint("s", **{keyword: 1})
     assert len(caught) == 1
@@ -218,13 +218,13 @@ def test_H14_an_unknown_keyword_gets_one_warning(keyword, hint):
     assert caught[0].filename == __file__
 
 
-def test_H14_each_unknown_keyword_is_named():
+def test_each_unknown_keyword_is_named():
     with pytest.warns(RenderWarning) as caught:
         own_endpoint("s", alpha=1, beta=2)
     assert len(caught) == 2
 
 
-def test_D8_connection_keywords_are_accepted_everywhere():
+def test_connection_keywords_are_accepted_everywhere():
     client = RenderClient("/s/run", "2G", False, "http://h", 80, "o", "p", errors="return")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -233,7 +233,7 @@ def test_D8_connection_keywords_are_accepted_everywhere():
         own_endpoint("s", validate_client=False, memGB="2G", auth=None, web_only=True, render=client)
 
 
-def test_H14_declared_keywords_are_known():
+def test_declared_keywords_are_known():
     @of_renderapi
     @accepts("scale", "format")
     def image(host=None, render=None, **kwargs):
@@ -246,7 +246,7 @@ def test_H14_declared_keywords_are_known():
         image(scal=2)
 
 
-def test_D9_functions_of_programs_get_no_warning():
+def test_functions_of_programs_get_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert endpoint("s", anything=1)["anything"] == 1

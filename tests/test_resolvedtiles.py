@@ -73,7 +73,7 @@ def test_round_trip(read):
 
 
 @readers
-def test_S8_reading_does_not_change_the_document_and_the_key_is_the_id(read):
+def test_reading_does_not_change_the_document_and_the_key_is_the_id(read):
     document = copy.deepcopy(COLLECTION)
     del document["transformIdToSpecMap"]["lens"]["id"]
     del document["tileIdToSpecMap"]["a"]["tileId"]
@@ -117,13 +117,13 @@ def test_copies_and_pickles():
         assert other.to_dict(bounds=True) == COLLECTION
 
 
-def test_S9_shared_transforms_without_id_are_refused_not_merged():
+def test_shared_transforms_without_id_are_refused_not_merged():
     resolved = ResolvedTiles([], [AffineModel(B0=1), AffineModel(B0=2)])
     with pytest.raises(SpecError, match="shared transform 0 has no transformId"):
         resolved.to_dict()
 
 
-def test_S9_combining_keeps_all_transforms_without_id():
+def test_combining_keeps_all_transforms_without_id():
     one = ResolvedTiles([TileSpec(tileId="a", z=1)], [AffineModel(B0=1), AffineModel(transformId="t")])
     two = ResolvedTiles(
         [TileSpec(tileId="a", z=2), TileSpec(tileId="b")], [AffineModel(), AffineModel(transformId="t")]
@@ -180,7 +180,7 @@ class TestEndpoints:
         assert list(bodies[0]["tileIdToSpecMap"]) == ["a"]
         assert list(bodies[0]["transformIdToSpecMap"]) == ["lens"]
 
-    def test_S1_without_deriveData_the_bounds_are_sent(self, render):
+    def test_without_deriveData_the_bounds_are_sent(self, render):
         self.put()
         put_tilespecs("stk", ResolvedTiles(json=COLLECTION), deriveData=False, render=render)
         assert self.sent() == COLLECTION

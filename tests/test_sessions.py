@@ -51,7 +51,7 @@ URL = "http://localhost:8080/x"
         ((), (10, 600)),
     ],
 )
-def test_H7_there_is_always_a_timeout(timeout, effective):
+def test_there_is_always_a_timeout(timeout, effective):
     assert Settings(timeout=timeout).effective_timeout() == effective
 
 
@@ -239,7 +239,7 @@ def sent_with(session, url=URL, **kwargs):
     return adapter.send.call_args
 
 
-def test_H7_the_timeout_of_the_settings_is_sent():
+def test_the_timeout_of_the_settings_is_sent():
     assert sent_with(RenderSession()).kwargs["timeout"] == DEFAULT_TIMEOUT
     assert sent_with(RenderSession(Settings(timeout=3))).kwargs["timeout"] == (3, 3)
     assert sent_with(RenderSession(Settings(timeout=3)), timeout=4).kwargs["timeout"] == 4
@@ -388,7 +388,7 @@ def test_a_view_that_is_not_made_yet_has_no_attributes():
 # -------------------------------------------------------------------------------- threads and processes
 
 
-def test_H15_a_thread_keeps_its_session():
+def test_a_thread_keeps_its_session():
     pool = SessionPool(Settings(timeout=3))
     assert pool.get() is pool.get()
     assert pool.get().settings is pool.settings
@@ -518,7 +518,7 @@ def test_sessions_travel_to_other_processes(method):
             processes.join()
 
 
-def test_H15_nothing_is_left_open():
+def test_nothing_is_left_open():
     with Loopback(keeps_connections) as server, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
 

@@ -62,7 +62,7 @@ def sent(server, index=-1):
 # ------------------------------------------------------------------------------ StackVersion
 
 
-def test_S10_a_stack_version_keeps_everything_that_was_read():
+def test_a_stack_version_keeps_everything_that_was_read():
     version = StackVersion()
     version.from_dict(VERSION)
     assert version.to_dict() == VERSION
@@ -71,7 +71,7 @@ def test_S10_a_stack_version_keeps_everything_that_was_read():
     assert version.somethingNew == {"deep": [1, 2]}
 
 
-def test_S10_the_timestamp_is_utc_with_milliseconds():
+def test_the_timestamp_is_utc_with_milliseconds():
     before = datetime.now(timezone.utc) - timedelta(milliseconds=2)
     text = StackVersion().createTimestamp
     assert TIMESTAMP.fullmatch(text)
@@ -148,7 +148,7 @@ def test_create_stack_without_force_resolution_sends_none(server, render):
     assert sent(server) == {"createTimestamp": "t"}
 
 
-def test_S11_create_stack_sends_every_field_of_a_version(server, render):
+def test_create_stack_sends_every_field_of_a_version(server, render):
     server.post(f"{BASE}/s", status=201)
     fields = {
         "versionNotes": "n",
@@ -169,7 +169,7 @@ def test_S11_create_stack_sends_every_field_of_a_version(server, render):
     }
 
 
-def test_H11_numpy_values_in_a_version_are_numbers(server, render):
+def test_numpy_values_in_a_version_are_numbers(server, render):
     server.post(f"{BASE}/s", status=201)
     stack.create_stack("s", np.int64(1), stackResolutionX=np.float32(4), createTimestamp="t", render=render)
     assert sent(server)["cycleNumber"] == 1
@@ -324,7 +324,7 @@ def test_clone_stack_that_fails_does_not_close_anything(server, render):
     assert len(server.calls) == 1
 
 
-def test_H9_every_request_of_clone_stack_goes_through_the_callers_session(server):
+def test_every_request_of_clone_stack_goes_through_the_callers_session(server):
     server.put(re.compile(f"{ROOT}/.*"), status=201)
     session = requests.Session()
     session.auth = ("user", "secret")
@@ -395,7 +395,7 @@ def test_bounds_of_a_stack_that_was_never_complete_say_what_to_do(server, render
     [(1, "1"), (1.0, "1.0"), (1.5, "1.5"), (-0.1, "-0.1"), (1e22, "1e+22"), ("2.0", "2.0"),
      (np.float64(0.1), "0.1"), (np.int64(7), "7"), (123456.789, "123456.789")],
 )  # fmt: skip
-def test_H4_z_is_exact_in_the_url(server, render, z, text):
+def test_z_is_exact_in_the_url(server, render, z, text):
     server.get(f"{BASE}/s/z/{text}/bounds", json={})
     server.get(f"{BASE}/s/z/{text}/tileBounds", json=[])
     stack.get_bounds_from_z("s", z, render=render)
@@ -404,7 +404,7 @@ def test_H4_z_is_exact_in_the_url(server, render, z, text):
     stack.delete_section("s", z, render=render)
 
 
-def test_H5_names_and_ids_are_quoted(server, render):
+def test_names_and_ids_are_quoted(server, render):
     server.get(f"{BASE}/a%20b%3F/section/1%2F2%23/z", json=4.0)
     assert stack.get_section_z_value("a b?", "1/2#", render=render) == 4.0
     assert server.calls[0].request.url == f"{BASE}/a%20b%3F/section/1%2F2%23/z"
@@ -443,7 +443,7 @@ def test_section_data_that_was_never_made_say_what_to_do(server, render):
         stack.get_stack_sectionData("s", render=render)
 
 
-def test_H8_tile_ids_are_what_the_server_says(server, render):
+def test_tile_ids_are_what_the_server_says(server, render):
     ids = ["plain", "it's", 'a "quoted" one', "ü"]
     server.get(f"{BASE}/s/tileIds", json=ids)
     assert stack.get_stack_tileIds("s", render=render) == ids
@@ -467,7 +467,7 @@ def test_a_layer_without_section_is_not_found(server, render, boxes):
         stack.get_sectionId_for_z("s", 1, render=render)
 
 
-def test_U9_names_of_earlier_releases(server, render):
+def test_names_of_earlier_releases(server, render):
     server.get(f"{BASE}/s/section/5.0/z", json=7.0)
     server.get(f"{BASE}/s/sectionData", json=[{"sectionId": "5.0", "z": 7.0}])
     assert stack.get_z_value_for_section("s", "5.0", render=render) == 7.0
@@ -483,7 +483,7 @@ def test_likelyUniqueId(server, render):
 
 
 @pytest.mark.parametrize("status", [404, 500])
-def test_H8_likelyUniqueId_looks_at_the_status(server, render, status):
+def test_likelyUniqueId_looks_at_the_status(server, render, status):
     server.get(f"{ROOT}/likelyUniqueId", status=status, body="no")
     with pytest.raises(RenderError) as caught:
         stack.likelyUniqueId(render=render)
@@ -491,13 +491,13 @@ def test_H8_likelyUniqueId_looks_at_the_status(server, render, status):
 
 
 @pytest.mark.parametrize("body", ["", "<html><body>log in</body></html>"])
-def test_H8_likelyUniqueId_refuses_what_is_no_id(server, render, body):
+def test_likelyUniqueId_refuses_what_is_no_id(server, render, body):
     server.get(f"{ROOT}/likelyUniqueId", body=body)
     with pytest.raises(BadAnswerError, match="not an id"):
         stack.likelyUniqueId(render=render)
 
 
-def test_H7_a_server_that_cannot_be_reached_is_no_render_error(server, render):
+def test_a_server_that_cannot_be_reached_is_no_render_error(server, render):
     server.get(f"{BASE}/s/bounds", body=requests.exceptions.ConnectionError("refused"))
     with pytest.raises(ServerUnreachableError) as caught:
         stack.get_stack_bounds("s", render=render)
@@ -505,14 +505,14 @@ def test_H7_a_server_that_cannot_be_reached_is_no_render_error(server, render):
     assert not isinstance(caught.value, RenderError)
 
 
-def test_H7_every_request_has_a_timeout(server, render):
+def test_every_request_has_a_timeout(server, render):
     server.get(
         f"{BASE}/s/bounds", json={}, match=[matchers.request_kwargs_matcher({"timeout": (10.0, 600.0)})]
     )
     stack.get_stack_bounds("s", render=render)
 
 
-def test_H14_an_unknown_keyword_is_ignored_with_a_warning(server, render):
+def test_an_unknown_keyword_is_ignored_with_a_warning(server, render):
     server.get(f"{BASE}/s/bounds", json={"minX": 1.0})
     with pytest.warns(RenderWarning, match="'projct'.*did you mean project"):
         assert stack.get_stack_bounds("s", projct="other", render=render) == {"minX": 1.0}

@@ -103,15 +103,15 @@ readers = pytest.mark.parametrize("make", [lambda doc: TileSpec(json=doc), read]
 
 class TestRoundTrip:
     @readers
-    def test_S1_everything_that_was_read_is_written(self, make):
+    def test_everything_that_was_read_is_written(self, make):
         assert make(document()).to_dict(bounds=True) == document()
 
     @readers
-    def test_S1_bounds_are_written_only_when_asked_for(self, make):
+    def test_bounds_are_written_only_when_asked_for(self, make):
         assert make(document()).to_dict() == without_bounds(document())
 
     @readers
-    def test_S1_everything_survives_after_every_part_was_touched(self, make):
+    def test_everything_survives_after_every_part_was_touched(self, make):
         tile = make(document())
         assert (tile.layout, tile.ip, tile.tforms, tile.labels) is not None
         assert (tile.channels, tile.inputfilters, tile.z) == (None, [], 1.5)
@@ -121,7 +121,7 @@ class TestRoundTrip:
     @pytest.mark.parametrize(
         "missing", ["transforms", "tileId", "z", "width", "height", "mipmapLevels", "layout"]
     )
-    def test_S3_a_key_that_a_server_omits_is_not_needed(self, make, missing):
+    def test_a_key_that_a_server_omits_is_not_needed(self, make, missing):
         doc = document()
         del doc[missing]
         tile = make(doc)
@@ -130,18 +130,18 @@ class TestRoundTrip:
         assert list(tile.tforms) is not None
 
     @readers
-    def test_S4_reading_invents_no_layout(self, make):
+    def test_reading_invents_no_layout(self, make):
         doc = document()
         del doc["layout"]
         tile = make(doc)
         assert tile.layout.pixelsize is None
         assert "layout" not in tile.to_dict()
 
-    def test_S4_a_tile_made_in_python_has_the_pixel_size_it_always_had(self):
+    def test_a_tile_made_in_python_has_the_pixel_size_it_always_had(self):
         assert TileSpec(tileId="a").to_dict()["layout"] == {"pixelsize": 0.1}
 
     @readers
-    def test_S2_attributes_do_not_depend_on_how_a_tile_was_made(self, make):
+    def test_attributes_do_not_depend_on_how_a_tile_was_made(self, make):
         made = TileSpec(tileId="a", z=1.0, imageUrl="file:/a.tif")
         tile = make(document())
         names = (
@@ -484,17 +484,17 @@ class TestLaziness:
 
 @pytest.mark.usefixtures("http")
 class TestEndpoints:
-    def test_H2_a_tile_that_does_not_exist_is_none(self, render):
+    def test_a_tile_that_does_not_exist_is_none(self, render):
         responses.get(f"{BASE}/tile/a/render-parameters", status=404, body=NO_TILE)
         assert get_tile_spec("stk", "a", render=render) is None
 
-    def test_H2_a_stack_that_does_not_exist_is_an_error(self, render):
+    def test_a_stack_that_does_not_exist_is_an_error(self, render):
         text = "stack with owner 'own', project 'proj', and name 'stk' does not exist"
         responses.get(f"{BASE}/tile/a/render-parameters", status=404, body=text)
         with pytest.raises(NotFoundError, match="does not exist"):
             get_tile_spec("stk", "a", render=render)
 
-    def test_H2_a_server_that_fails_is_an_error(self, render):
+    def test_a_server_that_fails_is_an_error(self, render):
         responses.get(f"{BASE}/tile/a/render-parameters", status=500, body="boom")
         with pytest.raises(ServerError, match="boom"):
             get_tile_spec("stk", "a", render=render)
@@ -521,14 +521,14 @@ class TestEndpoints:
         responses.get(f"{BASE}/tile/a/", json=document())
         assert isinstance(get_tile_spec_raw("stk", "a", render=render).tforms[0], ReferenceTransform)
 
-    def test_H3_an_empty_layer_is_an_empty_list(self, render):
+    def test_an_empty_layer_is_an_empty_list(self, render):
         responses.get(f"{BASE}/zValues/", json=[1.0, 1.5])
         responses.get(f"{BASE}/z/1.0/tile-specs", json=[])
         responses.get(f"{BASE}/z/1.5/tile-specs", json=[document()])
         assert get_tile_specs_from_z("stk", 1.0, render=render) == []
         assert [tile.tileId for tile in get_tile_specs_from_stack("stk", render=render)] == ["a"]
 
-    def test_H4_box_is_sent_exactly(self, render):
+    def test_box_is_sent_exactly(self, render):
         responses.get(
             f"{BASE}/z/1.5/box/10.7,-20.25,5,3,0.125/render-parameters", json={"tileSpecs": [document()]}
         )
@@ -539,7 +539,7 @@ class TestEndpoints:
         responses.get(f"{BASE}/z/3/box/10,20,300,400,1.0/render-parameters", json={})
         assert get_tile_specs_from_minmax_box("stk", 3, 10, 310, 20, 420, render=render) == []
 
-    def test_H5_ids_are_quoted(self, render):
+    def test_ids_are_quoted(self, render):
         responses.get(f"{BASE}/tile/a%20b%2Fc%3F/", json=document())
         assert get_tile_spec_raw("stk", "a b/c?", render=render).tileId == "a"
 

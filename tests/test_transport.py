@@ -164,14 +164,14 @@ def test_an_empty_refusal_shows_the_reason_of_the_status():
     "body", ["x" * 100_000, "<html><title>" + "t" * 100_000 + "</title>", b"\xff" * 100_000]
 )
 @pytest.mark.parametrize("status", [400, 500])
-def test_H13_messages_show_at_most_2_kB(body, status):
+def test_messages_show_at_most_2_kB(body, status):
     error = refusal(status, body)
     assert len(str(error)) < 2000
     assert len(error.server_text) <= 2000
     assert len(pickle.dumps(error)) < 10_000
 
 
-def test_H13_a_long_url_is_cut():
+def test_a_long_url_is_cut():
     with responses.RequestsMock() as mocked:
         mocked.get(URL + "/" + "i" * 50_000, status=404)
         with pytest.raises(errors.NotFoundError) as caught:
@@ -181,7 +181,7 @@ def test_H13_a_long_url_is_cut():
     assert len(caught.value.url) < 600
 
 
-def test_U8_the_charset_of_a_binary_refusal_is_not_guessed(monkeypatch):
+def test_the_charset_of_a_binary_refusal_is_not_guessed(monkeypatch):
     def guess(response):
         raise AssertionError("the charset is guessed from the whole body")
 
@@ -242,7 +242,7 @@ def test_nothing_is_sent_of_a_document_with_a_bad_number():
         assert server.received == []
 
 
-def test_H7_every_request_has_a_timeout():
+def test_every_request_has_a_timeout():
     plain = mock.Mock(spec=requests.Session)
     plain.request.return_value = requests.Response()
     plain.request.return_value.status_code = 200
@@ -304,7 +304,7 @@ def host_of(url):
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
-def test_H7_a_server_that_is_not_there_is_unreachable(session, method):
+def test_a_server_that_is_not_there_is_unreachable(session, method):
     url = f"http://127.0.0.1:{closed_port()}/x"
     with pytest.raises(requests.exceptions.ConnectionError) as caught:
         send(session, method, url, document={})
@@ -384,7 +384,7 @@ def slow_body(connection):
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
 @pytest.mark.parametrize("step", [silent, slow_body])
-def test_H7_a_silent_server_times_out_once(hasty, method, step):
+def test_a_silent_server_times_out_once(hasty, method, step):
     with Loopback(step) as server:
         start = time.monotonic()
         with pytest.raises(requests.exceptions.Timeout) as caught:
@@ -396,7 +396,7 @@ def test_H7_a_silent_server_times_out_once(hasty, method, step):
     assert not isinstance(caught.value, (errors.RenderError, requests.ConnectionError))
 
 
-def test_H7_a_host_that_does_not_accept_times_out(session):
+def test_a_host_that_does_not_accept_times_out(session):
     with responses.RequestsMock() as mocked:
         mocked.get(URL, body=requests.exceptions.ConnectTimeout("slow"))
         with pytest.raises(errors.ServerConnectTimeoutError, match="no connection to localhost:8080 in time"):

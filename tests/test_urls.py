@@ -78,19 +78,19 @@ def test_the_url_of_what_belongs_to_an_owner():
         ((1, 2.5, "x"), "1,2.5,x"),
     ],
 )
-def test_H5_segments_are_quoted(segment, text):
+def test_segments_are_quoted(segment, text):
     assert join_url("http://h", "x", segment, "y") == f"http://h/x/{text}/y"
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1).filter(lambda s: s not in (".", ".."))))
-def test_H5_any_name_arrives_as_it_is(names):
+def test_any_name_arrives_as_it_is(names):
     url = join_url("http://h/v1", *names)
     sent = requests.Request("GET", url).prepare().url
     assert [unquote(part) for part in urlsplit(sent).path.split("/")[2:]] == names
 
 
 @pytest.mark.parametrize("name", [".", ".."])
-def test_H5_steps_in_the_path_are_no_names(name):
+def test_steps_in_the_path_are_no_names(name):
     # requests would send DELETE .../stack/.. as DELETE .../project/p
     with pytest.raises(ValueError, match="cannot be a name"):
         stack_url("http://h", 80, "o", "p", name)
@@ -117,12 +117,12 @@ def test_H5_steps_in_the_path_are_no_names(name):
         ("1 0", "1%200"),
     ],
 )
-def test_H4_numbers_are_written_in_full(number, text):
+def test_numbers_are_written_in_full(number, text):
     assert format_number(number) == text
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers())
-def test_H4_numbers_read_back_the_same(number):
+def test_numbers_read_back_the_same(number):
     text = format_number(number)
     assert (int(text) if isinstance(number, int) else float(text)) == number
 
@@ -161,7 +161,7 @@ def test_a_url_lacks_nothing(missing):
     ("port", "number"),
     [(8080, 8080), ("8080", 8080), (" 80 ", 80), (80.0, 80), (np.int64(80), 80), (None, None), ("", None)],
 )
-def test_D11_a_port_is_a_number(port, number):
+def test_a_port_is_a_number(port, number):
     assert as_port(port) == number
     assert number is None or type(as_port(port)) is int
 

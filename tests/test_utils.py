@@ -39,7 +39,7 @@ class Tile:
 # ------------------------------------------------------------------------------------------ writing JSON
 
 
-def test_H10_the_encoder_writes_numpy_values_and_documents():
+def test_the_encoder_writes_numpy_values_and_documents():
     document = {"a": np.arange(2), "b": np.float32(0.1), "c": {2, 1}, "d": np.bool_(True), "t": Tile(z=1)}
     assert json.loads(json.dumps(document, cls=utils.RenderEncoder)) == {
         "a": [0, 1],
@@ -180,14 +180,14 @@ def test_a_temporary_file_holds_the_document(options):
 
 
 @pytest.mark.parametrize("options", [{}, {"indent": 1}])
-def test_C6_no_temporary_file_is_left_of_a_bad_document(options, tmp_path, monkeypatch):
+def test_no_temporary_file_is_left_of_a_bad_document(options, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(SpecError, match="z of tile 't1' is nan"):
         utils.renderdump_temp(Tile(z=NAN), **options)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_C6_no_temporary_file_is_left_when_the_disk_is_full(tmp_path, monkeypatch):
+def test_no_temporary_file_is_left_when_the_disk_is_full(tmp_path, monkeypatch):
     class FullDisk:
         def __init__(self, name):
             self.name = name
@@ -225,7 +225,7 @@ def test_get_json_decodes_and_passes_parameters():
 
 @responses.activate
 @pytest.mark.parametrize(("send", "method"), [(utils.put_json, "PUT"), (utils.post_json, "POST")])
-def test_H11_documents_are_sent_with_numpy_values(send, method):
+def test_documents_are_sent_with_numpy_values(send, method):
     responses.add(method, URL, status=201)
     with requests.Session() as session:
         response = send(session, URL, {"a": np.float32(0.5), "t": [Tile(z=np.int64(2))]}, params={"p": 1})
@@ -246,7 +246,7 @@ def test_bad_numbers_are_refused_before_anything_is_sent(send):
 
 @responses.activate
 @pytest.mark.parametrize("send", [utils.put_json, utils.post_json])
-def test_H13_the_payload_is_not_in_the_error(send):
+def test_the_payload_is_not_in_the_error(send):
     responses.put(URL, status=400, body="broken pipe organ")
     responses.post(URL, status=400, body="broken pipe organ")
     with pytest.raises(errors.BadRequestError, match="broken pipe organ") as caught:
@@ -256,7 +256,7 @@ def test_H13_the_payload_is_not_in_the_error(send):
 
 
 @responses.activate
-def test_H6_delete_sends_its_parameters():
+def test_delete_sends_its_parameters():
     responses.delete(URL, status=200)
     assert utils.rest_delete(None, URL, params={"minZ": 1}).status_code == 200
     assert responses.calls[0].request.url == f"{URL}?minZ=1"
@@ -277,7 +277,7 @@ def test_refusals_raise_render_errors(call):
     assert caught.value.status_code == 404
 
 
-def test_H12_the_json_module_of_requests_stays_as_it_is():
+def test_the_json_module_of_requests_stays_as_it_is():
     code = (
         "import requests.models\n"
         "before = vars(requests.models.complexjson).copy()\n"
@@ -320,7 +320,7 @@ def test_none_gives_way_to_the_default():
     assert utils.defaultifNone("", 3) == ""
 
 
-def test_U1_every_handler_is_removed():
+def test_every_handler_is_removed():
     logger = logging.getLogger("renderapi.test_strip")
     for _ in range(5):
         logger.addHandler(utils.NullHandler())
@@ -336,7 +336,7 @@ def test_the_null_handler_stays_silent(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_T17_importing_installs_no_handler_that_prints():
+def test_importing_installs_no_handler_that_prints():
     code = (
         "import logging, renderapi.utils, renderapi.render\n"
         "for logger in map(logging.getLogger, list(logging.root.manager.loggerDict)):\n"
@@ -356,7 +356,7 @@ class TestFitargspec:
         assert utils.fitargspec(self.f, (1, 2, 3), {"e": 5}) == ((1, 2), {"c": 3, "e": 5})
         assert utils.fitargspec(self.f, (1,), {"b": 2}) == ((1,), {"b": 2})
 
-    def test_U7_functions_without_defaults(self):
+    def test_functions_without_defaults(self):
         assert utils.fitargspec(lambda a, b: None, (1, 2), {}) == ((1, 2), {})
         assert utils.fitargspec(lambda: None, (), {}) == ((), {})
 

@@ -34,6 +34,7 @@ from renderapi.geometry import bounding_boxes
 from renderapi.render import stack_url
 from renderapi.resolvedtiles import check_finite, check_tiles, id_text
 from renderapi.stack import get_full_stack_metadata, set_stack_state
+from renderapi.transform.trees import referenced
 
 if TYPE_CHECKING:
     from renderapi.tilespec import TileSpec
@@ -171,7 +172,8 @@ class Import:
             return
         used: dict[str, Document] = {}
         if self.shared:
-            used = {key: self.shared[key] for key in sorted(_referenced(documents, self.shared))}
+            needed = referenced((document.get("transforms") for document in documents), self.shared)
+            used = {key: self.shared[key] for key in sorted(needed)}
             used.update(self.unsent_shared)
             self.unsent_shared = {}
         yield _Piece([document["tileId"] for document in documents], content, used)
@@ -238,27 +240,6 @@ class Import:
 
 def _batches(count: int) -> str:
     return f"{count} batch{'es' * (count > 1)}"
-
-
-def _referenced(tiles: Iterable[Document], shared: Mapping[str, Document]) -> set[str]:
-    """Give the ids of the shared transforms that tiles need, also through other shared transforms."""
-    found: set[str] = set()
-    stack: list[Any] = [tile.get("transforms") for tile in tiles]
-    while stack:
-        spec = stack.pop()
-        if not spec:
-            continue
-        kind = spec.get("type")
-        if kind == "ref":
-            ref = spec.get("refId")
-            if ref in shared and ref not in found:
-                found.add(ref)
-                stack.append(shared[ref])
-        elif kind == "interpolated":
-            stack += [spec.get("a"), spec.get("b")]
-        else:
-            stack += spec.get("specList") or ()
-    return found
 
 
 def make_loading(stack: str, connection: Connection) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from renderapi import _json
 from renderapi.server import metadata
-from renderapi.server.documents import Document, references, tile_spec
+from renderapi.server.documents import Document, tile_spec
 from renderapi.server.endpoint import (
     OWNER,
     STACK,
@@ -30,6 +30,7 @@ from renderapi.server.resolving import SharedTransforms, flatten_tile, shared_tr
 from renderapi.server.tile_rows import TileQuery, ids_at_points
 from renderapi.server.turns import SLICE, slices
 from renderapi.server.values import Rules, as_boolean, as_double, as_list, as_text, fields
+from renderapi.transform.trees import references
 from renderapi.utils import java_double
 
 service = Service("CoordinateService", "Coordinate mapping")

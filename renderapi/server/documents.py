@@ -9,7 +9,6 @@ a rule per value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from renderapi.server.refusals import MeaningRefusal, Refusal
@@ -27,6 +26,7 @@ from renderapi.server.values import (
     parse_integer,
     shown,
 )
+from renderapi.transform.trees import references
 
 Document = dict[str, Any]
 
@@ -320,19 +320,6 @@ def references_of_tile(transforms: Document) -> list[str]:
         if spec["type"] != "leaf":
             return list(dict.fromkeys(references(transforms)))
     return []
-
-
-def references(spec: Document) -> Iterator[str]:
-    """Give the ids that a transform refers to, itself or in its parts."""
-    kind = spec["type"]
-    if kind == "ref":
-        yield spec.get("refId", "null")
-    elif kind == "list":
-        for part in spec["specList"]:
-            yield from references(part)
-    elif kind == "interpolated":
-        yield from references(spec["a"])
-        yield from references(spec["b"])
 
 
 def is_nested(transforms: Document) -> bool:

@@ -13,9 +13,10 @@ import sqlite3
 from collections.abc import Iterable
 
 from renderapi import _json
-from renderapi.server.documents import Document, references
+from renderapi.server.documents import Document
 from renderapi.server.refusals import Refusal
 from renderapi.server.tile_rows import Selected
+from renderapi.transform.trees import references
 
 MAX_STEPS = 10
 

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 from renderapi import _json
 from renderapi._patterns import SECONDS, compiled
-from renderapi.server.documents import Document, ResolvedTiles, is_nested, references, references_of_tile
+from renderapi.server.documents import Document, ResolvedTiles, is_nested, references_of_tile
 from renderapi.server.refusals import Refusal, too_broad
 from renderapi.server.store import insert
 from renderapi.server.values import as_number
+from renderapi.transform.trees import references
 from renderapi.utils import java_double
 
 # the sign keeps the database from walking over all ids of a stack, which are sorted, for those of one layer

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from renderapi.server.boxes import derive_boxes
-from renderapi.server.documents import Document, references, tile_spec, transform
+from renderapi.server.documents import Document, tile_spec, transform
 from renderapi.server.endpoint import OWNER, TEXT, Answer, Context, Service, decode, text_of
 from renderapi.server.parameters import RENDER_PARAMETERS
 from renderapi.server.refusals import Refusal
 from renderapi.server.resolving import SharedTransforms
 from renderapi.server.values import as_list, fields
+from renderapi.transform.trees import references
 
 service = Service("ValidationService", "Checking documents")
 

@@ -119,7 +119,7 @@ def test_an_image_that_is_none(script, connection, tile, temporary_folder, body)
 
 
 @pytest.mark.parametrize("mode", [None, "call", "check_output"])
-def test_C6_nothing_is_left_when_the_script_fails(script, connection, tile, temporary_folder, mode):
+def test_nothing_is_left_when_the_script_fails(script, connection, tile, temporary_folder, mode):
     script.write("exit 1")
     for render, what in ((render_tilespec, tile), (render_renderparameters, {})):
         with pytest.raises(ClientScriptError, match="exit status 1"):
@@ -200,7 +200,7 @@ def test_points_of_a_wrong_shape(connection):
         world_to_local_array("stk", [[1, 2]], **connection)
 
 
-def test_C6_points_leave_nothing_when_the_script_fails(script, connection, temporary_folder):
+def test_points_leave_nothing_when_the_script_fails(script, connection, temporary_folder):
     script.write("exit 1")
     with pytest.raises(ClientScriptError):
         local_to_world_array("stk", [[1, 2]], "a", **connection)

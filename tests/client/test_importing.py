@@ -378,7 +378,7 @@ class TestFailures:
         assert isinstance(caught.value.__cause__, NotFoundError)
 
     @responses.activate
-    def test_H7_a_server_that_is_gone_is_no_render_error(self, mocked):
+    def test_a_server_that_is_gone_is_no_render_error(self, mocked):
         put_answers()
         responses.put(f"{BASE}/resolvedTiles", body=requests.ConnectionError("gone"))
         with pytest.raises(requests.ConnectionError) as caught:
@@ -389,7 +389,7 @@ class TestFailures:
         assert "1 tile specs in 1 batch were not stored" in str(caught.value)
 
     @responses.activate
-    def test_H9_every_request_uses_the_callers_session(self, mocked):
+    def test_every_request_uses_the_callers_session(self, mocked):
         put_answers(201)
         session = requests.Session()
         session.headers["X-Mine"] = "yes"
@@ -405,7 +405,7 @@ class TestRest:
         renderapi.client.import_tilespecs(render.stack, [tile(1)], use_rest=True, render=render)
         assert stored(render)["tile 1/x"]["minX"] == 100.0
 
-    def test_S1_without_deriveData_the_tiles_own_boxes_are_stored(self, render):
+    def test_without_deriveData_the_tiles_own_boxes_are_stored(self, render):
         renderapi.client.import_tilespecs(
             render.stack,
             [tile(1, minX=1.5, minY=2.5, maxX=3.5, maxY=4.5)],
@@ -416,7 +416,7 @@ class TestRest:
         assert stored(render)["tile 1/x"]["minX"] == 1.5
 
     @responses.activate
-    def test_C4_the_undecorated_function_with_a_session_and_resolved_tiles(self):
+    def test_the_undecorated_function_with_a_session_and_resolved_tiles(self):
         class Own(ResolvedTiles):
             def to_dict(self):
                 return {**super().to_dict(), "own": True}
@@ -474,7 +474,7 @@ class TestFiles:
         renderapi.client.import_jsonfiles_parallel(render.stack, files[0], 3, files[1], render=render)
         assert len(stored(render)) == 12
 
-    def test_C5_files_with_transforms_of_their_own(self, render, files):
+    def test_files_with_transforms_of_their_own(self, render, files):
         renderapi.client.import_jsonfiles_and_transforms_parallel_by_z(
             render.stack, files[0], [files[1]] * 3, render=render
         )
@@ -553,7 +553,7 @@ class TestJava:
         assert states() == []
 
     @pytest.mark.parametrize("name", ["import_tilespecs", "import_tilespecs_parallel"])
-    def test_C6_no_temporary_file_is_left_when_java_fails(self, script, connection, temporary_folder, name):
+    def test_no_temporary_file_is_left_when_java_fails(self, script, connection, temporary_folder, name):
         java_answers()
         script.write("echo no heap today; exit 1")
         with pytest.raises(ClientScriptError, match="no heap today"):
@@ -561,7 +561,7 @@ class TestJava:
         assert list(temporary_folder.iterdir()) == []
         assert "COMPLETE" not in states()
 
-    def test_C6_nor_when_a_tile_cannot_be_written(self, script, connection, temporary_folder):
+    def test_nor_when_a_tile_cannot_be_written(self, script, connection, temporary_folder):
         with pytest.raises(SpecError, match="z of tile 'tile 1/x' is nan"):
             renderapi.client.import_tilespecs("stk", [tile(1, z=float("nan"))], **connection)
         assert list(temporary_folder.iterdir()) == []
@@ -583,7 +583,7 @@ class TestJava:
         assert states() == ["LOADING", "COMPLETE"]
         assert list(temporary_folder.iterdir()) == []
 
-    def test_C5_files_with_transforms_of_their_own_by_the_default_pool(self, script, connection, tmp_path):
+    def test_files_with_transforms_of_their_own_by_the_default_pool(self, script, connection, tmp_path):
         java_answers()
         names = [str(tmp_path / name) for name in ("a.json", "b.json", "ta.json", "tb.json")]
         for name in names:
@@ -615,7 +615,7 @@ class TestSignatures:
         bare = getattr(renderapi.client, name).__wrapped__
         assert inspect.signature(bare).parameters["kwargs"].kind is inspect.Parameter.VAR_KEYWORD
 
-    def test_H14_a_misspelt_keyword_gets_a_warning(self, render):
+    def test_a_misspelt_keyword_gets_a_warning(self, render):
         with pytest.warns(RenderWarning, match="'pool_size', which is ignored; did you mean poolsize"):
             renderapi.client.import_tilespecs_parallel(render.stack, [tile(0)], render=render, pool_size=3)
 

@@ -72,7 +72,7 @@ def test_files_are_removed_when_asked(script, connection, tmp_path, temporary_fo
     assert [*out.iterdir(), *temporary_folder.iterdir()] == []
 
 
-def test_C7_no_pairs_at_all(script, connection, tmp_path, temporary_folder):
+def test_no_pairs_at_all(script, connection, tmp_path, temporary_folder):
     empty = {"renderParametersUrlTemplate": TEMPLATE, "neighborPairs": []}
     assert tilePairClient("stk", 1, 2, **connection) == empty
     out = str(tmp_path / "pairs.json")
@@ -84,7 +84,7 @@ def test_C7_no_pairs_at_all(script, connection, tmp_path, temporary_folder):
     assert list(temporary_folder.iterdir()) == []
 
 
-def test_C7_a_file_in_the_current_folder(script, connection, tmp_path, monkeypatch):
+def test_a_file_in_the_current_folder(script, connection, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     script.write(writes("000", "001"))
     pairs, files = tilePairClient("stk", 1, 2, "pairs.json", return_jsonfiles=True, **connection)
@@ -161,7 +161,7 @@ def test_files_that_are_wrong(script, connection, tmp_path, temporary_folder, bo
 
 
 @pytest.mark.parametrize("mode", [None, "call"])
-def test_C6_nothing_is_left_when_the_script_fails(script, connection, temporary_folder, mode):
+def test_nothing_is_left_when_the_script_fails(script, connection, temporary_folder, mode):
     script.write(writes("000", "whole") + "exit 1")
     with pytest.raises(ClientScriptError, match="exit status 1"):
         tilePairClient("stk", 1, 2, subprocess_mode=mode, **connection)

@@ -15,12 +15,12 @@ def arguments(script):
 
 
 @pytest.mark.parametrize("zs", [2.0, [2.0], (2.0,), np.array([2.0]), range(2, 3)])
-def test_C8_sections_in_any_form(script, connection, zs):
+def test_sections_in_any_form(script, connection, zs):
     renderSectionClient("stk", "/out", zs, **connection)
     assert arguments(script) in ([*ROOT, "2.0"], [*ROOT, "2"])
 
 
-def test_C8_filter_list(script, connection):
+def test_filter_list(script, connection):
     renderSectionClient("stk", "/out", [1], filterListName="favourite", **connection)
     assert arguments(script) == [*ROOT, "--filterListName", "favourite", "1"]
 
@@ -30,7 +30,7 @@ def test_filter_list_with_an_intensity_range(script, connection):
         renderSectionClient("stk", "/out", [1], filterListName="favourite", minIntensity=3, **connection)
 
 
-def test_C11_bounds_are_widened_to_whole_pixels(script, connection):
+def test_bounds_are_widened_to_whole_pixels(script, connection):
     bounds = {"minX": -1.5, "minY": 3.2, "maxX": 2.2, "maxY": 4.0, "minZ": 0, "maxZ": 9}
     renderSectionClient("stk", "/out", [1], bounds=bounds, **connection)
     assert arguments(script) == [*ROOT, "--bounds", "-2,3,3,4", "1"]
@@ -47,7 +47,7 @@ def test_C11_bounds_are_widened_to_whole_pixels(script, connection):
         ([1, 2, 3, 4], "must be a dict"),
     ],
 )
-def test_C11_bounds_that_are_none(script, connection, bounds, message):
+def test_bounds_that_are_none(script, connection, bounds, message):
     with pytest.raises(ClientArgumentError, match=message):
         renderSectionClient("stk", "/out", [1], bounds=bounds, **connection)
     assert script.calls == []

@@ -45,7 +45,7 @@ def test_a_script_that_succeeds(script, mode):
 
 
 @pytest.mark.parametrize("mode", [None, "check_call", "popen", "check_output"])
-def test_C9_a_failure_is_raised(script, mode):
+def test_a_failure_is_raised(script, mode):
     script.write("echo reason; exit 3")
     with pytest.raises(subprocess.CalledProcessError) as caught:
         run_subprocess_mode([str(script.path)], subprocess_mode=mode)
@@ -53,7 +53,7 @@ def test_C9_a_failure_is_raised(script, mode):
     assert caught.value.output == (b"reason\n" if mode == "check_output" else "reason\n")
 
 
-def test_C9_call_gives_the_status_and_warns_of_a_failure(script):
+def test_call_gives_the_status_and_warns_of_a_failure(script):
     assert run_subprocess_mode([str(script.path)], subprocess_mode="call") == 0
     script.write("exit 3")
     with pytest.warns(

@@ -270,7 +270,7 @@ def test_an_answer_that_is_none(script, connection, tmp_path, body, message):
         coordinateClient("stk", 1, "from.json", str(to), **connection)
 
 
-def test_C9_call_does_not_make_a_failure_look_like_an_answer(script, connection, tmp_path):
+def test_call_does_not_make_a_failure_look_like_an_answer(script, connection, tmp_path):
     script.write("exit 1")
     (tmp_path / "to.json").write_text("[]")
     with pytest.raises(ClientScriptError, match="exit status 1"):

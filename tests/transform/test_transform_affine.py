@@ -41,7 +41,7 @@ def turned(points, angle, scale=1.0, shift=(0.0, 0.0)):
 
 
 @pytest.mark.parametrize("theta", [0.3, -2.5, math.pi / 2, 7.0])
-def test_T1_a_rigid_data_string_is_a_rotation(theta):
+def test_a_rigid_data_string_is_a_rotation(theta):
     transform = load_transform_json(leaf(RIGID, f"{theta} 10 -20"))
     t = float(np.float32(theta))
     expected = [[math.cos(t), -math.sin(t), 10], [math.sin(t), math.cos(t), -20], [0, 0, 1]]
@@ -49,7 +49,7 @@ def test_T1_a_rigid_data_string_is_a_rotation(theta):
     assert type(transform) is RigidModel
 
 
-def test_T2_a_similarity_data_string_holds_scaled_cosine_and_sine():
+def test_a_similarity_data_string_holds_scaled_cosine_and_sine():
     transform = load_transform_json(leaf(SIMILARITY, "0.5 0.25 3 4"))
     np.testing.assert_array_equal(transform.M, [[0.5, -0.25, 3], [0.25, 0.5, 4], [0, 0, 1]])
     assert type(transform) is SimilarityModel
@@ -66,7 +66,7 @@ def test_T2_a_similarity_data_string_holds_scaled_cosine_and_sine():
     ],
 )
 @pytest.mark.parametrize("reader", [load_transform_json, lambda d: AffineModel(json=d)])
-def test_T3_translation_is_written_back_in_its_own_format(class_name, text, reader):
+def test_translation_is_written_back_in_its_own_format(class_name, text, reader):
     document = leaf(class_name, text, id="x", metaData={"labels": ["lens"]})
     transform = reader(document)
     assert transform.className == class_name
@@ -75,7 +75,7 @@ def test_T3_translation_is_written_back_in_its_own_format(class_name, text, read
 
 
 @pytest.mark.parametrize("class_name", [TRANSLATION, RIGID, SIMILARITY])
-def test_T3_six_numbers_of_old_clients_are_read_under_every_class(class_name):
+def test_six_numbers_of_old_clients_are_read_under_every_class(class_name):
     text = "1.0000000000 0.0000000000 0.0000000000 1.0000000000 5.5000000000 6.0000000000"
     for transform in (load_transform_json(leaf(class_name, text)), AffineModel(json=leaf(class_name, text))):
         np.testing.assert_array_equal(transform.M, [[1, 0, 5.5], [0, 1, 6], [0, 0, 1]])
@@ -86,7 +86,7 @@ def test_T3_six_numbers_of_old_clients_are_read_under_every_class(class_name):
     assert sheared.to_dict() == leaf(AFFINE, "1.0 0.5 0.25 1.0 5.0 6.0")
 
 
-def test_T3_an_edit_that_the_format_cannot_say_is_written_as_affine():
+def test_an_edit_that_the_format_cannot_say_is_written_as_affine():
     transform = load_transform_json(leaf(TRANSLATION, "10 20"))
     transform.M[0, 2] += 5
     assert transform.to_dict() == leaf(TRANSLATION, "15.0 20.0")
@@ -104,7 +104,7 @@ def test_T3_an_edit_that_the_format_cannot_say_is_written_as_affine():
 
 
 @pytest.mark.parametrize("cls", [RigidModel, SimilarityModel, TranslationModel])
-def test_T4_new_and_estimated_models_are_affine(cls):
+def test_new_and_estimated_models_are_affine(cls):
     assert cls.className != AFFINE
     fresh = cls(B0=1.5)
     assert fresh.className == AFFINE
@@ -116,7 +116,7 @@ def test_T4_new_and_estimated_models_are_affine(cls):
 
 
 @pytest.mark.parametrize("cls", [AffineModel, RigidModel, SimilarityModel, TranslationModel])
-def test_T5_an_estimate_sets_every_attribute(cls):
+def test_an_estimate_sets_every_attribute(cls):
     transform = cls(M00=9, M01=9, M10=9, M11=9, B0=9, B1=9)
     M = transform.estimate(POINTS, turned(POINTS, 0.2, shift=(5, 6)))
     assert M is transform.M
@@ -128,7 +128,7 @@ def test_T5_an_estimate_sets_every_attribute(cls):
     assert cls().estimate(POINTS, POINTS, return_params=False) is None
 
 
-def test_T6_a_fit_never_mirrors():
+def test_a_fit_never_mirrors():
     rng = np.random.default_rng(3)
     src = rng.uniform(0, 100, (30, 2)) * [1.0, 0.2]
     for cls in (RigidModel, SimilarityModel):
@@ -145,7 +145,7 @@ def test_T6_a_fit_never_mirrors():
         assert all(missed(angle) <= missed(angle + other) for other in np.linspace(-3, 3, 61))
 
 
-def test_T21_equality_is_exact_and_agrees_with_the_hash():
+def test_equality_is_exact_and_agrees_with_the_hash():
     a = AffineModel(1, 2, 3, 4, 5, 6, transformId="x", labels=["a", "b"])
     same = AffineModel(1, 2, 3, 4, 5, 6, transformId="x", labels=["b", "a"])
     assert a == same
@@ -168,7 +168,7 @@ def test_T21_equality_is_exact_and_agrees_with_the_hash():
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=6, max_size=6))
-def test_T22_the_data_string_is_exact_and_shortest(numbers):
+def test_the_data_string_is_exact_and_shortest(numbers):
     transform = AffineModel(*numbers)
     again = AffineModel(json=transform.to_dict())
     np.testing.assert_array_equal(again.M, transform.M)
@@ -180,7 +180,7 @@ def test_T22_the_data_string_is_exact_and_shortest(numbers):
 
 @pytest.mark.parametrize("angle", [0.0, 1e-17, -1e-17, 1e-9, math.pi, math.pi / 2])
 @pytest.mark.parametrize("force_shear", ["x", "y"])
-def test_T23_properties_are_stable_for_small_rotations(angle, force_shear):
+def test_properties_are_stable_for_small_rotations(angle, force_shear):
     c, s = math.cos(angle), math.sin(angle)
     shear = np.array([[2.0, 0.5], [0.0, 3.0]]) if force_shear == "x" else np.array([[2.0, 0.0], [0.75, 3.0]])
     M = shear @ np.array([[c, -s], [s, c]])
@@ -190,7 +190,7 @@ def test_T23_properties_are_stable_for_small_rotations(angle, force_shear):
     assert math.remainder(transform.rotation - angle, 2 * math.pi) == pytest.approx(0, abs=1e-12)
 
 
-def test_T24_a_fit_of_many_points_is_fast_and_small():
+def test_a_fit_of_many_points_is_fast_and_small():
     rng = np.random.default_rng(0)
     src = rng.uniform(0, 1e5, (200_000, 2))
     model = AffineModel(1.01, 0.02, -0.03, 0.98, 500, -700)

@@ -37,7 +37,7 @@ MANY = np.random.default_rng(0).uniform(0, 100, (40, 2))
 # --------------------------------------------------------------------------------------- defects
 
 
-def test_T18_an_empty_list_is_whole():
+def test_an_empty_list_is_whole():
     for empty in (TransformList(), TransformList(tforms=[])):
         assert vars(empty) == {"tforms": [], "transformId": None, "labels": None}
     other = TransformList([A], "x")
@@ -58,7 +58,7 @@ def test_T18_an_empty_list_is_whole():
         {"metaData": {}},
     ],
 )
-def test_T19_id_metadata_and_unknown_keys_survive(document, more):
+def test_id_metadata_and_unknown_keys_survive(document, more):
     document = {**document, **more}
     before = copy.deepcopy(document)
     transform = load_transform_json(document)
@@ -72,7 +72,7 @@ def test_T19_id_metadata_and_unknown_keys_survive(document, more):
         assert other.to_dict() == document
 
 
-def test_T19_an_interpolation_can_be_evaluated():
+def test_an_interpolation_can_be_evaluated():
     between = InterpolatedTransform(a=A, b=TransformList([B, Q]), lambda_=0.25)
     expected = A.tform(P) + 0.25 * (Q.tform(B.tform(P)) - A.tform(P))
     np.testing.assert_array_equal(between.tform(P), expected)
@@ -88,13 +88,13 @@ def test_T19_an_interpolation_can_be_evaluated():
 @pytest.mark.parametrize(
     "nested", [[[A], B], [TransformList([A]), B], [[[A, [B]]]], (A, [(B,)]), TransformList([A, B])]
 )
-def test_T20_the_sum_of_nested_affine_lists_is_affine(nested):
+def test_the_sum_of_nested_affine_lists_is_affine(nested):
     total = estimate_transformsum(nested)
     assert type(total) is AffineModel
     np.testing.assert_array_equal(total.M, B.concatenate(A).M)
 
 
-def test_T20_the_sum_of_nested_lists_that_are_not_affine_is_a_polynomial():
+def test_the_sum_of_nested_lists_that_are_not_affine_is_a_polynomial():
     for nested in ([A, [Q]], [TransformList([Q]), A], [[Q, [A]]]):
         total = estimate_transformsum(nested, MANY, order=2)
         assert type(total) is Polynomial2DTransform

@@ -132,7 +132,7 @@ def test_equality_of_plain_transforms():
         lambda d: Polynomial2DTransform(json=d),
     ],
 )
-def test_T25_a_missing_key_is_named(loader):
+def test_a_missing_key_is_named(loader):
     with pytest.raises(SpecError, match=r"no className defined for leaf transform spec with id 'i'"):
         loader({"type": "leaf", "dataString": "1", "id": "i"})
     with pytest.raises(SpecError, match=r"no dataString defined for leaf transform spec with id 'null'"):

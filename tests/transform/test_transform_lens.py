@@ -42,20 +42,20 @@ def test_the_class_of_the_plugin_maps_as_its_successor_does():
     np.testing.assert_array_equal(found, NonLinearCoordinateTransform(PLUGIN).tform(points))
 
 
-def test_T11_width_and_height_are_not_swapped():
+def test_width_and_height_are_not_swapped():
     transform = NonLinearCoordinateTransform(dataString=TEXT)
     assert (transform.width, transform.height) == (2048, 1536)
     assert transform.dataString.split()[-2:] == ["2048", "1536"]
 
 
-def test_T12_coefficients_are_exact():
+def test_coefficients_are_exact():
     transform = NonLinearCoordinateTransform(dataString=TEXT)
     assert transform.beta.dtype == transform.normMean.dtype == transform.normVar.dtype == np.float64
     assert transform.dataString == TEXT
     assert transform.beta[5, 0] == 0.123456789012345
 
 
-def test_T13_a_data_string_alone_will_do():
+def test_a_data_string_alone_will_do():
     transform = NonLinearCoordinateTransform(dataString=TEXT, transformId="lens")
     assert transform.labels is None
     assert transform.to_dict() == {"type": "leaf", "className": NAME, "dataString": TEXT, "id": "lens"}
@@ -65,7 +65,7 @@ def test_T13_a_data_string_alone_will_do():
         assert type(load_transform_json(document)) is cls
 
 
-def test_T14_integer_points_are_mapped_like_others():
+def test_integer_points_are_mapped_like_others():
     transform = NonLinearCoordinateTransform(dataString=TEXT)
     points = np.array([[1, 2], [30, 40]])
     got = transform.tform(points)

@@ -35,7 +35,7 @@ def expected(params, points):
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3, 4])
-def test_T7_no_more_points_are_needed_than_coefficients(order):
+def test_no_more_points_are_needed_than_coefficients(order):
     count = (order + 1) * (order + 2) // 2
     rng = np.random.default_rng(order)
     src, dst = rng.uniform(0, 10, (count, 2)), rng.uniform(0, 10, (count, 2))
@@ -46,7 +46,7 @@ def test_T7_no_more_points_are_needed_than_coefficients(order):
             Polynomial2DTransform.fit(src[1:], dst[1:], order=order)
 
 
-def test_T8_fits_real_pixel_coordinates_with_noise():
+def test_fits_real_pixel_coordinates_with_noise():
     rng = np.random.default_rng(8)
     src = rng.uniform(150_000, 154_000, (500, 2))
     params = np.array([[3.0, 1.01, 0.02, 1e-6, -2e-6, 1e-6], [-7.0, -0.03, 0.99, 2e-6, 1e-6, -1e-6]])
@@ -65,7 +65,7 @@ def test_T8_fits_real_pixel_coordinates_with_noise():
     np.testing.assert_allclose(transform.tform(src), design @ best, atol=1e-5, rtol=0)
 
 
-def test_T9_a_fit_of_many_points_takes_little_memory():
+def test_a_fit_of_many_points_takes_little_memory():
     import tracemalloc
 
     rng = np.random.default_rng(9)
@@ -81,7 +81,7 @@ def test_T9_a_fit_of_many_points_takes_little_memory():
 
 
 @pytest.mark.parametrize("text", ["1  2 3\t4 5 6", "1 2 3 4 5 6 ", "1 2 3 4 5 6\n", "1f 2d 3 4 5 0x1.8p2"])
-def test_T10_the_data_string_is_split_as_in_java(text):
+def test_the_data_string_is_split_as_in_java(text):
     np.testing.assert_array_equal(Polynomial2DTransform(dataString=text).params, [[1, 2, 3], [4, 5, 6]])
 
 

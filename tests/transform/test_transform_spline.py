@@ -24,7 +24,7 @@ def spline():
     return transform
 
 
-def test_T15_refinement_adds_the_points_that_are_missed_most():
+def test_refinement_adds_the_points_that_are_missed_most():
     src = ThinPlateSplineTransform.src_array(0, 0, 100, 100, 11, 11)
     dst = src.copy()
     bumps = [17, 44, 71, 103]
@@ -40,7 +40,7 @@ def test_T15_refinement_adds_the_points_that_are_missed_most():
 
 
 @pytest.mark.filterwarnings("error")
-def test_T16_an_inverse_converges_or_says_that_it_does_not(spline):
+def test_an_inverse_converges_or_says_that_it_does_not(spline):
     # linear parts that are far from the identity
     for linear in ([[1.5, 0.5], [-0.5, 1.0]], [[-2.5, 0.0], [0.0, -2.2]], [[9.0, 0], [0, 9.0]]):
         transform = ThinPlateSplineTransform()
@@ -75,7 +75,7 @@ def test_apply_takes_one_point_and_leaves_it_without_weights(spline):
     np.testing.assert_array_equal(spline.apply([point, 2 * point]), [point, 2 * point])
 
 
-def test_T17_nothing_is_printed_because_of_an_import():
+def test_nothing_is_printed_because_of_an_import():
     name = "renderapi.transform.leaf.thin_plate_spline"
     code = f"import logging, renderapi; logging.getLogger('{name}').warning('x')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
