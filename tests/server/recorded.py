@@ -1,7 +1,6 @@
 """Recorded conversations with a real render-ws, asked for again and compared.
 
-tests/data/real/README.md has the format, and what is compared. Numbers, media types and tables of JPEGs are looked
-at more closely here than it asks for.
+tests/data/real/README.md has the format, and what is compared.
 """
 
 import base64
