@@ -196,6 +196,21 @@ def dumps(obj: Any, copied: list[bool] | None = None) -> bytes:
         raise SpecError("a document is nested too deeply to be written, or holds itself") from None
 
 
+def dumps_each(documents: list[Any]) -> list[bytes]:
+    """Write each of many documents as `dumps` does."""
+    if _orjson is not None:
+        try:
+            contents = [_orjson.dumps(document, _encode_fast, _ORJSON_OPTIONS) for document in documents]
+        except TypeError:
+            pass  # one of them is for the standard library
+        else:
+            for content, document in zip(contents, documents):
+                if b"null" in content:
+                    _refuse_nonfinite(document)
+            return contents
+    return list(map(dumps, documents))
+
+
 def encoded(document: dict[str, Any]) -> bytes:
     """Write a document as `dumps` does, as bytes to be kept, which `loads` reads back without loss.
 

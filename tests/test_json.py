@@ -427,3 +427,11 @@ class TestPausedCollector:
             assert not gc.isenabled()
         finally:
             gc.enable()
+
+
+def test_each_of_many_documents_is_written_as_by_itself():
+    documents = [{"a": 1.5}, {}, {"n": None}, {"large": 1 << 70}, [1]]
+    assert _json.dumps_each(documents) == [_json.dumps(document) for document in documents]
+    assert _json.dumps_each(documents[:3]) == [_json.dumps(document) for document in documents[:3]]
+    with pytest.raises(SpecError, match="b is nan"):
+        _json.dumps_each([{"a": 1.0}, {"b": float("nan")}])

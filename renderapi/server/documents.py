@@ -9,6 +9,7 @@ a rule per value.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from renderapi.server.refusals import MeaningRefusal, Refusal
@@ -71,10 +72,23 @@ _LAYOUT_RULES: tuple[tuple[str, type, Rule], ...] = (
     ("pixelsize", float, as_double),
     ("distanceZ", float, as_double),
 )
+_LAYOUT_KEYS = {key for key, _, _ in _LAYOUT_RULES}
 _SMALL = 1 << 30
 _PLAIN_LEAF = {"type", "className", "dataString"}
 BOX = ("minX", "minY", "maxX", "maxY")
+_NO_BOX = dict.fromkeys(BOX, 0.0)
 _SIZE_AND_RANGE = ("width", "height", "minIntensity", "maxIntensity")
+# the keys that most tiles have, in their declared order, and their types
+_USUAL_KINDS: dict[str, type] = {
+    "tileId": str,
+    "layout": dict,
+    "groupId": str,
+    "z": float,
+    **dict.fromkeys((*BOX, *_SIZE_AND_RANGE), float),
+    "mipmapLevels": dict,
+    "transforms": dict,
+    "meshCellSize": float,
+}
 
 
 def mipmap_path_builder(raw: Any, where: str = "mipmapPathBuilder") -> Document | None:
@@ -147,8 +161,19 @@ def channel(raw: Any, where: str = "channels") -> Document:
     return document
 
 
+@lru_cache(64)
+def _integers_of_layout(keys: tuple[str, ...], kinds: tuple[type, ...]) -> tuple[str, ...] | None:
+    """Give the integers of a layout that has the declared order and types already, None for any other."""
+    declared = [(key, kind) for key, kind, _ in _LAYOUT_RULES if key in keys]
+    return tuple(key for key, kind in declared if kind is int) if declared == list(zip(keys, kinds)) else None
+
+
 def _layout(raw: Any) -> Document:
     given: Document = as_object(raw, "layout") or {}
+    if _LAYOUT_KEYS.issuperset(given):
+        integers = _integers_of_layout(tuple(given), tuple(map(type, given.values())))
+        if integers is not None and all(-_SMALL < given[key] < _SMALL for key in integers):
+            return given
     get = given.get
     document: Document = {}
     for key, kind, rule in _LAYOUT_RULES:
@@ -164,6 +189,17 @@ def _layout(raw: Any) -> Document:
     return document
 
 
+@lru_cache(64)
+def _usual_tile(keys: tuple[str, ...], kinds: tuple[type, ...], derive: bool) -> Document | None:
+    """Give what a tile is put into that has the declared types already: the order of keys, and defaults."""
+    if any(_USUAL_KINDS[key] is not kind for key, kind in zip(keys, kinds)):
+        return None
+    defaults: Document = {"mipmapLevels": {}, "meshCellSize": DEFAULT_MESH_CELL_SIZE}
+    if derive:
+        defaults.update(_NO_BOX)
+    return {key: defaults.get(key) for key in _USUAL_KINDS if key in defaults or key in keys}
+
+
 def tile_spec(raw: Any, derive: bool = False) -> Document:
     """Read a tile spec.
 
@@ -176,8 +212,19 @@ def tile_spec(raw: Any, derive: bool = False) -> Document:
     """
     if type(raw) is not dict:
         raise Refusal(400, f"Cannot read {shown(raw)} as a tile spec")
+    if _USUAL_KINDS.keys() >= raw.keys() and "transforms" in raw:
+        usual = _usual_tile(tuple(raw), tuple(map(type, raw.values())), derive)
+        if usual is not None:
+            document = {**usual, **raw}
+            if derive:
+                document.update(_NO_BOX)
+            if "layout" in raw:
+                document["layout"] = _layout(raw["layout"])
+            document["mipmapLevels"] = _mipmap_levels(document["mipmapLevels"])
+            document["transforms"] = _transform_list(raw["transforms"])
+            return document
     get = raw.get
-    document: Document = {}
+    document = {}
     tile_id = get("tileId")
     if tile_id is not None:
         document["tileId"] = tile_id if type(tile_id) is str else as_text(tile_id, "tileId")
@@ -320,6 +367,17 @@ def references_of_tile(transforms: Document) -> list[str]:
         if spec["type"] != "leaf":
             return list(dict.fromkeys(references(transforms)))
     return []
+
+
+def kinds_of_references(transforms: Document) -> tuple[list[str], bool]:
+    """Give what `references_of_tile` and `is_nested` do; most tiles have nothing but leaves."""
+    if len(transforms) == 2:
+        for spec in transforms["specList"]:
+            if spec["type"] != "leaf":
+                break
+        else:
+            return [], False
+    return references_of_tile(transforms), is_nested(transforms)
 
 
 def is_nested(transforms: Document) -> bool:

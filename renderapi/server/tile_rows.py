@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from renderapi import _json
 from renderapi._patterns import SECONDS, compiled
-from renderapi.server.documents import Document, ResolvedTiles, is_nested, references_of_tile
+from renderapi.server.documents import Document, ResolvedTiles, kinds_of_references
 from renderapi.server.refusals import Refusal, too_broad
 from renderapi.server.store import insert
 from renderapi.server.values import as_number
@@ -373,7 +373,7 @@ class TileBatch:
             (ident, _written(dict.fromkeys(references(spec))), _json.dumps(spec))
             for ident, spec in resolved.transforms.items()
         ]
-        self.tiles = list(map(_tile_values, resolved.tiles))
+        self.tiles = list(map(_tile_values, resolved.tiles, _json.dumps_each(resolved.tiles)))
         self.max_height = max((tile[3] - tile[2] for tile in self.tiles), default=0.0)
 
     def save(self, connection: sqlite3.Connection, row: int) -> None:
@@ -408,8 +408,8 @@ def _written(refs: Iterable[str]) -> str | None:
     return _json.dumps(refs).decode() if refs else None
 
 
-def _tile_values(tile: Document) -> tuple[Any, ...]:
-    transforms = tile["transforms"]
+def _tile_values(tile: Document, content: bytes) -> tuple[Any, ...]:
+    refs, nested = kinds_of_references(tile["transforms"])
     channels = None
     if tile.get("channels"):
         names = {channel["name"] for channel in tile["channels"] if "name" in channel}
@@ -425,9 +425,9 @@ def _tile_values(tile: Document) -> tuple[Any, ...]:
         None if layout is None else layout.get("sectionId"),
         tile.get("groupId"),
         channels,
-        _written(references_of_tile(transforms)),
-        is_nested(transforms),
-        _json.dumps(tile),
+        _written(refs),
+        nested,
+        content,
     )
 
 

@@ -1,4 +1,6 @@
+import copy
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -298,3 +300,45 @@ def test_a_stack_version_is_kept_as_posted():
 def test_numbers_of_lists_are_written_as_numbers():
     values = json.loads(GOLDEN["fast_list_text"])
     assert json.loads(_json.dumps(values)) == values
+
+
+def test_usual_tiles_are_read_as_all_others(monkeypatch):
+    full = {
+        "tileId": "t",
+        "layout": {
+            "sectionId": "1",
+            "temca": "4",
+            "imageRow": 1,
+            "imageCol": 2,
+            "stageX": 1.5,
+            "rotation": 0.0,
+        },
+        "groupId": "g",
+        "z": 1.0,
+        "minX": 1.0,
+        "maxY": 2.0,
+        "width": 10.0,
+        "maxIntensity": 255.0,
+        "mipmapLevels": {"0": {"maskUrl": "m", "imageUrl": "i"}},
+        "transforms": {"type": "list", "specList": [{"className": "c", "type": "leaf", "dataString": "1"}]},
+        "meshCellSize": 32.0,
+    }
+    odd = [None, 1, "1", True, 1.5, {}, [], 1 << 40, "x"]
+    rng = random.Random(3)
+
+    def shuffled(document):
+        keys = rng.sample(list(document), rng.randint(0, len(document)))
+        return {key: rng.choice(odd) if rng.random() < 0.05 else document[key] for key in keys}
+
+    def outcome(raw, derive):
+        try:
+            return ordered(tile_spec(copy.deepcopy(raw), derive))
+        except Refusal as refusal:
+            return refusal.status, refusal.message
+
+    samples = [shuffled({**full, "layout": shuffled(full["layout"])}) for _ in range(2000)] + [full]
+    samples = [(raw, rng.random() < 0.5) for raw in samples]
+    found = [outcome(*sample) for sample in samples]
+    monkeypatch.setattr("renderapi.server.documents._usual_tile", lambda *shape: None)
+    monkeypatch.setattr("renderapi.server.documents._integers_of_layout", lambda *shape: None)
+    assert found == [outcome(*sample) for sample in samples]
