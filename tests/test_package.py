@@ -111,8 +111,8 @@ def test_no_logger_of_the_package_prints_by_itself():
 def test_floors_are_kept():
     """A module imports only from floors below its own."""
     floors = {
-        "errors": 0, "utils": 0, "_json": 0, "_transport": 0, "_sessions": 0, "_patterns": 0, "_pillow": 0, "_compiler": 0,
-        "_version": 0, "transform": 0, "_deadline": 0, "_environment": 0, "_urls": 0, "_extras": 0,
+        "errors": 0, "utils": 0, "_json": 0, "_transport": 0, "_sessions": 0, "_patterns": 0, "_pillow": 0,
+        "_compiler": 0, "_version": 0, "transform": 0, "_deadline": 0, "_environment": 0, "_urls": 0, "_extras": 0,
         "_slips": 0, "_doubts": 0,
         "geometry": 0, "rendering": 0, "layout": 0, "channel": 0, "image_pyramid": 0, "schemas": 0,
         "external": 0,
