@@ -12,7 +12,6 @@ import math
 import tempfile
 import warnings
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -24,8 +23,10 @@ from renderapi.errors import ConversionError, RenderError, RenderWarning
 
 # a name for programs: this package writes and reads by renderapi._json
 _judged_again = "requests_json" in globals()
+requests_json: Any
 try:
-    requests_json: Any = import_module("ujson")
+    # a statement, which programs can intercept
+    import ujson as requests_json  # type: ignore[import-not-found,import-untyped,no-redef,unused-ignore]
 except ImportError:
     requests_json = json
 if _judged_again:

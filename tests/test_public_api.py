@@ -164,6 +164,18 @@ sys.modules["ujson"] = {ujson}
 importlib.reload(renderapi.utils)
 assert renderapi.utils.requests_json is (sys.modules["ujson"] or json)
 assert renderapi.utils.requests.models.complexjson is renderapi.utils.requests_json
+
+# a program may also keep it from being imported
+import builtins
+sys.modules["ujson"] = types.ModuleType("ujson")
+real = builtins.__import__
+def refuse(name, *args, **kwargs):
+    if name == "ujson":
+        raise ImportError(name)
+    return real(name, *args, **kwargs)
+builtins.__import__ = refuse
+importlib.reload(renderapi.utils)
+assert renderapi.utils.requests_json is json
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 
