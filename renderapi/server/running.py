@@ -37,6 +37,8 @@ _MOST_UNSENT = 1 << 40
 _SWITCH_SECONDS = 0.001
 # a client that has not sent its headers by then never will
 HEADER_SECONDS = 10.0
+# after that its body must have come faster, in bytes per second
+BODY_RATE = 1000.0
 # how long requests under way may go on when the server stops; what is cut off was not acknowledged
 STOP_SECONDS = 3.0
 
@@ -75,7 +77,7 @@ class Listener:
         self._workers = Lanes()
         self._map: dict[int, Any] = {}
         self._stopping = threading.Event()
-        # since when the headers of a connection are awaited
+        # since when the request of a connection is awaited
         self._awaited: dict[Any, tuple[Any, float]] = {}
         try:
             self._socket = _bind(host, port)
@@ -114,7 +116,7 @@ class Listener:
                 wasyncore.loop(
                     timeout=1.0, use_poll=self._server.adj.asyncore_use_poll, map=self._map, count=1
                 )
-                self._cut_slow_headers()
+                self._cut_slow_requests()
         finally:
             self._workers.join(STOP_SECONDS)
             # what the last requests answered is still sent
@@ -124,22 +126,23 @@ class Listener:
                     channel.handle_write()
             wasyncore.close_all(self._map)
 
-    def _cut_slow_headers(self) -> None:
-        """Close connections that say nothing, or their headers too slowly; those kept alive may be silent."""
+    def _cut_slow_requests(self) -> None:
+        """Close connections that say nothing, or send too slowly; those kept alive may be silent."""
         now = time.monotonic()
         awaited = {}
         for channel in list(self._server.active_channels.values()):
             request = channel.request
-            begun = request is not None and not request.headers_finished
             silent = (
                 request is None and not channel.requests and channel.last_activity == channel.creation_time
             )
-            if not begun and not silent:
+            if request is None and not silent:
                 continue
             before, since = self._awaited.get(channel, (request, now))
             # the first bytes of a connection are no new beginning
             awaited[channel] = (request, since if before in (request, None) else now)
-            if now - awaited[channel][1] > HEADER_SECONDS:
+            late = now - awaited[channel][1] - HEADER_SECONDS
+            in_body = request is not None and request.headers_finished
+            if late > (request.body_bytes_received / BODY_RATE if in_body else 0):
                 channel.will_close = True
         self._awaited = awaited
 

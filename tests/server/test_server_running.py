@@ -364,34 +364,74 @@ def test_after_the_end_there_is_no_answer_to_hope_for():
 PROGRAMS = {
     "serve": "from renderapi.server import serve; serve({!r}, port=0)",
     "command": "from renderapi.cli import main; main(['serve', '--port', '0', '--data', {!r}])",
+    "demo": "from renderapi.cli import main; main(['demo', '--sections', '1', '--keep', {!r}, '--serve'])",
+    "process": (
+        "import time; from renderapi.server.process import ServerProcess\n"
+        "with ServerProcess({!r}) as server:\n    print(server.url, flush=True)\n    time.sleep(600)\n"
+    ),
+    "background": (
+        "import time; from renderapi.server import serve_background\n"
+        "with serve_background({!r}) as server:\n    print(server.url, flush=True)\n    time.sleep(600)\n"
+    ),
 }
+# what is a program of its user's, which may ignore a signal as its shell says
+LIBRARY = ("process", "background")
+SLEEP = """
+import time
+from renderapi.server import stacks
+from renderapi.server.endpoint import json_of
+
+@stacks.service.get("/sleep")
+def sleep(server):
+    time.sleep(60)
+    return json_of(1)
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
-def test_signals_end_it_where_sigint_is_ignored_and_a_request_never_ends(tmp_path, number, program):
-    slow = (
-        "import time; from renderapi.server import stacks\n"
-        "from renderapi.server.endpoint import json_of\n"
-        "@stacks.service.get('/sleep')\n"
-        "def sleep(server):\n    time.sleep(60)\n    return json_of(1)\n"
-    )
-    command = [sys.executable, "-c", slow + program.format(str(tmp_path))]
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=[pytest.mark.slow] * (way == "demo")) for way in PROGRAMS]
+)
+def test_signals_end_it_where_sigint_is_ignored_and_a_request_never_ends(tmp_path, number, way):
+    data = tmp_path / "data"
+    # every process that is started has an endpoint that does not answer
+    (tmp_path / "sitecustomize.py").write_text(SLEEP)
+    command = [sys.executable, "-c", PROGRAMS[way].format(str(data))]
+    if way not in LIBRARY:
+        command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
     process = subprocess.Popen(
-        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command], stdout=subprocess.PIPE, text=True
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONUNBUFFERED": "1"},
     )
     with process:
-        url = process.stdout.readline().split()[2].rstrip(",")
+        lines = iter(process.stdout.readline, "")
+        url = next(found[0] for line in lines if (found := re.search(r"http://[^ ,/]+/render-ws", line)))
+        if way == "demo":
+            assert any("keeps running" in line for line in lines)
         assert (
             requests.post(url + "/v1/owner/o/project/p/stack/s", json={}, timeout=TIMEOUT).status_code == 201
         )
-        with socket.create_connection(url.split("/")[2].split(":")) as client:
+        address = url.split("/")[2].split(":")
+        with socket.create_connection(address) as client:
             client.sendall(b"GET /render-ws/v1/sleep HTTP/1.1\r\nHost: localhost\r\n\r\n")
             time.sleep(0.5)
+            begun = time.monotonic()
             process.send_signal(number)
-            assert process.wait(TIMEOUT) in (0, 130)
-    with serve_background(tmp_path) as server:
-        assert requests.get(server.url + "/v1/owners", timeout=TIMEOUT).json() == ["o"]
+            process.wait(TIMEOUT)
+            wait_until(lambda: is_refused(address))
+            assert time.monotonic() - begun < 5
+    with serve_background(data) as server:
+        assert "o" in requests.get(server.url + "/v1/owners", timeout=TIMEOUT).json()
+
+
+def is_refused(address):
+    try:
+        socket.create_connection(address, 1).close()
+    except OSError:
+        return True
+    return False
 
 
 def test_slow_headers_are_cut_and_silent_clients_too(monkeypatch):
@@ -419,6 +459,34 @@ def test_slow_headers_are_cut_and_silent_clients_too(monkeypatch):
             assert silent.recv(1) == b""
         assert session.get(server.url + "/v1/owners", timeout=TIMEOUT).json() == []
         assert pool is session.get_adapter(server.url)
+
+
+def test_slow_bodies_are_cut(monkeypatch):
+    monkeypatch.setattr("renderapi.server.running.HEADER_SECONDS", 0.5)
+    head = (
+        b"POST /render-ws/v1/owner/o/project/p/stack/s HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n"
+    )
+    with serve_background() as server:
+        address = ("127.0.0.1", int(server.url.split(":")[2].split("/")[0]))
+        with socket.create_connection(address) as fast, socket.create_connection(address) as slow:
+            slow.settimeout(0.1)
+            fast.settimeout(TIMEOUT)
+            fast.sendall(head + b" " * 4000)
+            slow.sendall(head)
+            for sent in range(TIMEOUT * 10):
+                try:
+                    slow.sendall(b" ")
+                    if slow.recv(1) == b"":
+                        break
+                except TimeoutError:
+                    continue
+                except ConnectionError:
+                    break
+            assert sent < 100
+            # 4 kB are good for some seconds
+            fast.sendall(b" " * 998 + b"{}")
+            assert fast.recv(20).startswith(b"HTTP/1.1 201")
 
 
 def test_small_requests_do_not_wait_for_large_bodies(monkeypatch):
