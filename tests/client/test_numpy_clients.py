@@ -797,6 +797,13 @@ class TestSections:
         else:
             assert specs_of(tiles, "a1")[-1] == affine(1.0, 0.0, 0.0, 1.0, 150.0, 210.0)
 
+    def test_the_notes_of_a_new_stack_are_those_of_java(self, render):
+        self.transform(render)
+        version = get_full_stack_metadata(render.target, render=render)["currentVersion"]
+        assert version["versionNotes"] == (
+            f"derived from stack with owner 'own', project 'proj', and name '{render.stack}'"
+        )
+
     def test_several_layers_of_the_stack_itself(self, render):
         self.transform(render, [1, 2.0], targetStack=None, completeTargetStack=True)
         assert [len(specs_of(stored(render, render.stack, z)[0], f"a{z}")) for z in (1, 2)] == [3, 3]
