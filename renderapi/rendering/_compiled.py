@@ -17,7 +17,7 @@ import numpy as np
 
 from renderapi._compiler import compiled
 from renderapi.rendering import _numpy
-from renderapi.rendering._warp import Triangles
+from renderapi.rendering._warp import Fitted, Triangles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # a location this near to a whole pixel has its value: 65535 grey levels times this are far below a half
 _ON_PIXEL = 1e-6
+# of so few pixels each is looked at
+_NARROW = 6
 
 
 def paint(canvas: Image, source: Image, triangles: Triangles, nearest: bool) -> None:
@@ -98,12 +100,137 @@ def _frozen(pixels: Image) -> Image:
     return view
 
 
+# ------------------------------------------------------------------------------ affine transforms
+
+
+def affine(p: NDArray[np.float64], q: NDArray[np.float64]) -> tuple[float, ...]:
+    """Fit an affine transform of points p to q, (N, 2) each: m00, m01, m10, m11, m02, m12."""
+    return _affine(p, q)
+
+
+def fitted(
+    vertices: NDArray[np.float64],
+    triangles: NDArray[np.intp],
+    mapped: NDArray[np.float64],
+    canvas: tuple[int, int],
+) -> Fitted:
+    """Fit affine transforms to the triangles of a mesh that touch a canvas."""
+    count = triangles.shape[1]
+    out = Fitted(np.empty((count, 6)), np.empty((count, 6)), np.empty((count, 6)), np.empty(count))
+    count = _fit_triangles(vertices, triangles, mapped, canvas[0] + 1.0, canvas[1] + 1.0, *out)
+    return Fitted._make(values[:count] for values in out)
+
+
+@compiled
+def _solved(
+    pcx: float, pcy: float, qcx: float, qcy: float,
+    a00: float, a01: float, a11: float, b00: float, b01: float, b10: float, b11: float,
+) -> tuple[float, ...]:  # fmt: skip
+    """Give the affine transform that sums of least squares determine, and their determinant."""
+    det = a00 * a11 - a01 * a01
+    m00, m01 = (a11 * b00 - a01 * b10) / det, (a00 * b10 - a01 * b00) / det
+    m10, m11 = (a11 * b01 - a01 * b11) / det, (a00 * b11 - a01 * b01) / det
+    return m00, m01, m10, m11, qcx - m00 * pcx - m01 * pcy, qcy - m10 * pcx - m11 * pcy, det
+
+
+@compiled
+def _affine(p: Any, q: Any) -> tuple[float, ...]:
+    # sums begin with their first term, as those of numpy do
+    count = len(p)
+    pcx, pcy, qcx, qcy = p[0, 0], p[0, 1], q[0, 0], q[0, 1]
+    for i in range(1, count):
+        pcx += p[i, 0]
+        pcy += p[i, 1]
+        qcx += q[i, 0]
+        qcy += q[i, 1]
+    pcx, pcy, qcx, qcy = pcx / count, pcy / count, qcx / count, qcy / count
+    a00 = a01 = a11 = b00 = b01 = b10 = b11 = -0.0
+    for i in range(count):
+        x1, y1, x2, y2 = p[i, 0] - pcx, p[i, 1] - pcy, q[i, 0] - qcx, q[i, 1] - qcy
+        a00 += x1 * x1
+        a01 += x1 * y1
+        a11 += y1 * y1
+        b00 += x1 * x2
+        b01 += x1 * y2
+        b10 += y1 * x2
+        b11 += y1 * y2
+    return _solved(pcx, pcy, qcx, qcy, a00, a01, a11, b00, b01, b10, b11)[:6]
+
+
+@compiled
+def _fit_triangles(
+    vertices: Any,
+    triangles: Any,
+    mapped: Any,
+    bottom: float,
+    right: float,
+    corners: Any,
+    parameters: Any,
+    inverse: Any,
+    det: Any,
+) -> int:
+    kept = 0
+    px, py, qx, qy = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    for triangle in range(triangles.shape[1]):
+        for corner in range(3):
+            vertex = triangles[corner, triangle]
+            px[corner], py[corner] = vertices[vertex, 0], vertices[vertex, 1]
+            qx[corner], qy[corner] = mapped[vertex, 0], mapped[vertex, 1]
+        # with NaN, nothing is beside
+        if (
+            (qx[0] < -1 and qx[1] < -1 and qx[2] < -1)
+            or (qx[0] > right and qx[1] > right and qx[2] > right)
+            or (qy[0] < -1 and qy[1] < -1 and qy[2] < -1)
+            or (qy[0] > bottom and qy[1] > bottom and qy[2] > bottom)
+        ):
+            continue
+        pcx, pcy = (px[0] + px[1] + px[2]) / 3.0, (py[0] + py[1] + py[2]) / 3.0
+        qcx, qcy = (qx[0] + qx[1] + qx[2]) / 3.0, (qy[0] + qy[1] + qy[2]) / 3.0
+        a00 = a01 = a11 = b00 = b01 = b10 = b11 = -0.0
+        for corner in range(3):
+            x1, y1, x2, y2 = px[corner] - pcx, py[corner] - pcy, qx[corner] - qcx, qy[corner] - qcy
+            a00 += x1 * x1
+            a01 += x1 * y1
+            a11 += y1 * y1
+            b00 += x1 * x2
+            b01 += x1 * y2
+            b10 += y1 * x2
+            b11 += y1 * y2
+        m00, m01, m10, m11, m02, m12, determined = _solved(
+            pcx, pcy, qcx, qcy, a00, a01, a11, b00, b01, b10, b11
+        )
+        if determined == 0.0:
+            # of points on a line mpicbg leaves the identity
+            m00, m01, m10, m11, m02, m12 = 1.0, 0.0, 0.0, 1.0, 0.0, 0.0
+        area = m00 * m11 - m01 * m10
+        for corner in range(3):
+            corners[kept, 2 * corner], corners[kept, 2 * corner + 1] = qx[corner], qy[corner]
+        for column, value in enumerate((m00, m01, m10, m11, m02, m12)):
+            parameters[kept, column] = value
+        back = (m11, -m01, m01 * m12 - m02 * m11, -m10, m00, m02 * m10 - m00 * m12)
+        for column, value in enumerate(back):
+            inverse[kept, column] = value / area
+        det[kept] = area
+        kept += 1
+    return kept
+
+
 # ------------------------------------------------------------------------------ rows of triangles
 
 
 @compiled
 def _outside(ex: float, ey: float, ax: float, ay: float, tx: int, ty: int) -> bool:
     return ex * (ty - ay) - ey * (tx - ax) < 0
+
+
+@compiled
+def _in_triangle(corners: Any, tx: int, ty: int) -> bool:
+    ax, ay, bx, by, cx, cy = corners[0], corners[1], corners[2], corners[3], corners[4], corners[5]
+    side = _outside(bx - ax, by - ay, ax, ay, tx, ty)
+    return bool(
+        side == _outside(cx - bx, cy - by, bx, by, tx, ty)
+        and side == _outside(ax - cx, ay - cy, cx, cy, tx, ty)
+    )
 
 
 @compiled
@@ -130,6 +257,14 @@ def _split(ex: float, ey: float, ax: float, ay: float, first: int, end: int, ty:
 @compiled
 def _row(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
     """Give the pixels of a row that are in a triangle, from - to."""
+    if end - first <= _NARROW:
+        low = first
+        while low < end and not _in_triangle(corners, low, ty):
+            low += 1
+        high = low
+        while high < end and _in_triangle(corners, high, ty):
+            high += 1
+        return low, high
     low, high = first, end  # not outside of any edge
     mirrored_low, mirrored_high = first, end  # outside of all of them
     for edge in range(3):

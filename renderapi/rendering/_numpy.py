@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from renderapi.rendering._warp import Fitted
+from renderapi.transform import _fit
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -24,6 +27,43 @@ _BLOCK = 1 << 16
 
 # triangles may be larger than numbers
 _QUIET = np.errstate(all="ignore")
+
+
+def affine(p: NDArray[np.float64], q: NDArray[np.float64]) -> tuple[float, ...]:
+    """Fit an affine transform of points p to q, (N, 2) each: m00, m01, m10, m11, m02, m12."""
+    (px, py), (qx, qy) = np.ascontiguousarray(p.T), np.ascontiguousarray(q.T)
+    return _fit.affine(px, py, qx, qy, None)
+
+
+def fitted(
+    vertices: NDArray[np.float64],
+    triangles: NDArray[np.intp],
+    mapped: NDArray[np.float64],
+    canvas: tuple[int, int],
+) -> Fitted:
+    """Fit affine transforms to the triangles of a mesh that touch a canvas.
+
+    Parameters
+    ----------
+    vertices, mapped : (V, 2) array
+        Vertices on the mipmap and on the canvas.
+    triangles : (3, T) array of int
+        Vertices of each triangle.
+    canvas : tuple of int
+        Height and width.
+    """
+    x, y = mapped[:, 0][triangles], mapped[:, 1][triangles]
+    # a pixel more than the painter looks at, so that no triangle is left out by rounding; NaN is kept
+    beside = (x < -1).all(0) | (x > canvas[1] + 1).all(0) | (y < -1).all(0) | (y > canvas[0] + 1).all(0)
+    if beside.any():
+        chosen = np.flatnonzero(~beside)
+        triangles, x, y = triangles[:, chosen], x[:, chosen], y[:, chosen]
+    px, py = vertices[:, 0][triangles], vertices[:, 1][triangles]
+    m00, m01, m10, m11, m02, m12 = _fit.affine_or_identity(px, py, x, y, None)
+    corners = np.stack([x[0], y[0], x[1], y[1], x[2], y[2]], axis=-1)
+    parameters = np.stack([m00, m01, m10, m11, m02, m12], axis=-1)
+    inverse = np.stack(_fit.invert(m00, m01, m02, m10, m11, m12), axis=-1)
+    return Fitted(corners, parameters, inverse, m00 * m11 - m01 * m10)
 
 
 class _Hits(NamedTuple):

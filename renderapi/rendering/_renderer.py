@@ -253,7 +253,7 @@ class _Job:
         channels = [channel for channel in (tile.channel(name) for name in names) if channel is not None]
         if not channels:
             return
-        warp = Warp(tile, self.parameters, self.chains)
+        warp = Warp(tile, self.parameters, self.chains, self.brush)
         width, height = self._size(tile, channels[0])
         level = warp.level(width, height)
         triangles: Triangles | None = None

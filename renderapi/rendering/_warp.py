@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,7 +16,6 @@ from renderapi.errors import SpecError
 from renderapi.geometry._chain import Chains, mapping
 from renderapi.geometry._mesh import mesh_columns, mesh_rows, mesh_triangles, mesh_vertices
 from renderapi.rendering._errors import RenderParametersError
-from renderapi.transform import _fit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +47,27 @@ class Triangles(NamedTuple):
     stepping: bool
 
 
+class Fitted(NamedTuple):
+    """Triangles on the canvas, and the affine transforms fitted to them.
+
+    Attributes
+    ----------
+    corners : (T, 6) array
+        As of `Triangles`.
+    affine : (T, 6) array
+        m00, m01, m10, m11, m02, m12 from mipmap to canvas.
+    inverse : (T, 6) array
+        As of `Triangles`.
+    det : (T,) array
+        Determinants, 0 where there is no way back.
+    """
+
+    corners: Array
+    affine: Array
+    inverse: Array
+    det: Array
+
+
 class Warp:
     """Maps the pixels of one tile, at full size, to the canvas.
 
@@ -58,6 +79,8 @@ class Warp:
         Box, scale and mesh cell size.
     chains : Chains
         What the transforms of many tiles are read by.
+    brush : module
+        The painter, which fits as fast as it paints.
 
     Raises
     ------
@@ -65,12 +88,12 @@ class Warp:
         If the transforms cannot be evaluated.
     """
 
-    def __init__(self, tile: Tile, parameters: Parameters, chains: Chains) -> None:
+    def __init__(self, tile: Tile, parameters: Parameters, chains: Chains, brush: ModuleType) -> None:
         try:
             self._forward: Callable[[Array], Array] = mapping(chains.of_tile(tile.document))
         except SpecError as error:
             raise RenderParametersError(str(error)) from error
-        self._parameters = parameters
+        self._parameters, self._brush = parameters, brush
 
     def to_canvas(self, points: Array) -> Array:
         """Map points of the tile (N, 2) to the canvas."""
@@ -84,10 +107,8 @@ class Warp:
         grid = _grid(width, height, self._parameters.cell)
         if len(grid) < 3:
             return 0
-        px, py = np.ascontiguousarray(grid.T)
         with np.errstate(all="ignore"):
-            qx, qy = np.ascontiguousarray(self.to_canvas(grid).T)
-            m00, m01, m10, m11, _, _ = _fit.affine(px, py, qx, qy, None)
+            m00, m01, m10, m11, _, _ = self._brush.affine(grid, self.to_canvas(grid))
             scale = np.sqrt(max(m00 * m00 + m10 * m10, m01 * m01 + m11 * m11))
         if not np.isfinite(scale) or scale <= 0:
             # one row or column of points determines no scale
@@ -112,47 +133,30 @@ class Warp:
         step = float(1 << level)
         shift = (step - 1) / 2
         mapped = self.to_canvas(vertices * step + shift if level else vertices)
-        x, y = mapped[:, 0][corners], mapped[:, 1][corners]  # (3, T)
-        with np.errstate(invalid="ignore"):
-            # a pixel more than the painter looks at, so that no triangle is left out by rounding; NaN is kept
-            beside = (x.max(0) < -1) | (x.min(0) > canvas[1] + 1)
-            beside |= (y.max(0) < -1) | (y.min(0) > canvas[0] + 1)
-        if beside.any():
-            chosen = np.flatnonzero(~beside)
-            corners, x, y = corners[:, chosen], x[:, chosen], y[:, chosen]
-        px, py = vertices[:, 0][corners], vertices[:, 1][corners]
         with np.errstate(all="ignore"):
-            m00, m01, m10, m11, m02, m12 = _fit.affine_or_identity(px, py, x, y, None)
-            det = m00 * m11 - m01 * m10
+            fitted: Fitted = self._brush.fitted(vertices, corners, mapped, canvas)
             if self._parameters.compat == "newsolver":
-                return _stepping(x, y, canvas[0], det, m00, m01, m02, m10, m11, m12)
-            inverse = np.stack(_fit.invert(m00, m01, m02, m10, m11, m12), axis=-1)
-        corners_on_canvas = np.stack([x[0], y[0], x[1], y[1], x[2], y[2]], axis=-1)
+                return _stepping(fitted, canvas[0])
         # what has no way back is passed over; a NaN is no 0, and what it leads to is the first pixel
-        return Triangles(corners_on_canvas[det != 0], inverse[det != 0], False)
+        usable = fitted.det != 0
+        if usable.all():
+            return Triangles(fitted.corners, fitted.inverse, False)
+        return Triangles(fitted.corners[usable], fitted.inverse[usable], False)
 
 
 # keeps positions inside of the source: of a tile on whole pixels the last row and column are drawn too
 _SHRINK = 1e-8
 
 
-def _stepping(
-    x: Array,
-    y: Array,
-    rows: int,
-    det: Array,
-    m00: Array,
-    m01: Array,
-    m02: Array,
-    m10: Array,
-    m11: Array,
-    m12: Array,
-) -> Triangles:
+def _stepping(fitted: Fitted, rows: int) -> Triangles:
+    det = fitted.det
+    m00, m01, m10, m11, m02, m12 = fitted.affine.T
     d = 1.0 / det
     values = [m11 * d, -m01 * d, (m01 * m12 - m02 * m11) * d, -m10 * d, m00 * d, (m02 * m10 - m00 * m12) * d]
     inverse = np.stack(values, axis=-1) * (1.0 - _SHRINK)
     inverse[:, 2] += _SHRINK / 2
     inverse[:, 5] += _SHRINK / 2
+    x, y = fitted.corners.reshape(-1, 3, 2).transpose(2, 1, 0)
     # one orientation for all
     turned = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0]) > 0
     first, second = np.where(turned, 1, 0), np.where(turned, 0, 1)

@@ -36,7 +36,20 @@ def equal(a, b):
     assert np.array_equal(a, b), (seed, number)
 
 
+def check_fits():
+    vertices, mapped = numbers(9, 2), numbers(9, 2)
+    if rng.random() < 0.3:
+        vertices[:, rng.integers(2)] = 0.0  # on a line
+    meshes = rng.integers(0, 9, (3, 8))
+    with np.errstate(all="ignore"):
+        reference, fast = (brush.fitted(vertices, meshes, mapped, (9, 7)) for brush in (_numpy, _compiled))
+        ones = [brush.affine(vertices, mapped) for brush in (_numpy, _compiled)]
+    for a, b in (*zip(reference, fast), ones):
+        assert np.array_equal(a, b, equal_nan=True), (seed, number)
+
+
 for number in range(count):
+    check_fits()
     dtype = [np.uint8, np.uint16][rng.integers(2)]
     planes = 3 if dtype == np.uint8 and rng.random() < 0.3 else 1
     size, shape = rng.integers(1, 14, 2), rng.integers(0, 12, 2)
