@@ -109,6 +109,29 @@ def renderer(folder: Path) -> None:
         print(f"{name:42}{rates[0]:10.1f}{rates[1]:10.1f}{original or '-':>10}")
 
 
+def section(folder: Path, side: int = 100) -> None:
+    """Print how long a section of many tiles takes at 1/32, from mipmaps of that size which are read for it."""
+    rng = np.random.default_rng(1)
+    waves = rng.integers(0, 256, (SIZE // 32, SIZE // 32), np.uint8)
+    tiles = []
+    (folder / "full.png").write_bytes(b"it is looked whether this is there, no more")
+    for number in range(side * side):
+        level = folder / f"level{number}.png"
+        Image.fromarray(np.roll(waves, number, 1)).save(level, compress_level=1)
+        row, column = divmod(number, side)
+        spec = tile(folder, "t0", f"{TURNED} {column * 1900} {row * 1900}")
+        levels = {"0": {"imageUrl": str(folder / "full.png")}, "5": {"imageUrl": str(level)}}
+        tiles.append({**spec, "tileId": f"{number:06d}", "mipmapLevels": levels})
+    whole = box(*tiles, width=side * 1900, height=side * 1900, scale=1 / 32)
+    rendering.prepare()
+    seconds = []
+    for _ in range(3):
+        start = time.thread_time()
+        rendering.render(whole, sources=rendering.Sources())
+        seconds.append(time.thread_time() - start)
+    print(f"section of {side * side:,} tiles at 1/32, from mipmaps: {statistics.median(seconds):.1f} s")
+
+
 def server(folder: Path) -> None:
     """Print how many images of 512 x 512 the embedded server gives in a second."""
     places = [(column, row) for row in range(3) for column in range(3)]
@@ -146,6 +169,7 @@ def main() -> None:
         folder = Path(name)
         pictures(folder)
         renderer(folder)
+        section(folder)
         server(folder)
 
 

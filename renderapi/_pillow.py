@@ -7,6 +7,7 @@ for the whole program.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ _MOST_PIXELS_PER_BYTE = 8 * 1032
 
 def decoder(start: bytes) -> Callable[[Any], ImageFile] | None:
     """Give what opens a file of an image by its first bytes; None if that is no kind of image known here."""
+    return next((found for signature, found in _decoders().items() if start.startswith(signature)), None)
+
+
+@lru_cache(maxsize=1)
+def _decoders() -> dict[bytes, Callable[[Any], ImageFile]]:
+    # Pillow is loaded when it is needed
     from PIL import ImageFile
     from PIL.BmpImagePlugin import BmpImageFile
     from PIL.GifImagePlugin import GifImageFile
@@ -31,7 +38,7 @@ def decoder(start: bytes) -> Callable[[Any], ImageFile] | None:
         def load_prepare(self) -> None:
             ImageFile.ImageFile.load_prepare(self)  # without the limit, which is asked for here too
 
-    decoders: dict[bytes, Callable[[Any], ImageFile.ImageFile]] = {
+    return {
         b"\x89PNG\r\n\x1a\n": PngImageFile,
         b"\xff\xd8\xff": JpegImageFile,
         b"II": UnlimitedTiff,
@@ -43,7 +50,6 @@ def decoder(start: bytes) -> Callable[[Any], ImageFile] | None:
         b"P5": PpmImageFile,
         b"P6": PpmImageFile,
     }
-    return next((found for signature, found in decoders.items() if start.startswith(signature)), None)
 
 
 def can_hold(size: int, width: int, height: int) -> bool:

@@ -395,6 +395,9 @@ def _paint(canvas: Any, source: Any, corners: Any, inverse: Any, stepping: bool,
         i00, i01, i02, i10, i11, i12 = back[0], back[1], back[2], back[3], back[4], back[5]
         left, right = _limits(own, 0, columns)
         top, bottom = _limits(own, 1, rows)
+        if right - left <= _NARROW and not stepping:
+            _paint_small(canvas, source, own, back, (left, right, top, bottom), nearest)
+            continue
         for ty in range(top, bottom):
             low, high = _span(own, left, right, ty) if stepping else _row(own, left, right, ty)
             if low >= high:
@@ -425,6 +428,20 @@ def _paint(canvas: Any, source: Any, corners: Any, inverse: Any, stepping: bool,
             else:
                 for tx in range(low, high):
                     canvas[ty, tx] = _between(source, tx * i00 + rx + i02, tx * i10 + ry + i12)
+
+
+@compiled
+def _paint_small(canvas: Any, source: Any, own: Any, back: Any, box: Any, nearest: bool) -> None:
+    left, right, top, bottom = box
+    ax, ay, bx, by, cx, cy = own[0], own[1], own[2], own[3], own[4], own[5]
+    abx, aby, bcx, bcy, cax, cay = bx - ax, by - ay, cx - bx, cy - by, ax - cx, ay - cy
+    for ty in range(top, bottom):
+        rx, ry = ty * back[1], ty * back[4]
+        for tx in range(left, right):
+            side = _outside(abx, aby, ax, ay, tx, ty)
+            if side == _outside(bcx, bcy, bx, by, tx, ty) and side == _outside(cax, cay, cx, cy, tx, ty):
+                x, y = tx * back[0] + rx + back[2], tx * back[3] + ry + back[5]
+                canvas[ty, tx] = _sampled(source, x, y, nearest)
 
 
 @compiled

@@ -99,8 +99,10 @@ class Warp:
         """Map points of the tile (N, 2) to the canvas."""
         p = self._parameters
         with np.errstate(all="ignore"):
-            x, y = self._forward(points).T
-            return np.column_stack([x * p.scale + -(p.x * p.scale), y * p.scale + -(p.y * p.scale)])
+            mapped = self._forward(points)  # which is new
+            mapped *= p.scale
+            mapped += (-(p.x * p.scale), -(p.y * p.scale))
+            return mapped
 
     def level(self, width: int, height: int) -> int:
         """Choose the mipmap level of a tile of that size: the one nearest above the scale on the canvas."""
@@ -196,10 +198,15 @@ def _sums(size: int, cell: float) -> Array:
     return sums[sums < size]
 
 
-def _mesh(width: int, height: int, full_width: int, cell: float) -> tuple[Array, NDArray[np.intp]]:
+@lru_cache(maxsize=16)
+def _mesh_size(width: int, height: int, full_width: int, cell: float) -> tuple[int, int]:
     # the number of columns follows from the full width, that of rows from the mipmap
     nx = mesh_columns(full_width, cell)
-    ny = mesh_rows(width, height, nx)
+    return nx, mesh_rows(width, height, nx)
+
+
+def _mesh(width: int, height: int, full_width: int, cell: float) -> tuple[Array, NDArray[np.intp]]:
+    nx, ny = _mesh_size(width, height, full_width, cell)
     _check_mesh(nx, 2 * ny, cell)
     make = _kept_mesh if 2 * nx * ny <= _KEPT_VERTICES else _kept_mesh.__wrapped__
     return make(width, height, nx, ny)
