@@ -1,64 +1,48 @@
-"""The figures of a real montage in the docs are those that the program beside the benchmarks computes."""
+"""The program beside the benchmarks that computes the residuals of a montage."""
 
 import importlib.util
-import re
+import json
 from pathlib import Path
 
+import made_montage
 import numpy as np
 import pytest
 
 from renderapi.geometry import residual_statistics
-from renderapi.transform import AffineModel, NonLinearCoordinateTransform
-
-ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data"
-TILES, MATCHES = DATA / "montage_raw_tilespecs.json", DATA / "montage_pointmatches.json"
-
-pytestmark = pytest.mark.skipif(not TILES.exists(), reason="the montage is not part of the project")
 
 
 @pytest.fixture(scope="module")
 def program():
-    spec = importlib.util.spec_from_file_location("montage", ROOT / "benchmarks" / "montage.py")
+    path = Path(__file__).parents[2] / "benchmarks" / "montage.py"
+    spec = importlib.util.spec_from_file_location("montage", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 @pytest.fixture(scope="module")
-def montage(program):
-    return program.read(TILES, MATCHES)
+def montage(program, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("montage")
+    for name in ("tiles", "matches"):
+        (folder / f"{name}.json").write_text(json.dumps(getattr(made_montage, name)()))
+    return program.read(folder / "tiles.json", folder / "matches.json")
 
 
-def shown(title):
-    """Give the rows of the table under a title of the page: name, and numbers."""
-    page = (ROOT / "docs" / "measurements.rst").read_text()
-    table = page[page.index(f"{title}\n---") :].split("\n=")[1:3]
-    rows = [re.split(r"\s{2,}", line.strip()) for line in "\n".join(table).splitlines()]
-    return {
-        row[0]: [float(cell) for cell in row[1:]] for row in rows if len(row) == 4 and row[1][0].isdigit()
-    }
-
-
-def test_the_residuals_in_the_docs(program, montage):
-    figures = program.figures(*montage)
-    rows = shown("A real montage")
-    assert list(rows) == [name for name, *_ in figures]
-    for name, *numbers in figures:
-        np.testing.assert_allclose(rows[name], numbers, atol=0.0051, err_msg=name)
+def test_the_freer_the_model_the_smaller_the_residuals(program, montage):
+    rms = {name: numbers[1] for name, *numbers in program.figures(*montage)}
+    for way in ("each pair on its own", "all tiles together"):
+        of = [rms[f"{model}, {way}"] for model in ("translation", "rigid", "affine")]
+        assert rms["as acquired"] > 5 * of[0]
+        assert of == sorted(of, reverse=True)
+    assert rms["affine, all tiles together"] < 3 * made_montage.NOISE
 
 
 def test_points_of_the_matches_are_pixels_after_the_lens_correction(program, montage):
     tiles, matches = montage
-    assert all(
-        [type(t) for t in tile.tforms] == [NonLinearCoordinateTransform, AffineModel] for tile in tiles
-    )
-    corrected = program.residuals(matches, tiles)
-    # corrected a second time they fit far worse
-    twice = program.match_residuals(matches, tiles)
-    rms = [
-        residual_statistics(program.by_pair(program.MODELS["rigid"], ends, len(matches))).rms[0]
-        for ends in (corrected, twice)
-    ]
-    assert rms[0] < 4 < 10 < rms[1]
-    assert len(corrected.p) == 2366
+    true = program.placed(tiles, [made_montage.truth(*place) for place in np.ndindex(3, 3)])
+    corrected = program.residuals(matches, true)
+    assert residual_statistics(corrected.distances).rms[0] == pytest.approx(2 * made_montage.NOISE, rel=0.05)
+    # corrected a second time they are far off
+    twice = program.match_residuals(matches, true)
+    assert residual_statistics(twice.distances).rms[0] > 10 * made_montage.NOISE
+    assert len(corrected.p) == sum(len(match["matches"]["w"]) for match in matches)

@@ -1,8 +1,6 @@
 """Points of many tiles at once, and residuals of matches."""
 
-import json
-from pathlib import Path
-
+import made_montage
 import numpy as np
 import pytest
 
@@ -157,13 +155,8 @@ def test_statistics_of_all():
         residual_statistics([1, 2], [0])
 
 
-MONTAGE = Path(__file__).parents[3] / "shared" / "data"
-
-
-@pytest.mark.skipif(not MONTAGE.is_dir(), reason="the montage is not part of the project")
 def test_fitting_models_brings_the_montage_together():
-    tiles = json.loads((MONTAGE / "montage_raw_tilespecs.json").read_text())
-    matches = json.loads((MONTAGE / "montage_pointmatches.json").read_text())
+    tiles, matches = made_montage.tiles(), made_montage.matches()
     stage = match_residuals(matches, tiles)
     before = residual_statistics(stage.distances, stage.document)
     after = {}
