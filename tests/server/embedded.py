@@ -1,7 +1,13 @@
 """Requests to a server without sockets, and documents to send to it."""
 
+import contextlib
 import json
+import os
+import subprocess
+import sys
 import time
+
+import pytest
 
 from renderapi.server import create_app
 
@@ -100,3 +106,16 @@ def make_tile(tile_id="t", z=1.0, box=(0.0, 0.0, 100.0, 80.0), section="1.0", sp
 def affine(data="1 0 0 1 0 0", **more):
     """Make an affine transform."""
     return {"type": "leaf", **more, "className": AFFINE, "dataString": data}
+
+
+@contextlib.contextmanager
+def small_disk(folder, size):
+    """Make a folder a disk of its own, of so many bytes."""
+    folder.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(command, check=False).returncode:
+        pytest.skip("only root of a Linux machine may mount a small disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -9,22 +9,10 @@ import threading
 
 import pytest
 import requests
-from embedded import Api, make_tile, wait_until
+from embedded import Api, make_tile, small_disk, wait_until
 
 from renderapi.server import Store, StoreError
 from renderapi.server.store import FILE_NAME
-
-
-@contextlib.contextmanager
-def small_disk(folder, size):
-    folder.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
-    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(command, check=False).returncode:
-        pytest.skip("only root of a Linux machine may mount a small disk")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def fill_disk(folder):
