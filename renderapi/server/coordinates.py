@@ -28,7 +28,7 @@ from renderapi.server.parameters import get_tile
 from renderapi.server.refusals import Refusal, StackKey
 from renderapi.server.resolving import SharedTransforms, flatten_tile, shared_transforms
 from renderapi.server.tile_rows import TileQuery, ids_at_points
-from renderapi.server.turns import SLICE, slices
+from renderapi.server.turns import SLICE, by_slices
 from renderapi.server.values import Rules, as_boolean, as_double, as_list, as_text, fields
 from renderapi.transform.trees import references
 from renderapi.utils import java_double
@@ -58,11 +58,13 @@ _COORDINATES: Rules = {
 def _items(body: Any) -> list[Item | None]:
     if body is None:
         raise Refusal(500, "the list of coordinates must not be null")
-    items: list[Item | None] = []
-    for some in slices(body if type(body) is list else [body], 10 * SLICE):
-        whole = some if type(body) is list else body
-        items += as_list(whole, "coordinates", lambda item, where: fields(item, where, _COORDINATES)) or ()
-    return items
+
+    def read(some: Any) -> Sequence[Item | None]:
+        return as_list(some, "coordinates", lambda item, where: fields(item, where, _COORDINATES)) or ()
+
+    if type(body) is not list:
+        return list(read(body))
+    return [item for some in by_slices(read, body, 10 * SLICE) for item in some]
 
 
 def _failed(item: Item | None, error: str) -> Item:
@@ -165,12 +167,13 @@ def _mapped(
     layers: Layers, requests: list[tuple[str, tuple[float, float]]], map_points: Mapping
 ) -> list[list[float] | Refusal]:
     """Map points, each of its own tile: many at once, or tile by tile if one of them is bad."""
-    answers: list[list[float] | Refusal] = []
-    # of a point in thousands of tiles there are as many requests
-    for some in slices(requests):
+
+    def mapped(some: Sequence[tuple[str, tuple[float, float]]]) -> list[list[float] | Refusal]:
         layers.load([tile_id for tile_id, _ in some])
-        answers += _mapped_at_once(layers, some, map_points)
-    return answers
+        return _mapped_at_once(layers, some, map_points)
+
+    # of a point in thousands of tiles there are as many requests
+    return [answer for some in by_slices(mapped, requests) for answer in some]
 
 
 def _mapped_at_once(
@@ -324,7 +327,7 @@ def layers_of(server: Context, key: StackKey) -> Iterator[Layers]:
 
 def _in_slices(items: list[Item | None], answer: Callable[[Sequence[Item | None]], list[Any]]) -> Answer:
     """Answer an array, whose elements are made and written some at a time."""
-    return array_of(_json.dumps(answer(some))[1:-1] for some in slices(items))
+    return array_of(by_slices(lambda some: _json.dumps(answer(some))[1:-1], items))
 
 
 @service.get(STACK + "/tile/{tileId}/local-to-world-coordinates" + POINT)

@@ -17,6 +17,7 @@ from renderapi.server.collecting import MANY, reading
 from renderapi.server.refusals import Refusal
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 #: What is worked on at a time: some milliseconds.
 SLICE = 1000
@@ -38,11 +39,13 @@ def check() -> None:
         raise Refusal(499, "the client is gone")
 
 
-def slices(items: Sequence[T], size: int = SLICE) -> Iterator[Sequence[T]]:
-    """Give some items at a time; the body of the loop over them is one slice of a calculation."""
+def by_slices(work: Callable[[Sequence[T]], R], items: Sequence[T], size: int = SLICE) -> Iterator[R]:
+    """Give what work makes of some items at a time; nobody's turn is kept between two of them."""
     for start in range(0, len(items), size):
         if start:
             time.sleep(_PAUSE)
         check()
+        # not around a yield: an error in between would leave the turn with a suspended generator
         with reading(MANY):
-            yield items[start : start + size]
+            made = work(items[start : start + size])
+        yield made

@@ -4,6 +4,7 @@ import threading
 import pytest
 
 from renderapi.server.collecting import MANY, reading
+from renderapi.server.turns import by_slices
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +53,33 @@ def test_many_are_read_one_after_another_but_few_do_not_wait():
         assert done == [1]
     threads[0].join(10)
     assert done == [1, MANY]
+
+
+def others_have_their_turn():
+    def take():
+        with reading(MANY):
+            taken.set()
+
+    taken = threading.Event()
+    thread = threading.Thread(target=take, daemon=True)
+    thread.start()
+    return taken.wait(10)
+
+
+def test_an_error_in_a_slice_of_work_leaves_the_turn_to_others():
+    def fail(items):
+        raise ValueError(items)
+
+    with pytest.raises(ValueError) as caught:
+        list(by_slices(fail, [1]))
+    assert others_have_their_turn()
+    assert caught.value.args == ([1],)  # its traceback holds the frames until here
+    assert gc.isenabled()
+
+
+def test_between_two_slices_of_work_others_have_their_turn():
+    found = by_slices(len, range(5), 2)
+    assert next(found) == 2
+    assert others_have_their_turn()
+    assert gc.isenabled()
+    assert list(found) == [2, 1]

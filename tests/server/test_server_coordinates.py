@@ -465,7 +465,7 @@ def test_a_batch_in_slices_is_one_answer(many, monkeypatch):
     assert {None} < errors | {None} and len(errors) > 5
     assert any(error and error.endswith("following transform specs: [x, y]") for error in errors)
     monkeypatch.setattr("renderapi.server.turns.SLICE", 7)
-    monkeypatch.setattr("renderapi.server.turns.slices.__defaults__", (7,))
+    monkeypatch.setattr("renderapi.server.turns.by_slices.__defaults__", (7,))
     monkeypatch.setattr("renderapi.server.coordinates._KEPT", 2)
     assert [batch(many, path, body) for path, body in zip(paths, bodies)] == whole
     assert batch(many, "local-to-world-coordinates", back) == local

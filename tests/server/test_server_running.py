@@ -524,7 +524,7 @@ def test_work_for_a_client_that_is_gone_stops(monkeypatch, caplog):
         return to_local(*values)
 
     monkeypatch.setattr("renderapi.server.coordinates.to_local", slow)
-    monkeypatch.setattr("renderapi.server.turns.slices.__defaults__", (10,))
+    monkeypatch.setattr("renderapi.server.turns.by_slices.__defaults__", (10,))
     caplog.set_level("INFO", "renderapi.server")
     with serve_background() as server:
         stack = server.url + "/v1/owner/o/project/p/stack/s"
