@@ -22,6 +22,7 @@ from PIL import Image
 import renderapi
 from renderapi import rendering
 from renderapi.client import import_tilespecs
+from renderapi.rendering.filters import filter_of, own_range
 from renderapi.server.process import ServerProcess
 from renderapi.tilespec import TileSpec
 
@@ -109,6 +110,44 @@ def renderer(folder: Path) -> None:
         print(f"{name:42}{rates[0]:10.1f}{rates[1]:10.1f}{original or '-':>10}")
 
 
+FILTERS: list[tuple[str, dict[str, Any]]] = [
+    (
+        "NormalizeLocalContrast",
+        {"blockRadiusX": 250, "blockRadiusY": 250, "meanFactor": 3, "center": True, "stretch": True},
+    ),
+    ("CLAHE", {"fast": True, "blockRadius": 100, "bins": 256, "slope": 3}),
+    ("ShadingCorrectionFilter", {"correctionMethod": "FOURTH_ORDER", "coefficients": "1,2,3,4,5,6,7,8,9"}),
+    ("LinearIntensityMap8BitFilter", {"dataString": "8,8,2," + ",".join(["1.1,0.01"] * 64)}),
+    (
+        "BackgroundCorrectionFilter",
+        {"radius": 100, "downSamplingFactor": 0.25, "smoothMethod": "GAUSSIAN"},
+    ),
+    ("EqualizeHistogram", {"saturatedPixels": 0.5}),
+    ("Rank", {"radius": 4, "filterType": 1}),
+    ("Rank", {"radius": 4, "filterType": 4}),
+    ("RollingBallSubtraction", {"radius": 50}),
+    ("RollingBallSubtraction", {"radius": 10}),
+]
+
+
+def filters() -> None:
+    """Print the rates of filters, with the compiler loaded."""
+    rendering.prepare()
+    rng = np.random.default_rng(0)
+    waves = np.add.outer(np.sin(np.arange(SIZE) / 17), np.cos(np.arange(SIZE) / 23)) * 50 + 110
+    pixels = np.clip(waves + rng.normal(0, 12, waves.shape), 0, 255)
+    print(f"{'Mpixel/s':42}{'8 bit':>10}{'16 bit':>10}")
+    for name, parameters in FILTERS:
+        step = filter_of({"className": f"org.janelia.alignment.filter.{name}", "parameters": parameters})
+        rates = []
+        for image in (pixels.astype(np.uint8), (pixels * 200).astype(np.uint16)):
+            shown = own_range(image)
+            seconds = cpu_seconds(lambda f=step, i=image, s=shown: f.apply(i, *s, 1.0, rng), 3)
+            rates.append(SIZE**2 / seconds / 1e6)
+        what = f"{name} {list(parameters.values())[:2]}"
+        print(f"{what:42.41}{rates[0]:10.1f}{rates[1]:10.1f}")
+
+
 def section(folder: Path, side: int = 100) -> None:
     """Print how long a section of many tiles takes at 1/32, from mipmaps of that size which are read for it."""
     rng = np.random.default_rng(1)
@@ -169,6 +208,7 @@ def main() -> None:
         folder = Path(name)
         pictures(folder)
         renderer(folder)
+        filters()
         section(folder)
         server(folder)
 

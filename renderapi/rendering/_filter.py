@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,6 +93,15 @@ class FilterParameters(NamedTuple):
         if value is None:
             raise RenderParametersError(f"'{name}' is not defined")
         return value, f"the parameter {name} of the filter {self.class_name} is {value!r:.100}"
+
+
+def compiled_windows() -> ModuleType | None:
+    """Give the compiled filters where numba is loaded already, as it is when it paints."""
+    if sys.modules.get("numba") is None:
+        return None
+    from renderapi.rendering import _windows_compiled
+
+    return _windows_compiled
 
 
 def flag_of(value: Any, what: str) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from renderapi.rendering import _smoothing
 from renderapi.rendering._errors import RenderParametersError
-from renderapi.rendering._filter import Filter, FilterParameters, Image, require_gray
+from renderapi.rendering._filter import Filter, FilterParameters, Image, compiled_windows, require_gray
 
 Plane = NDArray[np.float32]
 
@@ -111,7 +111,13 @@ class Rank(Filter):
         """See `Filter.apply`; variances are cut to the largest value of the pixels."""
         require_gray(image, self)
         radius = _rounded_radius(self.radius * scale, image)
-        values = _smoothing.ranked(image.astype(np.float32), float(radius), _RANKS[self.kind])
+        kind = _RANKS[self.kind]
+        compiled = compiled_windows()
+        if compiled is not None and kind == "median" and image.dtype.kind == "u":
+            widths = _smoothing.disc(float(radius))
+            median: Image = compiled.median(image, widths, int((2 * widths + 1).sum()) // 2)
+            return median
+        values = _smoothing.ranked(image.astype(np.float32), float(radius), kind)
         if image.dtype.kind == "f":
             return values
         stored: Image = np.clip(np.trunc(values + np.float32(0.5)), 0, np.iinfo(image.dtype).max).astype(

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi.rendering._filter import compiled_windows
+
 # single precision
 Plane = NDArray[Any]
 
@@ -207,7 +209,7 @@ def _upscaled(coarse: Plane, m: int, n: int) -> Plane:
 # ------------------------------------------------------------------------------ discs
 
 
-def _disc(radius: float) -> NDArray[np.int64]:
+def disc(radius: float) -> NDArray[np.int64]:
     """Give the half widths of the rows of a disc."""
     if 1.5 <= radius < 1.75:
         radius = 1.75
@@ -222,18 +224,18 @@ def _disc(radius: float) -> NDArray[np.int64]:
 
 def ranked(image: Plane, radius: float, kind: str) -> Plane:
     """Give the mean, minimum, maximum, variance or median over a disc; border pixels are repeated."""
-    widths = _disc(radius)
+    widths = disc(radius)
     if kind in ("mean", "variance"):
         return _moments(image, widths, kind)
     from scipy import ndimage
 
     k = len(widths) // 2
-    disc = np.abs(np.arange(-k, k + 1))[None, :] <= widths[:, None]
+    footprint = np.abs(np.arange(-k, k + 1))[None, :] <= widths[:, None]
     if kind == "median":
-        rank = int(disc.sum()) // 2
-        return np.asarray(ndimage.rank_filter(image, rank, footprint=disc, mode="nearest"), np.float32)
+        rank = int(footprint.sum()) // 2
+        return np.asarray(ndimage.rank_filter(image, rank, footprint=footprint, mode="nearest"), np.float32)
     extreme = ndimage.minimum_filter if kind == "minimum" else ndimage.maximum_filter
-    return np.asarray(extreme(image, footprint=disc, mode="nearest"), np.float32)
+    return np.asarray(extreme(image, footprint=footprint, mode="nearest"), np.float32)
 
 
 def _moments(image: Plane, widths: NDArray[np.int64], kind: str) -> Plane:
@@ -302,6 +304,10 @@ def _mean3x3(image: Plane) -> Plane:
 
 
 def _rolled(image: Plane, ball: Plane) -> Plane:
+    compiled = compiled_windows()
+    if compiled is not None and not np.isnan(image).any():
+        lowered: Plane = compiled.rolled(image, ball)
+        return lowered
     half = len(ball) // 2
     height, width = image.shape
     outside = np.pad(image, 2 * half, constant_values=np.float32(np.inf))

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from renderapi.rendering import _clahe
 from renderapi.rendering._errors import RenderParametersError
-from renderapi.rendering._filter import Filter, FilterParameters, Image, display_range, flag_of, scaled_radius
+from renderapi.rendering._filter import (
+    Filter,
+    FilterParameters,
+    Image,
+    compiled_windows,
+    display_range,
+    flag_of,
+    scaled_radius,
+)
 from renderapi.rendering._intensity import (
     AffineIntensityFilter,
     EqualizeHistogram,
@@ -267,6 +275,11 @@ class NormalizeLocalContrast(Filter):
         length = high - low
         middle = length / 2 + low
         radius_x, radius_y = scaled_radius(self.radius_x, scale), scaled_radius(self.radius_y, scale)
+        compiled = compiled_windows()
+        if compiled is not None and image.dtype.kind == "u":
+            radius = min(radius_x, image.shape[1]), min(radius_y, image.shape[0])
+            result[:] = compiled.normalized(image, radius, self.factor, low, high, self.center, self.stretch)
+            return
         # the order of the operations decides pixels of constant areas: see mean and deviation
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             for rows, count, total, squares in _windows(image, radius_x, radius_y):
