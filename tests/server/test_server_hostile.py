@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import random
 import re
 
 import pytest
@@ -381,3 +382,120 @@ def test_intensities_without_measure(low, tmp_path):
             "png-image?maxIntensity=1e308",
         ):
             must_know_why(api("GET", "tile/t/" + path), path)
+
+
+ENDPOINTS = [(service, endpoint) for service in SERVICES for endpoint in service.endpoints]
+NUMBERS = ["0", "1", "-1", "2.5", "100", "1e3", "-0.0", "64", "7"]
+IDS = ["o", "p", "s", "t", "c", "u", "a", "b", "g", "x", "1.0", "COMPLETE", "LOADING", "READ_ONLY", "OFFLINE"]
+FUZZED = 2000
+
+
+class Fuzz:
+    """Requests to all endpoints, made at random: mostly of words that mean something, of some that do not."""
+
+    def __init__(self, seed):
+        self.rng = random.Random(seed)
+
+    def word(self, kind):
+        rng = self.rng
+        if rng.random() < 0.04:
+            return rng.choice(WORDS)
+        if kind in ("double", "int", "number", "integer"):
+            return rng.choice(NUMBERS)
+        if kind == "boolean":
+            return rng.choice(["true", "false", ""])
+        return rng.choice(IDS + NUMBERS[:3])
+
+    def path(self, endpoint):
+        names = {"owner": "o", "project": "p", "stack": "s", "matchCollection": "c"}
+
+        def value(found):
+            name, kind = found[1], found[2].lstrip(":")
+            if name in names and self.rng.random() < 0.97:
+                return names[name]
+            if kind == "state":
+                return self.rng.choice(IDS[-4:])
+            return self.word(kind)
+
+        path = re.sub(r"{(\w+)(:?\w*)}", value, endpoint.path)
+        chosen = [
+            f"{name}={self.word(rule.word)}"
+            for name, rule in endpoint.query.items()
+            if self.rng.random() < 0.3
+        ]
+        return path + ("?" + "&".join(chosen) if chosen else "")
+
+    def body(self, endpoint):
+        rng = self.rng
+        own = [
+            body
+            for (method, path), body in BODIES.items()
+            if path.split("?")[0].split("/")[-1] in endpoint.path
+        ]
+        document = copy.deepcopy(rng.choice(own or list(BODIES.values())))
+        for _ in range(rng.choice([0, 0, 1, 1, 2, 4])):
+            document = self.changed(document)
+        content = json.dumps(document).encode()
+        if rng.random() < 0.1:
+            place = rng.randrange(len(content) + 1)
+            content = content[:place] + rng.randbytes(rng.randrange(4)) + content[place + rng.randrange(5) :]
+        return content
+
+    def changed(self, document):
+        places = list(paths(document))
+        nasty = copy.deepcopy(self.rng.choice(NASTY))
+        if not places:
+            return nasty
+        *path, key = self.rng.choice(places)
+        parent = document
+        for step in path:
+            parent = parent[step]
+        if self.rng.random() < 0.2:
+            del parent[key]
+        elif self.rng.random() < 0.2 and path:
+            parent[key] = copy.deepcopy(document)
+        else:
+            parent[key] = nasty
+        return document
+
+    def send(self, api):
+        rng = self.rng
+        _, endpoint = rng.choice(ENDPOINTS)
+        options = {}
+        if endpoint.takes is not None:
+            options["data"] = self.body(endpoint)
+            kind = "application/json" if endpoint.takes == "*/*" else endpoint.takes
+            options["content_type"] = kind if rng.random() < 0.97 else rng.choice(["", "text/plain", "x"])
+        if rng.random() < 0.05:
+            name = rng.choice(["Accept", "If-None-Match", "Origin", "Host", "Referer", "Sec-Fetch-Site"])
+            options["headers"] = {name: rng.choice(["*", "null", "", "http://", "x/y", '"1"', "[::1", "é"])}
+        method = endpoint.method if rng.random() < 0.97 else rng.choice(["HEAD", "OPTIONS", "PATCH", "TRACE"])
+        path = self.path(endpoint)
+        return api(method, path, **options), (method, path, options)
+
+
+def fuzz(seed, number, caplog):
+    caplog.set_level(logging.ERROR, "renderapi.server")
+    random_requests = Fuzz(seed)
+    with Store() as store:
+        api = Api(store, max_pixels=1 << 14)
+        for count in range(number):
+            if count % 20 == 0:
+                api("DELETE", "")
+                api.client.post(api.url(""), json={})
+                api("PUT", "resolvedTiles", TILES)
+                api("PUT", "/owner/o/matchCollection/c/matches", [PAIR])
+            answer, sent = random_requests.send(api)
+            if sent[0] != "HEAD" and answer.mimetype is not None:
+                must_know_why(answer, sent)
+            assert not any(record.exc_info for record in caplog.records), (caplog.text, sent)
+
+
+def test_a_thousand_requests_at_random(caplog):
+    fuzz("some", 1000, caplog)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(25))
+def test_fifty_thousand_requests_at_random(caplog, seed):
+    fuzz(seed, FUZZED, caplog)
