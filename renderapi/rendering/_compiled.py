@@ -75,6 +75,10 @@ def paint_with_binary_mask(
 
 def prepare() -> None:
     """Paint one pixel of every kind, which compiles what images will need."""
+    # those of meshes that are kept may not be written
+    vertices, corners = _frozen(np.zeros((3, 2))), _frozen(np.zeros((3, 1), np.intp))
+    affine(vertices, np.zeros((3, 2)))
+    fitted(vertices, corners, np.zeros((3, 2)), (1, 1))
     triangles = Triangles(np.zeros((1, 6)), np.zeros((1, 6)), False)
     for kind in (np.uint8, np.uint16):
         for planes in (1, 3):

@@ -180,6 +180,8 @@ def test_what_was_prepared_is_all_that_images_need(folder):
                 draw(parameters, engine="numba")
     for kernel in (_compiled._paint, _compiled._paint_masked, _compiled._blend):
         assert len(kernel.signatures) == 2, kernel.signatures  # of 8 and of 16 bits
+    for kernel in (_compiled._affine, _compiled._fit_triangles):
+        assert len(kernel.signatures) == 1, kernel.signatures
 
 
 def leave_out_numba(monkeypatch):
