@@ -81,12 +81,12 @@ def tile(number: int, z: int, rng: random.Random, specs: list[dict[str, str]]) -
     }
 
 
-def layer(z: int, seed: int = 0, lens: bool = False) -> bytes:
+def layer(z: int, seed: int = 0, lens: bool = False, count: int = LAYER) -> bytes:
     """Write the body that stores a layer of tiles, affine or behind a shared lens correction."""
     rng = random.Random(seed)
     shared = {"lens": {"type": "leaf", "id": "lens", "className": AFFINE, "dataString": "1 0 0 1 0.5 0.5"}}
     specs = [{"type": "ref", "refId": "lens"}] if lens else []
-    tiles = (tile(number, z, rng, specs) for number in range(LAYER))
+    tiles = (tile(number, z, rng, specs) for number in range(count))
     return _json.dumps(
         {
             "transformIdToSpecMap": shared if lens else {},
@@ -101,6 +101,7 @@ class Client:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.base = f"{parts.path}/v1/owner/bench/project/p/stack/"
+        self.owners = f"{parts.path}/v1/owners"
         self.matches = f"{parts.path}/v1/owner/bench/matchCollection/c/"
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=600)
 
@@ -170,7 +171,7 @@ def bench_storing(url: str, layers: int) -> None:
             start = time.perf_counter()
             one("PUT", path, body)
             alone += time.perf_counter() - start
-        report("PUT resolvedTiles, deriveData, one connection", count * LAYER / alone, "tiles/s", ">= 30,000")
+        report("PUT resolvedTiles, deriveData, one connection", count * LAYER / alone, "tiles/s", ">= 40,000")
 
         busy = 0.0
         with ThreadPoolExecutor(2) as pool:
@@ -185,7 +186,7 @@ def bench_storing(url: str, layers: int) -> None:
                     done.result()
                 busy += time.perf_counter() - start
         rate = (layers - count) * LAYER / busy
-        report("PUT resolvedTiles, deriveData, two connections", rate, "tiles/s", ">= 30,000")
+        report("PUT resolvedTiles, deriveData, two connections", rate, "tiles/s", ">= 40,000")
 
 
 def bench_reading(url: str) -> None:
@@ -214,6 +215,58 @@ def bench_reading(url: str) -> None:
             path = f"{client.base}affine/z/1/{direction}-coordinates"
             took = seconds(lambda path=path, body=body: client("PUT", path, body), 3)
             report(f"PUT {direction}-coordinates of 10,000 points", took * 1e3, "ms", "-")
+
+
+def bench_points(url: str) -> None:
+    """Map a point in each of 10,000 tiles, and look how long others wait for batches of points."""
+    with clients(url, 6) as (client, *others):
+        stack = client.base + "points"
+        client("POST", stack, b"{}")
+        client("PUT", f"{stack}/resolvedTiles?deriveData=true", layer(1, count=10_000))
+        boxes = _json.loads(client("GET", f"{stack}/z/1/tileBounds"))
+        rng = random.Random(5)
+        world = [
+            {"world": [(box["minX"] + box["maxX"]) / 2, (box["minY"] + box["maxY"]) / 2]} for box in boxes
+        ]
+        path = f"{stack}/z/1/world-to-local-coordinates"
+        body = _json.dumps(world)
+        took = seconds(lambda: client("PUT", path, body), 3)
+        report("world to local, 10,000 points over 10,000 tiles", took * 1e3, "ms", "<= 500")
+        many = _json.dumps([{"world": [rng.uniform(0, 2e5), rng.uniform(0, 2e5)]} for _ in range(30_000)])
+        with ThreadPoolExecutor(4) as pool:
+            work = [pool.submit(other, "PUT", path, many) for other in others[:4]]
+            waited = waits(lambda: client("GET", client.owners), lambda: all(done.done() for done in work))
+            for done in work:
+                done.result()
+        report("GET owners beside 4 batches of 30,000 points, slowest", max(waited) * 1e3, "ms", "<= 200")
+
+
+def bench_reading_beside_import(url: str) -> None:
+    """Read layers with 8 clients, each twice a second, while another one imports."""
+    bodies = [layer(z, z) for z in range(20)]
+    with clients(url, 9) as (writer, *readers):
+        writer("POST", writer.base + "beside", b"{}")
+        path = f"{writer.base}beside/resolvedTiles?deriveData=true"
+        writer("PUT", path, bodies[0])
+        with ThreadPoolExecutor(9) as pool:
+            work = pool.submit(lambda: [writer("PUT", path, body) for body in bodies])
+
+            def read(reader: Client) -> list[float]:
+                layer_path = f"{reader.base}beside/z/0/resolvedTiles"
+                return waits(lambda: reader("GET", layer_path), work.done, pause=0.5)
+
+            waited = [wait for found in pool.map(read, readers) for wait in found]
+            work.result()
+        report("GET of a layer by 8 clients beside an import, slowest", max(waited) * 1e3, "ms", "<= 200")
+
+
+def waits(work: Callable[[], object], ended: Callable[[], bool], pause: float = 0.02) -> list[float]:
+    """Do some work again and again until something has ended; give how long it took each time."""
+    times = []
+    while not ended() or not times:
+        times.append(seconds(work, 1))
+        time.sleep(pause)
+    return times
 
 
 def bench_matches(url: str) -> None:
@@ -253,11 +306,16 @@ def bench_large(url: str, layers: int) -> None:
             times.append(seconds(lambda path=path: client("GET", path), 1))
         report(f"box of {layers * LAYER:,} tiles, median", statistics.median(times) * 1e3, "ms", "<= 20")
         report(f"box of {layers * LAYER:,} tiles, slowest of 50", max(times) * 1e3, "ms", "-")
-        for name in ("zValues", "sectionData", f"z/{layers // 2}/tile-specs", "tileIds"):
+        for name in ("zValues", "sectionData", f"z/{layers // 2}/tile-specs"):
             took = seconds(lambda name=name: client("GET", f"{stack}/{name}"), 1)
             report(f"GET {name}", took * 1e3, "ms", "-")
+        took = seconds(lambda: client("GET", f"{stack}/tileIds"))
+        report(f"GET tileIds of {layers * LAYER:,} tiles", took * 1e3, "ms", "<= 300")
+        client("PUT", stack + "/state/LOADING")
+        took = seconds(lambda: client("DELETE", f"{stack}/z/0"), 1)
+        report(f"DELETE of a layer of {LAYER:,} of them", took * 1e3, "ms", "-")
         took = seconds(lambda: client("DELETE", stack), 1)
-        report(f"DELETE of {layers * LAYER:,} tiles", took, "s", "-")
+        report(f"DELETE of {layers * LAYER:,} tiles", took * 1e3, "ms", "<= 50")
 
 
 def main() -> None:
@@ -272,7 +330,9 @@ def main() -> None:
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory(dir=options.data) as folder, ServerProcess(folder) as server:
         bench_reading(server.url)
+        bench_points(server.url)
         bench_matches(server.url)
+        bench_reading_beside_import(server.url)
         bench_storing(server.url, layers)
         bench_large(server.url, layers)
         report("memory of the server, at most", memory(server), "MB", "<= 1,000")

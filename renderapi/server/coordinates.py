@@ -37,7 +37,9 @@ service = Service("CoordinateService", "Coordinate mapping")
 
 POINT = "/{x:double},{y:double}"
 # resolved tiles that are kept for the rest of a batch
-_KEPT = 10_000
+_KEPT = 2000
+# what is kept of each
+_USED = ("tileId", "z", "width", "height", "transforms", "meshCellSize")
 Item = Document
 
 
@@ -124,7 +126,9 @@ class Layers:
             shared = shared_transforms(connection, row, found.refs)
         for tile in _json.loads(b"[" + b",".join(found.documents()) + b"]"):
             try:
-                self._tiles[tile["tileId"]] = flatten_tile(tile, shared)
+                self._tiles[tile["tileId"]] = flatten_tile(
+                    {key: tile[key] for key in _USED if key in tile}, shared
+                )
             except Refusal:
                 # which transforms there are, for the message, is a matter of the tile alone
                 continue
