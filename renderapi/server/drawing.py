@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import SpecError
+from renderapi.server import turns
 from renderapi.server.boxes import refusal_of
 from renderapi.server.documents import Document
 from renderapi.server.refusals import Refusal, not_built
@@ -223,6 +224,8 @@ class Drawing:
             )
         encoding.check_size(width, height, kind)
         with self._free:
+            # it may have waited long
+            turns.check()
             with self.reading():
                 pixels = self._outlines(parameters, kind) if only_boxes else self._pixels(parameters, kind)
             if kind == "png" and pixels.ndim == 2:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from renderapi import _json
-from renderapi.server import metadata
+from renderapi.server import metadata, turns
 from renderapi.server.documents import Document, mipmap_path_builder
 from renderapi.server.endpoint import (
     ABSENT,
@@ -443,7 +443,7 @@ def tile_ids(
     )
     if pattern is not None:
         # all of them before the answer begins: one that takes too long is refused
-        pages = iter([_json.dumps(pattern.matching(_json.loads(page))) for page in pages])
+        pages = iter([_matching(pattern, page) for page in pages])
 
     def content() -> Iterator[bytes]:
         start = b"["
@@ -454,6 +454,11 @@ def tile_ids(
         yield b"[]" if start == b"[" else b"]"
 
     return json_bytes(content())
+
+
+def _matching(pattern: IdPattern, page: bytes) -> bytes:
+    turns.check()
+    return _json.dumps(pattern.matching(_json.loads(page)))
 
 
 def _all_ids(server: Context, row: int | None) -> Iterator[bytes]:

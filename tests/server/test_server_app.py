@@ -446,3 +446,14 @@ def test_without_flask_the_extra_is_named(monkeypatch):
     monkeypatch.setattr("renderapi.server.import_module", broken)
     with pytest.raises(ModuleNotFoundError, match="other"):
         renderapi.server.create_app
+
+
+@pytest.mark.parametrize(
+    "path", ["tileIds?matchPattern=t", "tile/t/png-image", "z/1/world-to-local-coordinates"]
+)
+def test_nothing_is_begun_for_a_client_that_is_gone(api, path):
+    api.in_state("LOADING", make_tile("t"))
+    method, body = ("PUT", [{"world": [1, 1]}]) if "coordinates" in path else ("GET", None)
+    for gone, status in ((lambda: True, 499), (lambda: False, None), (None, None)):
+        found = api(method, path, body, environ_overrides={"waitress.client_disconnected": gone}).status_code
+        assert found == 499 if status else found != 499
