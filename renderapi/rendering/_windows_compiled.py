@@ -69,11 +69,12 @@ def _normalize(
         for sign, row in ((1.0, entering), (-1.0, leaving)):
             if 0 <= row < height:
                 for x in range(width):
+                    # to numba, float() of single precision is single precision
                     single = np.float32(image[row, x])
-                    value = float(single)
-                    # single precision, but in the first column
-                    squares[x] += sign * (value * value if x == 0 else float(single * single))
-                    sums[x] += sign * value
+                    double = np.float64(single)
+                    # squares are in single precision, but in the first column
+                    squares[x] += sign * (double * double if x == 0 else np.float64(single * single))
+                    sums[x] += sign * double
         if y < 0:
             continue
         rows = min(y + radius_y + 1, height) - max(y - radius_y, 0)
@@ -97,7 +98,7 @@ def _normalize(
                 deviation = factor * np.sqrt(0.0 if variance < 0 else variance)
                 base = total * (1.0 / count) - deviation if center else middle
                 value = (value - base) / 2 / deviation * length + (low if center else middle)
-            rounded = np.floor(float(np.float32(value)) + 0.5)
+            rounded = np.floor(np.float64(np.float32(value)) + 0.5)
             # NaN is 0
             result[y, x] = int(top) if rounded > top else int(rounded) if rounded > 0 else 0
 

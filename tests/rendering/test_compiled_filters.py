@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_golden_filters import CASES, pixels
+from test_golden_filters import applied as golden
 
 from renderapi.rendering.filters import filter_of, own_range
 
@@ -66,6 +68,21 @@ def test_filters_are_the_same_with_and_without_the_compiler(spec, shape, dtype, 
     fast = applied()
     assert fast.dtype == plain.dtype
     np.testing.assert_array_equal(fast, plain)
+
+
+@pytest.mark.parametrize("number", [n for n, case in enumerate(CASES) if "error" not in case])
+def test_filters_of_the_original_compiled(number):
+    np.testing.assert_array_equal(golden(CASES[number]), pixels(CASES[number]["result"]))
+
+
+def test_squares_of_the_first_column_are_not_single_precision():
+    image = np.array([[65535], [65533]], np.uint16)
+    contrast = {"blockRadiusX": 0, "blockRadiusY": 1, "meanFactor": 3, "center": True, "stretch": True}
+    step = filter_of(
+        {"className": "org.janelia.alignment.filter.NormalizeLocalContrast", "parameters": contrast}
+    )
+    filtered = step.apply(image, *own_range(image), 1.0, np.random.default_rng(0))
+    assert filtered.ravel().tolist() == [65534, 65534]
 
 
 def test_sums_of_a_large_image_are_those_of_numpy():
