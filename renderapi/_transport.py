@@ -184,6 +184,11 @@ def decode_json(response: requests.Response) -> Any:
         raise not_as_asked(response, "JSON", str(error)) from None
 
 
+def decode_optional(response: requests.Response) -> Any:
+    """Give the document of an answer, or None if there is none to give."""
+    return None if response.status_code == 204 else decode_json(response)
+
+
 def not_as_asked(response: requests.Response, wanted: str, why: str = "") -> errors.BadAnswerError:
     """Make the error for an answer that is not what was asked for."""
     content_type = response.headers.get("Content-Type", "no content type")

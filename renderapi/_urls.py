@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from renderapi._environment import ENVIRONMENT, as_port
-from renderapi.errors import ConnectionSettingsError, SpecError
+from renderapi.errors import BadRequestError, ConnectionSettingsError, SpecError
 
 #: What must not be asked for twice, by the end of its path: a second time it fails, or does more than was
 #: asked for. And how to find out what became of it, when the answer is lost.
@@ -182,6 +182,21 @@ def format_number(value: object) -> str:
     if not math.isfinite(number):
         raise SpecError(f"a finite number is needed here, not {value!r}")
     return repr(number)
+
+
+def whole(name: str, size: Any) -> int:
+    """Give a size in pixels as an integer."""
+    # render-ws reads the size of a box as integers and answers 404 to a fraction
+    try:
+        return int(float(size))
+    except (TypeError, ValueError, OverflowError):
+        raise BadRequestError(f"{name} is {size!r}; it must be a number of pixels") from None
+
+
+def dvid_segments(x: float, y: float, z: float, width: float, height: float) -> tuple[str, ...]:
+    """Give the segments of the path of a box as DVID has them."""
+    size = f"{whole('width', width)}_{whole('height', height)}"
+    return "dvid", "imagetile", "raw", "xy", size, "_".join(map(format_number, (x, y, z)))
 
 
 def required(name: str, value: Any) -> Any:

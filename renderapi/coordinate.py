@@ -23,7 +23,7 @@ import numpy as np
 from renderapi import _json
 from renderapi._transport import decode_json
 from renderapi.errors import BadAnswerError, NotFoundError, RenderError, SpecError
-from renderapi.render import accepts, format_preamble, renderaccess, stack_url
+from renderapi.render import accepts, format_preamble, owner_url, renderaccess, stack_url
 from renderapi.utils import NullHandler, get_json, put_json, renderdump, renderdumps
 
 if TYPE_CHECKING:
@@ -41,12 +41,17 @@ __all__ = [
     "coordinateClient",  # noqa: F822  (see __getattr__)
     "format_preamble",
     "get_json",
+    "get_tile_ids_for_coordinates",
+    "get_tile_ids_for_coordinates_from_z",
     "local_to_world_coordinates",
     "local_to_world_coordinates_array",
     "local_to_world_coordinates_batch",
     "local_to_world_coordinates_clientside",
+    "local_to_world_coordinates_of_stack",
+    "local_to_world_coordinates_of_tilespec",
     "logger",
     "map_coordinates_clientside",
+    "map_world_coordinates_to_stack",
     "package_point_match_data_into_json",
     "renderdump",
     "renderdumps",
@@ -56,6 +61,8 @@ __all__ = [
     "world_to_local_coordinates_array",
     "world_to_local_coordinates_batch",
     "world_to_local_coordinates_clientside",
+    "world_to_local_coordinates_of_stack",
+    "world_to_local_coordinates_of_tilespec",
 ]
 
 
@@ -713,3 +720,298 @@ def _temporary_json(role: str, keep: bool) -> Iterator[Path]:
             logger.info("kept %s", path)
         else:
             path.unlink(missing_ok=True)
+
+
+@renderaccess
+def get_tile_ids_for_coordinates(
+    stack: str,
+    coordinates: Sequence[Mapping[str, Any]],
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Find a tile at each of some points of any layers.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    coordinates : list of dict
+        TileCoordinates documents: ``world`` of x, y and z.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        The documents with ``tileId`` where there is a tile.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "tileIdsForCoordinates")
+    answer: list[dict[str, Any]] = decode_json(put_json(session, url, coordinates))
+    return answer
+
+
+@renderaccess
+def get_tile_ids_for_coordinates_from_z(
+    stack: str,
+    z: float,
+    coordinates: Sequence[Mapping[str, Any]],
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Find a tile at each of some points of a layer.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    z : float
+        Layer.
+    coordinates : list of dict
+        TileCoordinates documents: ``world`` of x and y.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        The documents with ``tileId`` where there is a tile.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "z", z, "tileIdsForCoordinates")
+    answer: list[dict[str, Any]] = decode_json(put_json(session, url, coordinates))
+    return answer
+
+
+@renderaccess
+def local_to_world_coordinates_of_stack(
+    stack: str,
+    coordinates: Sequence[Mapping[str, Any]],
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Map points of tiles of any layers into the world.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    coordinates : list of dict
+        TileCoordinates documents: ``tileId`` and ``local``.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        TileCoordinates documents with ``world``, or with ``error``.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "local-to-world-coordinates")
+    answer: list[dict[str, Any]] = decode_json(put_json(session, url, coordinates))
+    return answer
+
+
+@renderaccess
+def world_to_local_coordinates_of_stack(
+    stack: str,
+    coordinates: Sequence[Mapping[str, Any]],
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[list[dict[str, Any]]]:
+    """Map points of the world in any layers into tiles.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    coordinates : list of dict
+        TileCoordinates documents: ``tileId`` and ``world``.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    list of list of dict
+        TileCoordinates documents with ``local``, or with ``error``, for each point.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "world-to-local-coordinates")
+    answer: list[list[dict[str, Any]]] = decode_json(put_json(session, url, coordinates))
+    return answer
+
+
+@renderaccess
+def map_world_coordinates_to_stack(
+    stack: str,
+    z: float,
+    x: float,
+    y: float,
+    toStack: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    toOwner: str | None = None,
+    toProject: str | None = None,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    """Map a point of the world of one stack to that of another, by the tile that lies there.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    z : float
+        Layer.
+    x, y : float
+        The point.
+    toStack : str
+        The other stack.
+    host, port, owner, project, session, render
+        Connection.
+    toOwner, toProject : str, optional
+        Of the other stack; default: the same.
+
+    Returns
+    -------
+    dict
+        TileCoordinates document with ``world``.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(
+        host, port, owner, project, stack, "z", z, "world-coordinates", (x, y), "mapped-to-stack", toStack
+    )
+    answer: dict[str, Any] = get_json(session, url, params={"toOwner": toOwner, "toProject": toProject})
+    return answer
+
+
+@renderaccess
+def local_to_world_coordinates_of_tilespec(
+    tilespec: Any,
+    x: float,
+    y: float,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[float]:
+    """Map a point of a tile that need not be stored into the world.
+
+    Parameters
+    ----------
+    tilespec : TileSpec or dict
+        The tile, which need not be stored; its transforms are resolved.
+    x, y : float
+        The point.
+    host, port, owner, session, render
+        Connection.
+
+    Returns
+    -------
+    list of float
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "local-to-world-coordinates", (x, y))
+    answer: list[float] = decode_json(put_json(session, url, tilespec))
+    return answer
+
+
+@renderaccess
+def world_to_local_coordinates_of_tilespec(
+    tilespec: Any,
+    x: float,
+    y: float,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    meshCellSize: float | None = None,
+    **kwargs: Any,
+) -> list[float]:
+    """Map a point of the world into a tile that need not be stored.
+
+    Parameters
+    ----------
+    tilespec : TileSpec or dict
+        The tile, which need not be stored; its transforms are resolved.
+    x, y : float
+        The point.
+    host, port, owner, session, render
+        Connection.
+    meshCellSize : float, optional
+        Size of the triangles that invert transforms without an inverse, in pixels.
+
+    Returns
+    -------
+    list of float
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "world-to-local-coordinates", (x, y))
+    answer: list[float] = decode_json(put_json(session, url, tilespec, params={"meshCellSize": meshCellSize}))
+    return answer

@@ -44,6 +44,9 @@ __all__ = [
     "delete_collection",
     "delete_point_matches_between_groups",
     "delete_point_matches_between_tiles",
+    "delete_point_matches_of_tile",
+    "delete_point_matches_outside_group",
+    "delete_point_matches_with_group",
     "format_baseurl",
     "get_json",
     "get_match_counts",
@@ -53,15 +56,20 @@ __all__ = [
     "get_matchcollection_owners",
     "get_matchcollections",
     "get_matches_from_group_to_group",
+    "get_matches_from_tile_to_group",
     "get_matches_from_tile_to_tile",
     "get_matches_involving_tile",
     "get_matches_outside_group",
     "get_matches_with_group",
     "get_matches_within_group",
+    "get_multiconsensus_groupIds",
+    "get_multiconsensus_groupIds_from_only",
     "import_matches",
     "logger",
     "put_json",
+    "rename_collection",
     "rest_delete",
+    "set_match_counts",
     "swap_matchpair",
 ]
 
@@ -949,3 +957,348 @@ def delete_point_matches_between_tiles(
     """
     url = _between_tiles(host, port, owner, matchCollection, (pgroup, pid), (qgroup, qid))
     return confirmed(rest_delete(session, url))
+
+
+@renderaccess
+def get_multiconsensus_groupIds_from_only(
+    matchCollection: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[str]:
+    """List the groups that are p of a pair with several sets of matches.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    host, port, owner, session, render
+        Connection.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "matchCollection", matchCollection, "multiConsensusPGroupIds")
+    answer: list[str] = get_json(session, url)
+    return answer
+
+
+@renderaccess
+def get_multiconsensus_groupIds(
+    matchCollection: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[str]:
+    """List the groups of pairs with several sets of matches.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    host, port, owner, session, render
+        Connection.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "matchCollection", matchCollection, "multiConsensusGroupIds")
+    answer: list[str] = get_json(session, url)
+    return answer
+
+
+@renderaccess
+def get_matches_from_tile_to_group(
+    matchCollection: str,
+    pgroup: str,
+    pid: str,
+    qgroup: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    mergeCollections: MergeCollections = None,
+    excludeMatchDetails: bool | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Get the matches between a tile and the tiles of a group (section).
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    pgroup, pid : str
+        Group and id of the tile.
+    qgroup : str
+        The group.
+    host, port, owner, session, render
+        Connection.
+    mergeCollections, excludeMatchDetails
+        As for `get_matches_with_group`.
+
+    Returns
+    -------
+    list of dict
+        Match documents.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(
+        host,
+        port,
+        owner,
+        "matchCollection",
+        matchCollection,
+        "group",
+        pgroup,
+        "id",
+        pid,
+        "matchesWith",
+        qgroup,
+    )
+    matches: list[dict[str, Any]] = _read(session, url, mergeCollections, exclude_details=excludeMatchDetails)
+    return matches
+
+
+@renderaccess
+def delete_point_matches_of_tile(
+    matchCollection: str,
+    pgroup: str,
+    pid: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Delete the matches of a tile.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    pgroup, pid : str
+        Group and id of the tile.
+    host, port, owner, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    return confirmed(
+        rest_delete(
+            session,
+            owner_url(host, port, owner, "matchCollection", matchCollection, "group", pgroup, "id", pid),
+        )
+    )
+
+
+@renderaccess
+def delete_point_matches_with_group(
+    matchCollection: str,
+    pgroup: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Delete the matches whose p is in a group (section).
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    pgroup : str
+        The group.
+    host, port, owner, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    return confirmed(
+        rest_delete(
+            session,
+            owner_url(host, port, owner, "matchCollection", matchCollection, "pGroup", pgroup, "matches"),
+        )
+    )
+
+
+@renderaccess
+def delete_point_matches_outside_group(
+    matchCollection: str,
+    groupId: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Delete the matches between a group (section) and others.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    groupId : str
+        The group.
+    host, port, owner, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    return confirmed(
+        rest_delete(
+            session,
+            owner_url(
+                host, port, owner, "matchCollection", matchCollection, "group", groupId, "matchesOutsideGroup"
+            ),
+        )
+    )
+
+
+@renderaccess
+def set_match_counts(
+    matchCollection: str,
+    pgroup: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Have the server count the matches of each pair whose p is in a group (section) again.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    pgroup : str
+        The group.
+    host, port, owner, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    return confirmed(
+        put_json(
+            session,
+            owner_url(host, port, owner, "matchCollection", matchCollection, "pGroup", pgroup, "matchCounts"),
+            None,
+        )
+    )
+
+
+@renderaccess
+def rename_collection(
+    matchCollection: str,
+    newName: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    newOwner: str | None = None,
+    **kwargs: Any,
+) -> requests.Response:
+    """Rename a collection.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    newName : str
+        Its new name.
+    host, port, owner, session, render
+        Connection.
+    newOwner : str, optional
+        Owner of the new name; default: the same.
+
+    Returns
+    -------
+    requests.Response
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    RenderError
+        If the server refuses.
+    """
+    document = {"owner": newOwner or owner, "name": newName}
+    return confirmed(
+        put_json(
+            session,
+            owner_url(host, port, owner, "matchCollection", matchCollection, "collectionId"),
+            document,
+        )
+    )

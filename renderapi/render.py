@@ -75,8 +75,12 @@ __all__ = [
     "get_branch",
     "get_json",
     "get_owners",
+    "get_projects",
     "get_projects_by_owner",
+    "get_stack_ids_by_owner",
+    "get_stack_ids_by_project",
     "get_stack_metadata_by_owner",
+    "get_stack_metadata_by_project",
     "get_stacks_by_owner_project",
     "join_url",
     "logger",
@@ -761,3 +765,128 @@ def _stack_ids(
         raise BadAnswerError(
             f"GET {_transport.redacted(url)} did not answer with a list of stack metadata", url=url
         ) from None
+
+
+@renderaccess
+def get_projects(
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[str]:
+    """List the projects of an owner, as the server does.
+
+    Parameters
+    ----------
+    host, port, owner, session, render
+        Connection.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "projects")
+    answer: list[str] = get_json(session, url)
+    return answer
+
+
+@renderaccess
+def get_stack_ids_by_owner(
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """List the ids of all stacks of an owner.
+
+    Parameters
+    ----------
+    host, port, owner, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        ``owner``, ``project`` and ``stack`` of each.
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "stackIds")
+    answer: list[dict[str, Any]] = get_json(session, url)
+    return answer
+
+
+@renderaccess
+def get_stack_ids_by_project(
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """List the ids of the stacks of a project.
+
+    Parameters
+    ----------
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        ``owner``, ``project`` and ``stack`` of each.
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "project", required("project", project), "stackIds")
+    answer: list[dict[str, Any]] = get_json(session, url)
+    return answer
+
+
+@renderaccess
+def get_stack_metadata_by_project(
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[dict[str, Any]]:
+    """List the metadata of the stacks of a project.
+
+    Parameters
+    ----------
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    list of dict
+        StackMetaData documents.
+
+    Raises
+    ------
+    RenderError
+        If the server refuses.
+    """
+    url = owner_url(host, port, owner, "project", required("project", project), "stacks")
+    answer: list[dict[str, Any]] = get_json(session, url)
+    return answer

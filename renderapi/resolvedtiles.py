@@ -35,13 +35,16 @@ __all__ = [
     "combine_resolvedtiles",
     "format_preamble",
     "get_json",
+    "get_resolved_tiles",
     "get_resolved_tiles_from_z",
     "get_resolved_tiles_with_matches",
+    "get_shared_transform",
     "jbool",
     "load_transform_json",
     "logger",
     "put_json",
     "put_tilespecs",
+    "put_tilespecs_of_z",
 ]
 
 
@@ -465,6 +468,19 @@ def put_tilespecs(
     RenderWarning
         If tiles have no z, a singular affine transform or a relative image URL.
     """
+    document = _to_store(stack, resolved_tiles, deriveData, tilespecs, shared_transforms)
+    url = stack_url(host, port, owner, project, stack, "resolvedTiles")
+    return confirmed(put_json(session, url, document, params={"deriveData": jbool(deriveData)}))
+
+
+def _to_store(
+    stack: str,
+    resolved_tiles: ResolvedTiles | list[TileSpec] | None,
+    deriveData: bool,
+    tilespecs: list[TileSpec] | None = None,
+    shared_transforms: list[Any] | None = None,
+) -> dict[str, Any]:
+    """Give the document of what is to be stored, which is checked."""
     given: Any = resolved_tiles
     if isinstance(given, (TileSpec, Mapping, str)):
         check_tile_list(given, stack)
@@ -481,5 +497,142 @@ def put_tilespecs(
     doubts.look(document["tileIdToSpecMap"].values())
     doubts.look_at_shared(document["transformIdToSpecMap"])
     doubts.warn()
+    return document
+
+
+@renderaccess
+def get_resolved_tiles(
+    stack: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    minZ: float | None = None,
+    maxZ: float | None = None,
+    minX: float | None = None,
+    maxX: float | None = None,
+    minY: float | None = None,
+    maxY: float | None = None,
+    groupId: str | None = None,
+    matchPattern: str | None = None,
+    **kwargs: Any,
+) -> ResolvedTiles:
+    """Get tiles of any layers as they are stored, with the shared transforms that they refer to.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    host, port, owner, project, session, render
+        Connection.
+    minZ, maxZ, minX, maxX, minY, maxY : float, optional
+        Limits of the tiles; default none.
+    groupId : str, optional
+        Only tiles of this group.
+    matchPattern : str, optional
+        As for `get_resolved_tiles_from_z`.
+
+    Returns
+    -------
+    ResolvedTiles
+
+    Raises
+    ------
+    NotFoundError
+        If the stack does not exist or has no such tiles.
+    RenderError
+        If the server refuses.
+    """
     url = stack_url(host, port, owner, project, stack, "resolvedTiles")
+    limits = {"minZ": minZ, "maxZ": maxZ, "minX": minX, "maxX": maxX, "minY": minY, "maxY": maxY}
+    params = {name: None if value is None else format_number(value) for name, value in limits.items()}
+    response = _transport.send(
+        session, "GET", url, params={**params, "groupId": groupId, "matchPattern": matchPattern}
+    )
+    return read_answer(response, ResolvedTiles.from_json, "resolved tiles")
+
+
+@renderaccess
+def put_tilespecs_of_z(
+    stack: str,
+    z: float,
+    resolved_tiles: ResolvedTiles | list[TileSpec],
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    deriveData: bool = True,
+    **kwargs: Any,
+) -> requests.Response:
+    """Store tiles of one layer, in one request; the server refuses those of another.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    z : float
+        Layer.
+    resolved_tiles, deriveData
+        As for `put_tilespecs`.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    requests.Response
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "z", z, "resolvedTiles")
+    document = _to_store(stack, resolved_tiles, deriveData)
     return confirmed(put_json(session, url, document, params={"deriveData": jbool(deriveData)}))
+
+
+@renderaccess
+def get_shared_transform(
+    stack: str,
+    transformId: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Get a shared transform of a stack.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    transformId : str
+        Its id.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    transform
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such transform.
+    RenderError
+        If the server refuses.
+    """
+    return load_transform_json(
+        get_json(session, stack_url(host, port, owner, project, stack, "transform", transformId))
+    )

@@ -199,7 +199,8 @@ def _as_list(values: Any) -> list[Any]:
     return list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
 
 
-def _z_range(minZ: float | None, maxZ: float | None) -> dict[str, str]:
+def z_range(minZ: float | None, maxZ: float | None) -> dict[str, str]:
+    """Give the query for some layers of a stack."""
     return {name: _number(z) for name, z in (("minZ", minZ), ("maxZ", maxZ)) if z is not None}
 
 
@@ -771,7 +772,7 @@ def get_z_values_for_stack(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "zValues", "")
-    return [float(z) for z in get_json(session, url, params=_z_range(minZ, maxZ))]
+    return [float(z) for z in get_json(session, url, params=z_range(minZ, maxZ))]
 
 
 @renderaccess
@@ -814,7 +815,7 @@ def get_stack_sectionData(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "sectionData")
-    sections: list[dict[str, Any]] = get_json(session, url, params=_z_range(minZ, maxZ))
+    sections: list[dict[str, Any]] = get_json(session, url, params=z_range(minZ, maxZ))
     return sections
 
 
@@ -857,7 +858,7 @@ def get_stack_tileIds(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "tileIds")
-    ids: list[str] = get_json(session, url, params={**_z_range(minZ, maxZ), "matchPattern": matchPattern})
+    ids: list[str] = get_json(session, url, params={**z_range(minZ, maxZ), "matchPattern": matchPattern})
     return ids
 
 

@@ -51,6 +51,8 @@ __all__ = [
     "get_tile_specs_from_minmax_box",
     "get_tile_specs_from_stack",
     "get_tile_specs_from_z",
+    "get_tile_specs_with_ids",
+    "get_tile_validation_info",
     "get_z_values_for_stack",
     "logger",
     "read_tilespecs",
@@ -1085,3 +1087,82 @@ def get_tile_specs_from_stack(
             tilespecs += _tile_specs_from_z(session, host, port, owner, project, stack, z)
             advance(1)
     return tilespecs
+
+
+@renderaccess
+def get_tile_specs_with_ids(
+    stack: str,
+    tileIds: Iterable[str],
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> list[TileSpec]:
+    """Get tile specs by id, in one request.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    tileIds : iterable of str
+        The tiles.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    list of TileSpec
+        In the order of the server; tiles that do not exist are left out.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "tile-specs-with-ids")
+    response = _transport.send(session, "PUT", url, document=list(tileIds))
+    return read_answer(response, read_tilespecs, "tile specs")
+
+
+@renderaccess
+def get_tile_validation_info(
+    stack: str,
+    tileId: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> str:
+    """Have the server check a stored tile.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    tileId : str
+        Tile.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    str
+        What it found.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such tile.
+    RenderError
+        If the server refuses.
+    """
+    url = stack_url(host, port, owner, project, stack, "tile", tileId, "validation-info")
+    return _transport.send(session, "GET", url).text

@@ -118,6 +118,7 @@ def test_floors_are_kept():
         "external": 0,
         "_access": 1, "_parallel": 1, "render": 1,
         "stack": 2, "tilespec": 2, "resolvedtiles": 2, "pointmatch": 2, "coordinate": 2, "image": 2,
+        "stackversion": 2, "section": 2, "matchtrial": 2, "service": 2, "hierarchical": 2,
         "client": 3, "cli": 4, "demo": 4, "server": 4, "testing": 4, "plot": 4, "__main__": 4, "__init__": 5,
     }  # fmt: skip
     # calls upwards that the old interface demands, made inside functions

@@ -6,11 +6,36 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from renderapi._urls import whole
 from renderapi.errors import BadRequestError, RenderError, SpecError
 from renderapi.image._formats import IMAGE_FORMATS, Wanted
-from renderapi.image._requests import Boxes, box_of, fetched, flag, newer_query, query_of, whole
+from renderapi.image._requests import (
+    DRAWING,
+    Boxes,
+    box_of,
+    fetched,
+    flag,
+    further_query,
+    newer_query,
+    query_of,
+)
 from renderapi.image._save import save_section
+from renderapi.image._views import (
+    get_dvid_image,
+    get_dvid_renderparams,
+    get_group_bb_image,
+    get_group_bb_renderparams,
+    get_large_data_overview,
+    get_large_data_tile,
+    get_tile_mask_image,
+    get_tile_mask_renderparams,
+    get_tile_source_image,
+    get_tile_source_renderparams,
+    get_tile_with_neighbors_image,
+    get_tile_with_neighbors_renderparams,
+)
 from renderapi.render import (
+    accepts,
     format_baseurl,
     format_preamble,
     owner_url,
@@ -32,6 +57,7 @@ logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
 __all__ = [
+    "DRAWING",
     "IMAGE_FORMATS",
     "NullHandler",
     "RenderError",
@@ -39,12 +65,24 @@ __all__ = [
     "format_preamble",
     "get_bb_image",
     "get_bb_renderparams",
+    "get_dvid_image",
+    "get_dvid_renderparams",
+    "get_group_bb_image",
+    "get_group_bb_renderparams",
     "get_json",
+    "get_large_data_overview",
+    "get_large_data_tile",
     "get_renderparameters_image",
     "get_section_image",
     "get_section_renderparams",
     "get_tile_image_data",
+    "get_tile_mask_image",
+    "get_tile_mask_renderparams",
     "get_tile_renderparams",
+    "get_tile_source_image",
+    "get_tile_source_renderparams",
+    "get_tile_with_neighbors_image",
+    "get_tile_with_neighbors_renderparams",
     "jbool",
     "logger",
     "put_json",
@@ -75,6 +113,19 @@ def _answered(errors: str | None, fetch: Callable[[], NDArray[Any]]) -> ImageOrE
 
 
 @renderaccess
+@accepts(
+    "binaryMask",
+    "convertToGray",
+    "excludeFirstTransformAndAllAfter",
+    "excludeMask",
+    "excludeTransformsAfterLast",
+    "fillWithNoise",
+    "filterListName",
+    "height",
+    "width",
+    "x",
+    "y",
+)
 def get_tile_image_data(
     stack: str,
     tileId: str,
@@ -134,6 +185,10 @@ def get_tile_image_data(
     maskMinX, maskMinY : int, optional
         Left and top of computed masks (``DYNAMIC_MASK``), instead of those in their URLs. Servers of render's
         branch newsolver know them, others ignore them (`renderapi.render.get_branch`).
+    **kwargs
+        Also ``binaryMask``, ``convertToGray``, ``excludeFirstTransformAndAllAfter``, ``excludeMask``,
+        ``excludeTransformsAfterLast``, ``fillWithNoise``, ``filterListName``, ``height``, ``width``, ``x``
+        and ``y``, as they are sent to the server.
 
     Returns
     -------
@@ -162,10 +217,12 @@ def get_tile_image_data(
         **newer_query(maskMinX, maskMinY),
     }
     query = query_of(flags, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
+    query |= further_query(kwargs)
     return _answered(errors, lambda: fetched(wanted, session, "GET", url, query))
 
 
 @renderaccess
+@accepts("fillWithNoise", "x", "y")
 def get_tile_renderparams(
     stack: str,
     tileId: str,
@@ -230,6 +287,8 @@ def get_tile_renderparams(
         Accepted for old programs, without effect.
     maskMinX, maskMinY
         As for `get_tile_image_data`.
+    **kwargs
+        Also ``fillWithNoise``, ``x`` and ``y``, as they are sent to the server.
 
     Returns
     -------
@@ -259,6 +318,7 @@ def get_tile_renderparams(
         **newer_query(maskMinX, maskMinY),
     }
     query = query_of(words, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
+    query |= further_query(kwargs)
     parameters: dict[str, Any] = get_json(session, url, params=query)
     return parameters
 
@@ -267,6 +327,7 @@ def get_tile_renderparams(
 
 
 @renderaccess
+@accepts("convertToGray", "excludeMask", "fillWithNoise", "filterListName")
 def get_bb_image(
     stack: str,
     z: float,
@@ -344,6 +405,9 @@ def get_bb_image(
     tileSpecOrder : {"ASCENDING_TILE_ID_ORDER", "DESCENDING_TILE_ID_ORDER", "CLUSTER_GROUP_ID_ORDER"}, optional
         Order in which tiles are painted, later ones over earlier: by tile id, or by descending group id with
         tiles without a group last. As `maskMinX` for servers of newsolver only.
+    **kwargs
+        Also ``convertToGray``, ``excludeMask``, ``fillWithNoise`` and ``filterListName``, as they are sent to
+        the server.
 
     Returns
     -------
@@ -383,6 +447,7 @@ def get_bb_image(
         channel,
         minIntensity=minIntensity, maxIntensity=maxIntensity, maxTileSpecsToRender=maxTileSpecsToRender,
     )  # fmt: skip
+    query |= further_query(kwargs)
     layer = stack_url(host, port, owner, project, stack, "z", z)
     source = Boxes(layer, query, scale, wanted, session, render)
     box = box_of(x, y, width, height)
@@ -394,6 +459,7 @@ def get_bb_image(
 
 
 @renderaccess
+@accepts("fillWithNoise")
 def get_bb_renderparams(
     stack: str,
     z: float,
@@ -434,6 +500,8 @@ def get_bb_renderparams(
         Connection.
     maskMinX, maskMinY, tileSpecOrder
         As for `get_bb_image`.
+    **kwargs
+        Also ``fillWithNoise``, as they are sent to the server.
 
     Returns
     -------
@@ -458,6 +526,7 @@ def get_bb_renderparams(
         **newer_query(maskMinX, maskMinY, tileSpecOrder),
     }
     query = query_of(words, channel, minIntensity=minIntensity, maxIntensity=maxIntensity)
+    query |= further_query(kwargs)
     parameters: dict[str, Any] = get_json(session, url, params=query)
     return parameters
 
@@ -466,6 +535,7 @@ def get_bb_renderparams(
 
 
 @renderaccess
+@accepts("binaryMask", "convertToGray", "excludeMask", "fillWithNoise", "filterListName")
 def get_section_image(
     stack: str,
     z: float,
@@ -516,6 +586,9 @@ def get_section_image(
     tileIdPattern : str, optional
         Only tiles whose id contains a match of this regular expression; the layer is as large as they are. As
         `maskMinX` for servers of newsolver only.
+    **kwargs
+        Also ``binaryMask``, ``convertToGray``, ``excludeMask``, ``fillWithNoise`` and ``filterListName``, as
+        they are sent to the server.
 
     Returns
     -------
@@ -544,10 +617,12 @@ def get_section_image(
         channel, scale=scale,
         minIntensity=minIntensity, maxIntensity=maxIntensity, maxTileSpecsToRender=maxTileSpecsToRender,
     )  # fmt: skip
+    query |= further_query(kwargs)
     return _answered(errors, lambda: fetched(wanted, session, "GET", url, query))
 
 
 @renderaccess
+@accepts("fillWithNoise")
 def get_section_renderparams(
     stack: str,
     z: float,
@@ -587,6 +662,8 @@ def get_section_renderparams(
         Connection.
     maskMinX, maskMinY, tileSpecOrder, tileIdPattern
         As for `get_section_image`.
+    **kwargs
+        Also ``fillWithNoise``, as they are sent to the server.
 
     Returns
     -------
@@ -612,6 +689,7 @@ def get_section_renderparams(
         **newer_query(maskMinX, maskMinY, tileSpecOrder, tileIdPattern),
     }
     query = query_of(words, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
+    query |= further_query(kwargs)
     parameters: dict[str, Any] = get_json(session, url, params=query)
     return parameters
 

@@ -41,6 +41,11 @@ _PATHS = {
     "a tile": (*_COMMON, "tiff16-image"),
     "a layer": _COMMON,
     "render parameters": _COMMON,
+    "a box of a group": _COMMON,
+    "a box by DVID": _COMMON,
+    "a tile of a pyramid": _COMMON[:2],
+    "a source": _COMMON,
+    "a tile with neighbors": ("jpeg-image",),
 }
 _RAW = ("raw-image", "raw16-image")
 

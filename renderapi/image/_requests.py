@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from renderapi import _transport
 from renderapi._parallel import thread_session
-from renderapi._urls import format_number, join_url
+from renderapi._urls import format_number, join_url, whole
 from renderapi.errors import BadRequestError, NotFoundError
 from renderapi.image._formats import Wanted
 from renderapi.utils import jbool
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 _TILE_ORDERS = ("ASCENDING_TILE_ID_ORDER", "DESCENDING_TILE_ID_ORDER", "CLUSTER_GROUP_ID_ORDER")
 
+_FLAGS = ("binaryMask", "convertToGray", "excludeMask", "fillWithNoise", "filter")
+_NUMBERS = ("scale", "minIntensity", "maxIntensity")
+_KEPT_TRANSFORMS = ("excludeTransformsAfterLast", "excludeFirstTransformAndAllAfter")
+#: Keywords of how an image is drawn.
+DRAWING = (*_FLAGS, *_NUMBERS, "channel", "filterListName", "maskMinX", "maskMinY", "tileSpecOrder")
+
 Box = tuple[float, float, int, int]
 
 
@@ -31,6 +37,25 @@ def query_of(words: Mapping[str, Any], channels: str | None, **numbers: Any) -> 
         query[name] = value if value is None or isinstance(value, str) else format_number(value)
     query["channels"] = channels
     return query
+
+
+def drawing_query(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the parameters of a query of the `DRAWING` keywords of a call, which may hold others too."""
+    words = {name: flag(given.get(name)) for name in _FLAGS}
+    words["filterListName"] = given.get("filterListName")
+    newer = newer_query(*(given.get(name) for name in ("maskMinX", "maskMinY", "tileSpecOrder")))
+    return query_of(
+        {**words, **newer},
+        given.get("channel"),
+        **{name: given.get(name) for name in (*_NUMBERS, "maxTileSpecsToRender")},
+    )
+
+
+def further_query(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the parameters of a query of the keywords of a call that its signature does not name."""
+    query = {name: value for name, value in drawing_query(given).items() if value is not None}
+    query |= {name: given[name] for name in _KEPT_TRANSFORMS if name in given}
+    return query | {name: whole(name, given[name]) for name in ("x", "y", "width", "height") if name in given}
 
 
 def newer_query(
@@ -53,14 +78,6 @@ def flag(value: Any) -> str | None:
 
 def box_of(x: float, y: float, width: float, height: float) -> tuple[float, float, int, int]:
     return x, y, whole("width", width), whole("height", height)
-
-
-def whole(name: str, size: Any) -> int:
-    # render-ws reads the size of a box as integers and answers 404 to a fraction
-    try:
-        return int(float(size))
-    except (TypeError, ValueError, OverflowError):
-        raise BadRequestError(f"{name} is {size!r}; it must be a number of pixels") from None
 
 
 def fetched(
