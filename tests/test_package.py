@@ -135,6 +135,35 @@ def test_floors_are_kept():
                     assert floors[other] <= floors[room], f"{path.relative_to(ROOT)} imports {other}"
 
 
+def imports_on_loading(path, modules):
+    """Yield the modules of the package that a file names outside functions, for the type checker too."""
+    waiting = list(ast.parse(path.read_text()).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                if name in modules or node.module in modules:
+                    yield name if name in modules else node.module
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    modules = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    below = {name: set(imports_on_loading(path, modules)) - {name} for name, path in modules.items()}
+    # what imports nothing that is left goes, again and again; a circle stays, with what stands on it
+    while free := {name for name in below if not below[name] & below.keys()}:
+        below = {name: below[name] for name in below.keys() - free}
+    assert not below, {name: sorted(others & below.keys()) for name, others in below.items()}
+
+
 def test_the_package_is_typed_and_ships_its_schemas():
     assert (ROOT / "py.typed").exists()
     assert len(list((ROOT / "schemas").glob("*.json"))) > 10

@@ -5,6 +5,7 @@ The arithmetic is that of ImageJ (ranges, conversions) and Java2D (composition),
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from renderapi.rendering._parameters import Parameters
-    from renderapi.rendering._renderer import Canvas
 
     Image = NDArray[Any]
     Bytes = NDArray[np.uint8]
@@ -171,6 +171,38 @@ def _scaled16(values: Image, low: float, high: float) -> NDArray[np.uint16]:
         whole = np.clip(np.nan_to_num(scaled, nan=0.0), 0, 65535) + 0.5
     scaled16: NDArray[np.uint16] = whole.astype(np.uint16)
     return scaled16
+
+
+@dataclass
+class Canvas:
+    """What tiles are painted on.
+
+    Attributes
+    ----------
+    pixels : (1, H, W) uint8, uint16 or float32 array, or (3, H, W) uint8 array
+        Values: one plane of gray, or red, green and blue.
+    alpha : (H, W) uint8 array or None
+        How opaque they are; None without masks.
+    low, high : float
+        Display range of the last tile.
+    """
+
+    pixels: Image
+    alpha: Image | None
+    low: float
+    high: float
+
+    @property
+    def colour(self) -> bool:
+        """Whether the canvas has three planes."""
+        return len(self.pixels) == 3
+
+    def show(self, low: float, high: float, compat: str) -> None:
+        """Take over the display range that the image of a tile has; colours are changed by it at once."""
+        planes = np.moveaxis(self.pixels, 0, -1) if self.colour else self.pixels[0]
+        self.low, self.high = remembered(planes, low, high, compat) or (self.low, self.high)
+        if self.colour:
+            self.pixels = in_range_of_colour(self.pixels, low, high)
 
 
 def planes_for(canvas: Canvas, first: Canvas) -> Image:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from renderapi.geometry._chain import Chains
 from renderapi.rendering import _finish, _mipmaps, _parameters
 from renderapi.rendering._errors import ChannelsError
 from renderapi.rendering._filter import Filter
+from renderapi.rendering._finish import Canvas
 from renderapi.rendering._mipmaps import Mipmap
 from renderapi.rendering._parameters import Channel, Parameters, Tile
 from renderapi.rendering._warp import Triangles, Warp
@@ -187,38 +187,6 @@ def prepare() -> None:
 
 
 # ------------------------------------------------------------------------------ painting
-
-
-@dataclass
-class Canvas:
-    """What tiles are painted on.
-
-    Attributes
-    ----------
-    pixels : (1, H, W) uint8, uint16 or float32 array, or (3, H, W) uint8 array
-        Values: one plane of gray, or red, green and blue.
-    alpha : (H, W) uint8 array or None
-        How opaque they are; None without masks.
-    low, high : float
-        Display range of the last tile.
-    """
-
-    pixels: Image
-    alpha: Image | None
-    low: float
-    high: float
-
-    @property
-    def colour(self) -> bool:
-        """Whether the canvas has three planes."""
-        return len(self.pixels) == 3
-
-    def show(self, low: float, high: float, compat: str) -> None:
-        """Take over the display range that the image of a tile has; colours are changed by it at once."""
-        planes = np.moveaxis(self.pixels, 0, -1) if self.colour else self.pixels[0]
-        self.low, self.high = _finish.remembered(planes, low, high, compat) or (self.low, self.high)
-        if self.colour:
-            self.pixels = _finish.in_range_of_colour(self.pixels, low, high)
 
 
 def _painted(
