@@ -135,6 +135,15 @@ def test_floors_are_kept():
                     assert floors[other] <= floors[room], f"{path.relative_to(ROOT)} imports {other}"
 
 
+def test_the_table_of_floors_for_contributors_names_every_room():
+    text = (CHECKOUT / "CONTRIBUTING.md").read_text()
+    table = text[text.index("| floor |") : text.index("`pytest_renderapi.py`")]
+    rooms = {path.parent.name if path.stem == "__init__" else path.stem for path in ROOT.glob("*.py")}
+    rooms |= {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    missing = {room for room in rooms - {"renderapi", "__main__"} if f"`{room}`" not in table}
+    assert not missing
+
+
 def imports_on_loading(path, modules):
     """Yield the modules of the package that a file names outside functions, for the type checker too."""
     waiting = list(ast.parse(path.read_text()).body)

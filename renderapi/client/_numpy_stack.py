@@ -22,11 +22,9 @@ from renderapi.geometry.pairs import touching
 from renderapi.render import stack_url
 from renderapi.resolvedtiles import check_finite
 from renderapi.stack import create_stack, get_full_stack_metadata, set_stack_metadata
+from renderapi.transform._native import AFFINE, TRANSLATION
 from renderapi.transform._numbers import format_doubles
 from renderapi.utils import get_json, java_double, open_text, put_json
-
-AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
-TRANSLATION = "mpicbg.trakem2.transform.TranslationModel2D"
 
 #: How a transform is put among those that a tile has (the last of these is also called CONCATENATE_TO_LAST).
 METHODS = (
