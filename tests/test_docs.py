@@ -5,6 +5,7 @@ import doctest
 import importlib
 import io
 import os
+import pkgutil
 import re
 import shlex
 import sys
@@ -283,6 +284,14 @@ def test_every_name_that_is_referred_to_exists():
             _resolve(name)
         except AttributeError as error:
             raise AssertionError(f"{page} refers to {name}") from error
+
+
+def test_the_journeys_go_through_code_that_exists():
+    text = (DOCS / "architecture.rst").read_text(encoding="utf-8")
+    names = set(re.findall(r"``(renderapi\.[\w.]+)``", text))
+    assert len(names) > 30
+    for name in sorted(names):
+        assert pkgutil.resolve_name(name), name
 
 
 def _documented():

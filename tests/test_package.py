@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import importlib.util
 import re
 import subprocess
 import sys
@@ -108,40 +109,41 @@ def test_no_logger_of_the_package_prints_by_itself():
     imported_by(code)
 
 
-def test_floors_are_kept():
-    """A module imports only from floors below its own."""
-    floors = {
-        "errors": 0, "utils": 0, "_json": 0, "_transport": 0, "_sessions": 0, "_patterns": 0, "_pillow": 0,
-        "_compiler": 0, "_version": 0, "transform": 0, "_deadline": 0, "_environment": 0, "_urls": 0, "_extras": 0,
-        "_slips": 0, "_doubts": 0,
-        "geometry": 0, "rendering": 0, "layout": 0, "channel": 0, "image_pyramid": 0, "schemas": 0,
-        "external": 0,
-        "_access": 1, "_parallel": 1, "render": 1,
-        "stack": 2, "tilespec": 2, "resolvedtiles": 2, "pointmatch": 2, "coordinate": 2, "image": 2,
-        "stackversion": 2, "section": 2, "matchtrial": 2, "service": 2, "hierarchical": 2,
-        "client": 3, "cli": 4, "demo": 4, "server": 4, "testing": 4, "plot": 4, "__main__": 4, "__init__": 5,
-    }  # fmt: skip
-    # calls upwards that the old interface demands, made inside functions
-    allowed = {("coordinate", "client")}
-    for path in ROOT.rglob("*.py"):
-        room = path.relative_to(ROOT).parts[0].removesuffix(".py")
-        assert room in floors, f"{room} has no floor"
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "renderapi"):
-                continue
-            parts = node.module.split(".")
-            for other in [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]:
-                if other in floors and other != "__version__" and (room, other) not in allowed:
-                    assert floors[other] <= floors[room], f"{path.relative_to(ROOT)} imports {other}"
+@pytest.fixture(scope="module")
+def rooms():
+    """Give the program beside the docs that has the floors."""
+    spec = importlib.util.spec_from_file_location("rooms", CHECKOUT / "docs" / "rooms.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_the_table_of_floors_for_contributors_names_every_room():
+def test_floors_are_kept(rooms):
+    within = set()
+    for room, others in rooms.imports().items():
+        for other in others - {below for above, below in rooms.UPWARDS if above == room}:
+            assert rooms.floor_of(other) <= rooms.floor_of(room), f"{room} imports {other}"
+            if rooms.floor_of(other) == rooms.floor_of(room) > 0:
+                within.add((room, other))
+    assert within == rooms.SAME_FLOOR
+
+
+def test_every_room_has_a_floor_and_every_floor_its_rooms(rooms):
+    assert {room for floor in rooms.FLOORS for room in floor} == set(rooms.imports())
+    assert all(below in rooms.imports()[above] for above, below in rooms.UPWARDS)
+
+
+def test_the_picture_of_the_rooms_is_that_of_their_imports(rooms):
+    assert rooms.PICTURE.read_text() == rooms.drawing(), "python docs/rooms.py draws it anew"
+
+
+def test_the_table_of_floors_for_contributors_names_every_room(rooms):
     text = (CHECKOUT / "CONTRIBUTING.md").read_text()
     table = text[text.index("| floor |") : text.index("`pytest_renderapi.py`")]
-    rooms = {path.parent.name if path.stem == "__init__" else path.stem for path in ROOT.glob("*.py")}
-    rooms |= {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    missing = {room for room in rooms - {"renderapi", "__main__"} if f"`{room}`" not in table}
-    assert not missing
+    for number, names in enumerate(rooms.FLOORS[:-1]):
+        lines = [line for line in table.splitlines() if line.startswith(f"| {number} |")]
+        found = set(re.findall(r"`(\w+)`", " ".join(line.split("|")[2] for line in lines)))
+        assert found == set(names) - {"__main__"}
 
 
 def imports_on_loading(path, modules):

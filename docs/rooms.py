@@ -1,0 +1,163 @@
+"""The rooms of the package: the floors they stand on, and the picture that is drawn from their imports.
+
+``python docs/rooms.py`` draws ``docs/pictures/rooms.svg`` anew.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+HOME = Path(__file__).resolve().parent
+PACKAGE = HOME.parent / "renderapi"
+PICTURE = HOME / "pictures" / "rooms.svg"
+
+#: From the ground up; a room imports from its own floor and those below.
+FLOORS = (
+    (
+        "errors", "utils", "_json", "_transport", "_sessions", "_patterns", "_pillow", "_compiler", "_version",
+        "_deadline", "_environment", "_urls", "_extras", "_slips", "_doubts", "transform", "geometry", "rendering",
+        "layout", "channel", "image_pyramid", "schemas", "external",
+    ),
+    ("_access", "_parallel", "render"),
+    (
+        "stack", "stackversion", "section", "service", "matchtrial", "hierarchical", "tilespec", "resolvedtiles",
+        "pointmatch", "coordinate", "image",
+    ),
+    ("client",),
+    ("cli", "demo", "server", "testing", "__main__"),
+    ("__init__",),
+)  # fmt: skip
+#: Imports within a floor, but those of the ground floor: there everything may use everything without a circle.
+SAME_FLOOR = {
+    ("render", "_access"),
+    ("resolvedtiles", "tilespec"),
+    ("section", "stack"),
+    ("tilespec", "stack"),
+    ("__main__", "cli"),
+    ("cli", "demo"),
+    ("cli", "server"),
+    ("demo", "server"),
+}
+#: Calls upwards that the old interface demands, made inside functions.
+UPWARDS = {("coordinate", "client")}
+
+_FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def floor_of(room: str) -> int:
+    """Return the number of the floor of a room; the ground floor is 0."""
+    return _FLOOR[room]
+
+
+def room_of(path: Path) -> str:
+    """Return the room that a file of the package belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports() -> dict[str, set[str]]:
+    """Read what every room imports from, wherever in its files."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    below: dict[str, set[str]] = {room_of(path): set() for path in paths}
+    for path in paths:
+        room = room_of(path)
+        below[room] |= {other for other in _named(path) if other in below and other != room}
+    return below
+
+
+def _named(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "renderapi":
+            parts = (node.module or "").split(".")
+            yield from parts[1:2] or (alias.name for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (
+                alias.name.split(".")[1] for alias in node.names if alias.name.startswith("renderapi.")
+            )
+
+
+# ------------------------------------------------------------------------------------------- drawing
+
+_WIDTH, _ROW, _BOX = 1000, 64, 26
+
+
+def _heights(below: dict[str, set[str]]) -> dict[str, int]:
+    """Return how high each room is drawn: above all that it imports from."""
+    heights: dict[str, int] = {}
+
+    def height(room: str) -> int:
+        if room not in heights:
+            heights[room] = 1 + max(map(height, below[room]), default=-1)
+        return heights[room]
+
+    for room in below:
+        height(room)
+    return heights
+
+
+def _without_shortcuts(below: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Leave out the arrows that follow from others."""
+
+    def reached(room: str) -> set[str]:
+        return below[room].union(*map(reached, below[room]))
+
+    return {room: others - set().union(*map(reached, others)) for room, others in below.items()}
+
+
+def _rows(below: dict[str, set[str]]) -> list[list[str]]:
+    heights = _heights(below)
+    rows = [
+        sorted(room for room in below if heights[room] == row) for row in range(max(heights.values()) + 1)
+    ]
+    place = {room: (i + 0.5) / len(row) for row in rows for i, room in enumerate(row)}
+    above = {room: [other for other in below if room in below[other]] for room in below}
+    for _ in range(8):  # each near to what it has arrows with
+        for row in rows:
+            for room in row:
+                near = [place[other] for other in (*sorted(below[room]), *above[room])]
+                place[room] = sum(near) / len(near) if near else place[room]
+            row.sort(key=lambda room: (place[room], room))
+            place.update({room: (i + 0.5) / len(row) for i, room in enumerate(row)})
+    return rows
+
+
+def drawing() -> str:
+    """Draw the rooms, each above all that it imports from, as SVG."""
+    below = {room: others for room, others in imports().items() if room not in ("__init__", "__main__")}
+    arrows = _without_shortcuts(below)
+    rows = _rows(arrows)
+    height = len(rows) * _ROW
+    middle = {
+        room: (round(_WIDTH * (i + 0.5) / len(row)), height - _ROW * number - _ROW // 2)
+        for number, row in enumerate(rows)
+        for i, room in enumerate(row)
+    }
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" '
+        'font-size="12" text-anchor="middle">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
+        'orient="auto"><path d="M0 0L8 4L0 8z" fill="#678"/></marker></defs>',
+    ]
+    for room in sorted(arrows):
+        x, y = middle[room]
+        for other in sorted(arrows[room]):
+            there_x, there_y = middle[other]
+            parts.append(
+                f'<path d="M{x} {y + _BOX // 2}C{x} {y + _ROW // 2} {there_x} {there_y - _ROW // 2} '
+                f'{there_x} {there_y - _BOX // 2}" fill="none" stroke="#9ab" marker-end="url(#tip)"/>'
+            )
+    colours = ("#e8eef4", "#f6ecd8", "#e2f1e2", "#f3e2ee", "#fde9df")
+    for room, (x, y) in middle.items():
+        width = 8 * len(room) + 14
+        parts += [
+            f'<rect x="{x - width // 2}" y="{y - _BOX // 2}" width="{width}" height="{_BOX}" rx="4" '
+            f'fill="{colours[floor_of(room)]}" stroke="#678"/>',
+            f'<text x="{x}" y="{y + 4}">{room}</text>',
+        ]
+    return "\n".join([*parts, "</svg>\n"])
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(drawing())
