@@ -22,7 +22,7 @@ from renderapi import _json, _transport
 from renderapi._doubts import Doubts
 from renderapi._parallel import DaemonExecutor, checks_reporter, interrupt_says, progress_reporter
 from renderapi._slips import check_tile_list, check_transform_list, warn_caller
-from renderapi.client._engine import Connection
+from renderapi.client._engine import Project
 from renderapi.errors import (
     AccessDeniedError,
     ImportFailedError,
@@ -85,7 +85,7 @@ class Import:
     ----------
     stack : str
         Stack, LOADING.
-    connection : Connection
+    connection : Project
         Where it goes.
     shared : dict
         Shared transform documents by id.
@@ -99,7 +99,7 @@ class Import:
     """
 
     stack: str
-    connection: Connection
+    connection: Project
     shared: dict[str, Document] = field(default_factory=dict)
     derive: str = "client"
     executor: Executor | None = None
@@ -242,7 +242,7 @@ def _batches(count: int) -> str:
     return f"{count} batch{'es' * (count > 1)}"
 
 
-def make_loading(stack: str, connection: Connection) -> None:
+def make_loading(stack: str, connection: Project) -> None:
     """Set a stack LOADING unless it is, as every Java import does.
 
     Raises
@@ -474,7 +474,7 @@ def _send_from_executor(
             raise
 
 
-def _send(connection: Connection, stack: str, derive: str, batch: Batch) -> Exception | None:
+def _send(connection: Project, stack: str, derive: str, batch: Batch) -> Exception | None:
     """Send one batch, and give what went wrong; at module level, because processes unpickle it."""
     try:
         answer = _transport.send(

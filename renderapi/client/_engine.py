@@ -25,8 +25,8 @@ ENGINE_OPTIONS = ("progress", "batch_size")
 
 
 @dataclass
-class Connection:
-    """Where an import goes."""
+class Project:
+    """A project of a server, and how it is reached: what bulk work reads from and writes to."""
 
     host: str | None
     port: int | None
@@ -107,7 +107,7 @@ def uses_java(render: Any = None, engine: str | None = None, **settings: Any) ->
     return bool(named) or (script is not None and Path(script).is_file())
 
 
-def connection_of(values: dict[str, Any], **changes: Any) -> Connection:
+def connection_of(values: dict[str, Any], **changes: Any) -> Project:
     """Give the connection of a call.
 
     Parameters
@@ -126,7 +126,7 @@ def connection_of(values: dict[str, Any], **changes: Any) -> Connection:
     settings.update({name: value for name, value in changes.items() if value is not None})
     for name in ("host", "owner", "project"):
         required(name, settings[name])
-    return Connection(**settings)
+    return Project(**settings)
 
 
 def bounds_of(box: Mapping[str, Any] | None) -> tuple[float, float, float, float] | None:

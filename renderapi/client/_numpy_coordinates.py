@@ -18,7 +18,7 @@ from renderapi import _json
 from renderapi._parallel import progress_reporter
 from renderapi._transport import decode_json
 from renderapi.client._bulk import Document
-from renderapi.client._engine import Connection
+from renderapi.client._engine import Project
 from renderapi.client._numpy_stack import read_list, tiles_with_ids
 from renderapi.errors import BadAnswerError
 from renderapi.geometry import points_to_local, points_to_world
@@ -39,7 +39,7 @@ class Place:
 
     Parameters
     ----------
-    connection : Connection
+    connection : Project
         Where the stack is.
     stack : str
         Stack.
@@ -47,7 +47,7 @@ class Place:
         Layer; without, the z of each point counts.
     """
 
-    connection: Connection
+    connection: Project
     stack: str
     z: float | None = None
 

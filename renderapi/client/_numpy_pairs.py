@@ -22,7 +22,7 @@ from renderapi import _json
 from renderapi._parallel import progress_reporter
 from renderapi.client._bulk import Document
 from renderapi.client._call import branch, one_of, several, truth, whole
-from renderapi.client._engine import Connection, bounds_of
+from renderapi.client._engine import Project, bounds_of
 from renderapi.client._files import _ENDINGS
 from renderapi.client._script import ClientArgumentError
 from renderapi.errors import NotFoundError, RenderWarning, SpecError
@@ -64,7 +64,7 @@ class PairSearch:
 
     Parameters
     ----------
-    connection : Connection
+    connection : Project
         Where the stack is.
     stack : str
         Stack.
@@ -91,7 +91,7 @@ class PairSearch:
         Tiles with one corner are one pair, as in render's branch newsolver, not one for each side.
     """
 
-    connection: Connection
+    connection: Project
     stack: str
     min_z: float | None
     max_z: float | None
@@ -277,7 +277,7 @@ def _canvas(tile: Document) -> Canvas:
 
 
 def find_tile_pairs(
-    connection: Connection,
+    connection: Project,
     stack: str,
     outjson: str | Path,
     template: str,

@@ -20,7 +20,7 @@ import numpy as np
 
 from renderapi import _json, _transport
 from renderapi._parallel import in_threads, progress_reporter, with_note
-from renderapi.client._engine import Connection
+from renderapi.client._engine import Project
 from renderapi.client._script import ClientArgumentError
 from renderapi.errors import RenderError, RenderWarning, SpecError
 from renderapi.image import get_bb_renderparams
@@ -310,7 +310,7 @@ class Sections:
 
     Attributes
     ----------
-    connection : Connection
+    connection : Project
         Where the stack is.
     stack : str
         Stack.
@@ -338,7 +338,7 @@ class Sections:
         Branch of render whose pixels are drawn.
     """
 
-    connection: Connection
+    connection: Project
     stack: str
     root: str | os.PathLike[str]
     box: tuple[int, int, int, int] | None = None

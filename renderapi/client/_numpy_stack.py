@@ -13,7 +13,7 @@ from renderapi._parallel import progress_reporter
 from renderapi._transport import decode_json
 from renderapi.client import _bulk
 from renderapi.client._bulk import Document
-from renderapi.client._engine import Connection
+from renderapi.client._engine import Project
 from renderapi.client._script import ClientArgumentError
 from renderapi.client.validation import TileSpecValidator
 from renderapi.errors import NotFoundError, SpecError
@@ -68,7 +68,7 @@ def read_documents(path: str | Path, what: str) -> list[Document]:
 
 
 def import_files(
-    connection: Connection,
+    connection: Project,
     stack: str,
     paths: Iterable[str | Path],
     transform_file: str | None,
@@ -128,7 +128,7 @@ def _batch_size(options: Mapping[str, Any]) -> int:
 # ------------------------------------------------------------------------------------------- layers
 
 
-def derive_stack(source: Connection, stack: str, target: Connection, target_stack: str) -> None:
+def derive_stack(source: Project, stack: str, target: Project, target_stack: str) -> None:
     """Make sure that there is a stack for what is derived from another, and that it is LOADING.
 
     Resolution and mipmap path builder are those of the other, unless it has some.
@@ -172,7 +172,7 @@ class Layer:
         Shared transform documents by id.
     """
 
-    def __init__(self, connection: Connection, stack: str, z: float) -> None:
+    def __init__(self, connection: Project, stack: str, z: float) -> None:
         self.z = z
         url = stack_url(
             connection.host, connection.port, connection.owner, connection.project, stack, "z", z,
@@ -266,7 +266,7 @@ class Layer:
 
     def send(
         self,
-        target: Connection,
+        target: Project,
         stack: str,
         validator: TileSpecValidator | None,
         options: Mapping[str, Any],
@@ -296,7 +296,7 @@ def _set_specs(tile: Document, specs: list[Document]) -> None:
     tile["transforms"] = {**(tile.get("transforms") or {}), "type": "list", "specList": specs}
 
 
-def tiles_with_ids(connection: Connection, stack: str, tile_ids: Sequence[str]) -> list[Document]:
+def tiles_with_ids(connection: Project, stack: str, tile_ids: Sequence[str]) -> list[Document]:
     """Get tiles by their ids, with references replaced; those that do not exist are absent."""
     url = stack_url(
         connection.host, connection.port, connection.owner, connection.project, stack, "tile-specs-with-ids"
@@ -312,9 +312,9 @@ def tiles_with_ids(connection: Connection, stack: str, tile_ids: Sequence[str]) 
 
 
 def change_transforms(
-    source: Connection,
+    source: Project,
     stack: str,
-    target: Connection,
+    target: Project,
     target_stack: str,
     path: str | Path,
     method: str,
@@ -458,7 +458,7 @@ class SectionTransform:
 
 
 def between_tiles(
-    connection: Connection, stack: str, from_id: str, to_id: str, method: str
+    connection: Project, stack: str, from_id: str, to_id: str, method: str
 ) -> tuple[SectionTransform, float]:
     """Give the translation that lays one tile's layer on another tile, and the z of that layer.
 
@@ -477,9 +477,9 @@ def between_tiles(
 
 
 def transform_sections(
-    source: Connection,
+    source: Project,
     stack: str,
-    target: Connection,
+    target: Project,
     target_stack: str,
     transform: SectionTransform,
     zs: Sequence[float],

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from renderapi.client._engine import Connection
+from renderapi.client._engine import Project
 from renderapi.errors import ClientScriptError, ImportFailedError, NotFoundError, RenderError, RenderWarning
 from renderapi.stack import get_tilebounds_for_z
 
@@ -26,7 +26,7 @@ def why_lenient(subprocess_mode: str | None, validated: bool = False) -> str:
 
 
 def check_stored(
-    connection: Connection, stack: str, expected: Mapping[str, float | None], only_warn: str = ""
+    connection: Project, stack: str, expected: Mapping[str, float | None], only_warn: str = ""
 ) -> None:
     """Look whether tiles are in a stack.
 
@@ -71,7 +71,7 @@ def check_stored(
     )
 
 
-def _missing(connection: Connection, stack: str, expected: Mapping[str, float | None]) -> list[str]:
+def _missing(connection: Project, stack: str, expected: Mapping[str, float | None]) -> list[str]:
     from renderapi.client._numpy_stack import tiles_with_ids
 
     layers: dict[float, set[str]] = {}
@@ -91,7 +91,7 @@ def _missing(connection: Connection, stack: str, expected: Mapping[str, float | 
 
 
 def check_files_stored(
-    connection: Connection, stack: str, files: Iterable[str | Path], only_warn: str = ""
+    connection: Project, stack: str, files: Iterable[str | Path], only_warn: str = ""
 ) -> None:
     """Look whether the tiles of JSON files are in a stack, as `check_stored` does."""
     from renderapi.client._numpy_stack import read_documents

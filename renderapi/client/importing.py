@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from renderapi._doubts import Doubts
 from renderapi._parallel import interrupt_says
 from renderapi._slips import check_tile_list, check_transform_list
-from renderapi.client._engine import Connection, uses_java
+from renderapi.client._engine import Project, uses_java
 from renderapi.client._script import RUN_OPTIONS
 from renderapi.client.client_calls import importJsonClient
 from renderapi.render import Render, RenderClient, accepts, renderaccess
@@ -62,7 +62,7 @@ class _Target:
         names = ("host", "port", "owner", "project", "render")
         self.rest: dict[str, Any] = {name: values[name] for name in names}
         self.rest["session"] = kwargs.get("session")
-        self.connection = Connection(**self.rest)
+        self.connection = Project(**self.rest)
         client_script = values.get("client_script") or kwargs.get("client_script")
         client_scripts = values.get("client_scripts") or kwargs.get("client_scripts")
         scripts = {"client_script": client_script, "client_scripts": client_scripts}

@@ -676,7 +676,7 @@ def test_a_generator_is_not_drawn_from_when_its_stack_is_gone():
     with serve_background() as server:
         render = server.connect("o", "p")
         renderapi.stack.create_stack("s", render=render)
-        job = _bulk.Import("gone", _engine.Connection(render=render, host=render.DEFAULT_HOST,
+        job = _bulk.Import("gone", _engine.Project(render=render, host=render.DEFAULT_HOST,
                            port=render.DEFAULT_PORT, owner="o", project="p", session=render.session))  # fmt: skip
         for threads in (1, 4):
             drawn.clear()

@@ -886,9 +886,9 @@ class TestSections:
 
 
 def _connection(render):
-    from renderapi.client._bulk import Connection
+    from renderapi.client._engine import Project
 
-    return Connection(render.DEFAULT_HOST, render.DEFAULT_PORT, "own", "proj", None, render)
+    return Project(render.DEFAULT_HOST, render.DEFAULT_PORT, "own", "proj", None, render)
 
 
 # ------------------------------------------------------------------------------------------------ coordinates
