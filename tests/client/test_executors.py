@@ -18,7 +18,7 @@ import pytest
 
 import renderapi
 from renderapi.client import import_jsonfiles_and_transforms_parallel_by_z as import_by_z
-from renderapi.client import import_jsonfiles_parallel, import_tilespecs_parallel
+from renderapi.client import import_jsonfiles_parallel, import_tilespecs_parallel, importing
 from renderapi.errors import ClientScriptError, ImportFailedError, SpecError
 from renderapi.external.processpools.stdlib_pool import WithThreadPool
 from renderapi.server import serve_background
@@ -320,3 +320,23 @@ def test_what_is_said_of_an_interruption_already_is_kept(render):
     with pytest.raises(KeyboardInterrupt, match="by hand"):
         import_tilespecs_parallel(render.stack, tiles(), render=render)
     assert not [t for t in threading.enumerate() if t.name.startswith("renderapi-import")]
+
+
+def test_files_stay_as_long_as_somebody_reads_them():
+    reading, go_on, done = threading.Event(), threading.Event(), []
+
+    def work(item):
+        if item == "fails":
+            assert reading.wait(TIMEOUT)
+            raise KeyError(item)
+        reading.set()
+        assert go_on.wait(TIMEOUT)
+        done.append(item)
+
+    with ThreadPoolExecutor(2) as executor:
+        timer = threading.Timer(0.2, go_on.set)
+        timer.start()
+        with pytest.raises(KeyError):
+            importing._map(executor, 2, work, ["fails", "reads"])
+        assert done == ["reads"]
+        timer.join()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -218,6 +219,32 @@ class TestStreams:
             render.stack, tiles, max_tilespecs_per_group=1, render=render, close_stack=False
         )
         assert {spec["z"] for spec in stored(render).values()} == set(range(10, 20))
+
+    def test_a_tile_that_comes_again_is_sent_when_the_earlier_one_is_stored(self, render):
+        events = []
+
+        class Recording(ThreadPoolExecutor):
+            def submit(self, send, batch):
+                def run():
+                    time.sleep(0.1)  # time to send the others too early
+                    outcome = send(batch)
+                    events.append(("stored", *batch.tile_ids))
+                    return outcome
+
+                events.append(("sent", *batch.tile_ids))
+                return super().submit(run)
+
+        with Recording(4) as executor:
+            renderapi.client.import_tilespecs_parallel(
+                render.stack,
+                map(tile, [0, 1, 0, 2]),
+                max_tilespecs_per_group=1,
+                render=render,
+                mpPool=executor,
+            )
+        first, again = (i for i, event in enumerate(events) if event == ("sent", "tile 0/x"))
+        assert first < events.index(("stored", "tile 0/x")) < again
+        assert ("sent", "tile 1/x") in events[: events.index(("stored", "tile 0/x"))]
 
     def test_duplicates_within_a_batch_of_a_generator(self, render):
         with pytest.warns(RenderWarning, match="tile 0/x"):

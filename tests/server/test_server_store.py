@@ -286,3 +286,16 @@ def test_after_the_end(store):
     for action in (store.read, store.write):
         with pytest.raises(StoreError, match="the store is closed"), action():
             pass
+
+
+def test_nobody_reads_what_is_not_written_to_the_end(store):
+    found = []
+    reader = threading.Thread(target=lambda: found.append(names(store)))
+    with pytest.raises(KeyError), store.write() as connection:
+        connection.execute(INSERT, ("a",))
+        reader.start()
+        reader.join(0.2)  # from memory it waits, from a file it sees the state before
+        assert found in ([], [[]])
+        raise KeyError
+    reader.join(10)
+    assert found == [[]]
