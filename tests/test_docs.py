@@ -1,8 +1,10 @@
 """Every example of the documentation, the README and the docstrings works, and shows what it says."""
 
+import argparse
 import contextlib
 import doctest
 import importlib
+import inspect
 import io
 import os
 import pkgutil
@@ -342,6 +344,24 @@ def test_every_environment_variable_is_explained():
     for setting, variables in ENVIRONMENT.items():
         row = next(line for line in page.splitlines() if line.startswith(f"``{setting}``"))
         assert re.findall(r"``(\w+)``", row)[1 : 1 + len(variables)] == list(variables)
+
+
+def test_every_option_of_the_command_is_explained():
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    waiting, options = [cli._parser()], set()
+    while waiting:
+        for action in waiting.pop()._actions:
+            options |= {option for option in action.option_strings if option.startswith("--")}
+            if isinstance(action, argparse._SubParsersAction):
+                waiting += action.choices.values()
+    assert len(options) > 10
+    assert {option for option in options - {"--help"} if not re.search(rf"{option}(?![\w-])", text)} == set()
+
+
+def test_every_setting_of_a_connection_is_explained():
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    settings = inspect.signature(renderapi.connect).parameters.keys() - {"kwargs"}
+    assert {name for name in settings if not re.search(rf"``{name}``|\b{name}=", text)} == set()
 
 
 def test_every_corrected_defect_is_in_the_list_of_differences():
