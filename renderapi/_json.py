@@ -263,9 +263,9 @@ def _spaced(obj: Any) -> str | None:
     # bytes from elsewhere may spell numbers and escapes in a way of their own
     if copied and not _as_written_here(content):
         try:
-            return json.dumps(json.loads(content))
+            return json.dumps(json.loads(content), allow_nan=False)
         except ValueError:
-            return None
+            return None  # numbers beyond a double among others, which are told of elsewhere
     if _has_exponent(content):  # which Python writes in another way
         return None
     text: str = msgspec.json.format(content, indent=0).decode()

@@ -418,3 +418,9 @@ def test_tiles_that_are_copied_are_written_as_json_writes_them(number, text):
     content = f'[{{"tileId":"{text}","z":{number},"layout":{{"stageX":{number}}},"more":[{number}]}}]'
     tiles = read_tilespecs(content.encode())
     assert utils.renderdumps(tiles) == json.dumps(json.loads(content))
+
+
+def test_a_number_beyond_a_double_in_a_tile_that_is_copied_is_warned_of():
+    [tile] = read_tilespecs(b'[{"tileId":"a","z":1e999}]')
+    with pytest.warns(RenderWarning, match="inf"):
+        assert utils.renderdumps([tile]) == '[{"tileId": "a", "z": Infinity}]'
