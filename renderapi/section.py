@@ -622,7 +622,7 @@ def get_tile_count_of_box(
     """
     box = x, y, whole("width", width), whole("height", height)
     url = stack_url(host, port, owner, project, stack, "z", z, "box", box, "tile-count")
-    return int(get_json(session, url))
+    return _count(session, url)
 
 
 @renderaccess
@@ -666,4 +666,12 @@ def get_tile_count_of_dvid_box(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, *dvid_segments(x, y, z, width, height), "tile-count")
-    return int(get_json(session, url))
+    return _count(session, url)
+
+
+def _count(session: requests.Session | None, url: str) -> int:
+    response = _transport.send(session, "GET", url)
+    count = _transport.decode_json(response)
+    if type(count) is not int:
+        raise _transport.not_as_asked(response, "a number of tiles")
+    return count

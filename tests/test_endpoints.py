@@ -12,7 +12,7 @@ from endpoint_table import MATCH, PAGE, PATH, QUERY, ROWS, TILE, O, P, S, argume
 from PIL import Image
 
 import renderapi
-from renderapi.errors import RenderError
+from renderapi.errors import BadAnswerError, RenderError
 from renderapi.render import connect
 from renderapi.server import serve_background
 
@@ -130,3 +130,12 @@ def test_the_embedded_server_answers_every_function(method, tmp_path):
     expected = {endpoint: words for endpoint, words in REFUSED.items() if endpoint.startswith(method)}
     assert set(refused) == set(expected), refused
     assert all(words in refused[endpoint] for endpoint, words in expected.items()), refused
+
+
+@pytest.mark.parametrize("answer", ["{}", '"3"', "null", "<html>"])
+def test_a_number_of_tiles_that_is_none_is_a_bad_answer(answer):
+    render = connect("http://render.example", 8080, "o", "p", web_only=True)
+    with responses.mock:
+        responses.add("GET", re.compile(".*/tile-count"), body=answer)
+        with pytest.raises(BadAnswerError):
+            renderapi.section.get_tile_count_of_box("s", 1, 0, 0, 5, 5, render=render)
