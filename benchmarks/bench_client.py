@@ -99,7 +99,7 @@ report["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def import_times() -> tuple[float, float]:
-    """Give the median seconds of ``import requests, numpy`` and of those with renderapi."""
+    """Return the median seconds of ``import requests, numpy`` and of those with renderapi."""
     times: tuple[list[float], list[float]] = ([], [])
     code = "import time; s = time.perf_counter(); import {}; print(time.perf_counter() - s)"
     with tempfile.TemporaryDirectory() as cache:
@@ -116,10 +116,10 @@ def import_times() -> tuple[float, float]:
 
 
 def demo_rate() -> float:
-    """Give the tile specs a second of the demonstration's import, client and server on two cores."""
+    """Return the tile specs a second of the demonstration's import, client and server on two cores."""
     import renderapi
     from renderapi import demo
-    from renderapi.server.process import ServerProcess
+    from renderapi.server.http.process import ServerProcess
 
     tiles = [tile for number in range(500) for tile in demo.section(number)]
     rates = []

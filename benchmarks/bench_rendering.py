@@ -23,7 +23,7 @@ import renderapi
 from renderapi import rendering
 from renderapi.client import import_tilespecs
 from renderapi.rendering.filters import filter_of, own_range
-from renderapi.server.process import ServerProcess
+from renderapi.server.http.process import ServerProcess
 from renderapi.tilespec import TileSpec
 
 SIZE = 2048
@@ -56,7 +56,7 @@ def box(*tiles: dict[str, Any], width: int = SIZE, height: int = SIZE, **more: A
 
 
 def cpu_seconds(call: Callable[[], object], repeat: int = 7) -> float:
-    """Give the median of the CPU time of this thread; the first call, which compiles and reads, is not counted."""
+    """Return the median of the CPU time of this thread; the first call, which compiles and reads, is not counted."""
     call()
     times = []
     for _ in range(repeat):

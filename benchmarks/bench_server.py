@@ -23,7 +23,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from renderapi import _json
-from renderapi.server.process import ServerProcess
+from renderapi.server.http.process import ServerProcess
 
 LAYER = 5_000
 SPACING = 3_500.0
@@ -128,7 +128,7 @@ def clients(url: str, count: int) -> Iterator[list[Client]]:
 
 
 def seconds(work: Callable[[], object], repeats: int = 5) -> float:
-    """Give the median time of some work."""
+    """Return the median time of some work."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -138,7 +138,7 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
 
 
 def memory(server: ServerProcess) -> float:
-    """Give the most memory that the server had, in MB, where the system tells."""
+    """Return the most memory that the server had, in MB, where the system tells."""
     try:
         status = Path(f"/proc/{server._process.pid}/status").read_text()
     except OSError:

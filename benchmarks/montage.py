@@ -25,7 +25,7 @@ ROUNDS = 1000
 
 
 def placed(tiles: list[TileSpec], models: list[Any]) -> list[TileSpec]:
-    """Give tiles with models in place of what follows the lens correction."""
+    """Return tiles with models in place of what follows the lens correction."""
     return [
         TileSpec(tileId=t.tileId, z=t.z, width=t.width, height=t.height, tforms=[t.tforms[0], model])
         for t, model in zip(tiles, models)
@@ -73,7 +73,7 @@ def together(kind: Any, matches: list[dict[str, Any]], tiles: list[TileSpec]) ->
 
 
 def figures(tiles: list[TileSpec], matches: list[dict[str, Any]]) -> list[tuple[str, float, float, float]]:
-    """Give median, rms and maximum in pixels for each way to place the tiles."""
+    """Return median, rms and maximum in pixels for each way to place the tiles."""
     acquired = residuals(matches, tiles)
     found = [("as acquired", acquired.distances)]
     for name, kind in MODELS.items():

@@ -17,7 +17,7 @@ _HOME = Path(__file__).resolve().parent / ".peer"
 
 
 def python() -> str:
-    """Give the interpreter of the peer: ``PEER_PYTHON``, or one made here at the first time."""
+    """Return the interpreter of the peer: ``PEER_PYTHON``, or one made here at the first time."""
     if os.environ.get("PEER_PYTHON"):
         return os.environ["PEER_PYTHON"]
     interpreter = _HOME / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

@@ -16,11 +16,11 @@ PICTURE = HOME / "pictures" / "rooms.svg"
 #: From the ground up; a room imports from its own floor and those below.
 FLOORS = (
     (
-        "errors", "utils", "_json", "_transport", "_sessions", "_patterns", "_pillow", "_compiler", "_version",
-        "_deadline", "_environment", "_urls", "_extras", "_slips", "_doubts", "transform", "geometry", "rendering",
+        "errors", "utils", "http", "_json", "_patterns", "_pillow", "_compiler", "_version",
+        "_extras", "_slips", "_doubts", "transform", "geometry", "rendering",
         "layout", "channel", "image_pyramid", "schemas", "external",
     ),
-    ("_access", "_parallel", "render"),
+    ("_parallel", "render"),
     (
         "stack", "stackversion", "section", "service", "matchtrial", "hierarchical", "tilespec", "resolvedtiles",
         "pointmatch", "coordinate", "image",
@@ -31,7 +31,6 @@ FLOORS = (
 )  # fmt: skip
 #: Imports within a floor, but those of the ground floor: there everything may use everything without a circle.
 SAME_FLOOR = {
-    ("render", "_access"),
     ("resolvedtiles", "tilespec"),
     ("section", "stack"),
     ("tilespec", "stack"),

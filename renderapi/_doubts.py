@@ -11,7 +11,7 @@ import numpy as np
 from renderapi._pillow import decoder
 from renderapi._slips import warn_caller
 from renderapi.errors import SpecError
-from renderapi.transform._numbers import parse_rows
+from renderapi.transform.data_strings import parse_rows
 
 _AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
 _SHOWN = 3
@@ -120,12 +120,12 @@ def _relative_urls(tile: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _brightest(url: str) -> float | None:
-    """Give the largest value that a local image can have by its header; NaN if floating point may be anything.
+    """Return the largest value that a local image can have by its header; NaN if floating point may be anything.
 
     None for gray images of whole numbers, whose range is for whoever made it to choose, and for what is not
     there or no image.
     """
-    from renderapi.rendering._locations import locate, open_regular  # which loads the renderer
+    from renderapi.rendering.locations import locate, open_regular  # which loads the renderer
 
     try:
         place = locate(url)

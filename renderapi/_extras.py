@@ -6,7 +6,7 @@ __all__ = ["install_line"]
 
 
 def install_line(extra: str) -> str:
-    """Give the command that installs an optional dependency of this package.
+    """Return the command that installs an optional dependency of this package.
 
     Examples
     --------

@@ -49,7 +49,7 @@ if _orjson is not None:
 
 
 def encode_unknown(obj: Any) -> Any:
-    """Give what an object that JSON does not know is written as.
+    """Return what an object that JSON does not know is written as.
 
     numpy scalars and arrays become numbers and lists (numbers of less than 64 bit in the shortest text that
     reads back as the same number of their type), sets sorted lists, other sequences lists, paths text,
@@ -145,7 +145,7 @@ def collector_paused() -> Iterator[None]:
 
 
 def timestamp(moment: datetime | None = None) -> str:
-    """Give a moment (default: now) as render writes it: UTC with milliseconds and a ``Z``.
+    """Return a moment (default: now) as render writes it: UTC with milliseconds and a ``Z``.
 
     A moment without a time zone is taken for UTC.
     """

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from renderapi import _transport
 from renderapi._extras import install_line
+from renderapi.http import transport
 
 if TYPE_CHECKING:
     import requests
@@ -116,7 +116,7 @@ def interrupt_says(what: Callable[[], str]) -> Iterator[None]:
 
 
 def thread_session(session: requests.Session | None, render: Any) -> requests.Session | None:
-    """Give the session for the running thread.
+    """Return the session for the running thread.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def thread_session(session: requests.Session | None, render: Any) -> requests.Se
     requests.Session or None
         A caller's own session, else that of the connection for this thread; None for the default one.
     """
-    if session is not None and not isinstance(session, _transport.RenderSession):
+    if session is not None and not isinstance(session, transport.RenderSession):
         return session
     return render.session if render is not None else None
 
@@ -139,7 +139,7 @@ Failure = TypeVar("Failure", bound=Exception)
 
 
 def with_note(error: Failure, note: str) -> Failure:
-    """Give an error of the same kind, with the same details, whose text says more."""
+    """Return an error of the same kind, with the same details, whose text says more."""
     noted = type(error)(f"{error}\n{note}")
     noted.__dict__.update(error.__dict__)
     return noted
@@ -149,7 +149,7 @@ def with_note(error: Failure, note: str) -> Failure:
 def checks_reporter(
     progress: Any, total: int, what: str, unit: str = " tiles"
 ) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told of what was checked before anything is sent.
+    """Return a function that is told of what was checked before anything is sent.
 
     A bar of tqdm shows it; what was made by the caller to count what is stored is told of nothing, unless it
     has tqdm's ``set_postfix_str`` for a text beside the count.
@@ -176,7 +176,7 @@ def checks_reporter(
 def progress_reporter(
     progress: Any, total: int | None, what: str, unit: str = " tiles"
 ) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told of each step forward.
+    """Return a function that is told of each step forward.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ _MOST_PIXELS_PER_BYTE = 8 * 1032
 
 
 def decoder(start: bytes) -> Callable[[Any], ImageFile] | None:
-    """Give what opens a file of an image by its first bytes; None if that is no kind of image known here."""
+    """Return what opens a file of an image by its first bytes; None if that is no kind of image known here."""
     return next((found for signature, found in _decoders().items() if start.startswith(signature)), None)
 
 

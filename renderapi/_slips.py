@@ -11,7 +11,7 @@ from renderapi.errors import RenderWarning, SpecError
 
 
 def warn_caller(text: str) -> None:
-    """Give a `RenderWarning` that names the line outside of this package from which it was called."""
+    """Return a `RenderWarning` that names the line outside of this package from which it was called."""
     package = __name__.partition(".")[0]
     frame, level = sys._getframe(), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:

@@ -52,7 +52,7 @@ class Channel:
             self.filterSpec = filterSpec
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the ChannelSpec document; what is None is left out."""
+        """Return the ChannelSpec document; what is None is left out."""
         document = {
             "name": self.name,
             "minIntensity": self.minIntensity,

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi import _json
-from renderapi._transport import decode_json
 from renderapi.errors import BadAnswerError, NotFoundError, RenderError, SpecError
+from renderapi.http.transport import decode_json
 from renderapi.render import accepts, format_preamble, owner_url, renderaccess, stack_url
 from renderapi.utils import NullHandler, get_json, put_json, renderdump, renderdumps
 
@@ -404,7 +404,7 @@ def world_to_local_coordinates_array(
 def package_point_match_data_into_json(
     dataarray: ArrayLike, tileId: str, local_or_world: str = "local"
 ) -> list[dict[str, Any]]:
-    """Give the documents of points of a tile, as the batch functions take them.
+    """Return the documents of points of a tile, as the batch functions take them.
 
     Parameters
     ----------
@@ -441,7 +441,7 @@ def package_point_match_data_into_json(
 def unpackage_world_to_local_point_match_from_json(
     json_answer: Sequence[Sequence[Mapping[str, Any]]], tileId: str
 ) -> NDArray[np.float64]:
-    """Give the local coordinates in one tile from an answer of `world_to_local_coordinates_batch`.
+    """Return the local coordinates in one tile from an answer of `world_to_local_coordinates_batch`.
 
     Parameters
     ----------
@@ -478,7 +478,7 @@ def unpackage_world_to_local_point_match_from_json(
 def unpackage_local_to_world_point_match_from_json(
     json_answer: Sequence[Mapping[str, Any]],
 ) -> NDArray[np.float64]:
-    """Give the world coordinates from an answer of `local_to_world_coordinates_batch`.
+    """Return the world coordinates from an answer of `local_to_world_coordinates_batch`.
 
     Parameters
     ----------

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from renderapi import _transport
-from renderapi._transport import confirmed, decode_json
-from renderapi._urls import required
+from renderapi.http import transport
+from renderapi.http.transport import confirmed, decode_json
+from renderapi.http.urls import required
 from renderapi.render import owner_url, renderaccess, stack_url
 from renderapi.utils import get_json, post_json, put_json, rest_delete
 
@@ -170,7 +170,7 @@ def get_hierarchical_data(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "hierarchicalData")
-    answer: dict[str, Any] | None = _transport.decode_optional(_transport.send(session, "GET", url))
+    answer: dict[str, Any] | None = transport.decode_optional(transport.send(session, "GET", url))
     return answer
 
 
@@ -344,7 +344,7 @@ def get_affine_warp_field_transform_debug(
     url = owner_url(
         host, port, owner, "project", required("project", project), "z", z, "affineWarpFieldTransformDebug"
     )
-    return _transport.send(
+    return transport.send(
         session,
         "GET",
         url,

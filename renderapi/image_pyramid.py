@@ -57,7 +57,7 @@ class MipMap:
         self.__dict__.update(kwargs)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the ImageAndMask document; what is None is left out."""
+        """Return the ImageAndMask document; what is None is left out."""
         document = self.__dict__.copy()
         if document.get("maskUrl", "") is None:  # of nearly all tiles, and faster than to look at each
             del document["maskUrl"]
@@ -111,7 +111,7 @@ class MipMapLevel:
         self.mipmap = MipMap(imageUrl, maskUrl)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the ImageAndMask document, which does not hold the level."""
+        """Return the ImageAndMask document, which does not hold the level."""
         return self.mipmap.to_dict()
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
@@ -233,7 +233,7 @@ class ImagePyramid(TransformedDict):
         return self.keys()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the ``mipmapLevels`` document."""
+        """Return the ``mipmapLevels`` document."""
         store = self.store
         result = {}
         for level in self if len(store) > 1 else store:

@@ -79,7 +79,7 @@ class Layout:
         self.distanceZ = distanceZ
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the LayoutData document; what is None is left out."""
+        """Return the LayoutData document; what is None is left out."""
         # written out, not looped: 10^4 tiles a section go through here
         document: dict[str, Any] = {}
         if (value := self.sectionId) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from renderapi._transport import confirmed, decode_json
+from renderapi.http.transport import confirmed, decode_json
 from renderapi.render import owner_url, renderaccess
 from renderapi.utils import get_json, post_json, rest_delete
 

@@ -22,9 +22,9 @@ from urllib.parse import quote
 import numpy as np
 
 from renderapi._parallel import checks_reporter, progress_reporter
-from renderapi._transport import confirmed
-from renderapi._urls import server_url
 from renderapi.errors import RenderWarning, SpecError
+from renderapi.http.transport import confirmed
+from renderapi.http.urls import server_url
 from renderapi.render import format_baseurl, owner_url, renderaccess
 from renderapi.utils import NullHandler, get_json, jbool, put_json, rest_delete
 

@@ -2,7 +2,7 @@
 
 `connect` makes a `Render` (or a `RenderClient`, where Java client scripts are configured) that every function
 of the package takes as ``render=``; `renderaccess` is the decorator that lets them. URLs, decorator and
-environment have rooms of their own (``_urls``, ``_access``, ``_environment``) and are named here too,
+environment have rooms of their own (`renderapi.http`) and are named here too,
 because here is where programs look for them.
 """
 
@@ -16,8 +16,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from renderapi import _transport
-from renderapi._access import (
+from renderapi.errors import (
+    BadAnswerError,
+    ClientScriptError,
+    ConnectionSettingsError,
+    NotFoundError,
+    RenderWarning,
+)
+from renderapi.http import transport
+from renderapi.http.access import (
     CONNECTION_KEYWORDS,
     Connection,
     accepts,
@@ -25,9 +32,9 @@ from renderapi._access import (
     renderaccess,
     warn_unknown,
 )
-from renderapi._environment import ENVIRONMENT, as_port, ask_for, environment_setting, set_by
-from renderapi._transport import SETTING_NAMES, RenderSession, SessionPool, SessionView, Settings
-from renderapi._urls import (
+from renderapi.http.environment import ENVIRONMENT, as_port, ask_for, environment_setting, set_by
+from renderapi.http.transport import SETTING_NAMES, RenderSession, SessionPool, SessionView, Settings
+from renderapi.http.urls import (
     format_baseurl,
     format_number,
     format_preamble,
@@ -39,13 +46,6 @@ from renderapi._urls import (
     split_url,
     stack_url,
     without_credentials,
-)
-from renderapi.errors import (
-    BadAnswerError,
-    ClientScriptError,
-    ConnectionSettingsError,
-    NotFoundError,
-    RenderWarning,
 )
 from renderapi.utils import NullHandler, defaultifNone, fitargspec, get_json
 
@@ -199,7 +199,7 @@ class Render(Connection):
         session: requests.Session | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """Give the keyword arguments of a call: what is given here, else the defaults of this connection.
+        """Return the keyword arguments of a call: what is given here, else the defaults of this connection.
 
         Parameters
         ----------
@@ -226,7 +226,7 @@ class Render(Connection):
         }
 
     def session_for(self, session: requests.Session | None) -> requests.Session:
-        """Give the session to send with: this connection's, or `session` under this connection's settings."""
+        """Return the session to send with: this connection's, or `session` under this connection's settings."""
         return self.session if session is None else self._with_settings(session)
 
     def _call_defaults(self) -> dict[str, Any]:
@@ -246,7 +246,7 @@ class Render(Connection):
         return f(*args, **kwargs)
 
     def options(self, **changes: Any) -> Render:
-        """Give a copy of this connection with other settings.
+        """Return a copy of this connection with other settings.
 
         Parameters
         ----------
@@ -320,7 +320,7 @@ class Render(Connection):
         base = format_baseurl(required("host", self.DEFAULT_HOST), self.DEFAULT_PORT)
         if "json" in kwargs:
             kwargs["document"] = kwargs.pop("json")
-        return _transport.send(self.session, method.upper(), f"{base}/{path.lstrip('/')}", **kwargs)
+        return transport.send(self.session, method.upper(), f"{base}/{path.lstrip('/')}", **kwargs)
 
     def close(self) -> None:
         """Close the connections that were opened; a session of the caller's stays open."""
@@ -333,7 +333,7 @@ class Render(Connection):
         self.close()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the settings as plain values, without session and credentials: for JSON and comparison."""
+        """Return the settings as plain values, without session and credentials: for JSON and comparison."""
         return {
             "host": without_credentials(self.DEFAULT_HOST) if self.DEFAULT_HOST else self.DEFAULT_HOST,
             "port": self.DEFAULT_PORT,
@@ -395,7 +395,7 @@ class RenderClient(Render):
 
     @classmethod
     def clientscript_from_clientscripts(cls, client_scripts: str) -> str:
-        """Give the path of the script that runs any client, in a folder of client scripts."""
+        """Return the path of the script that runs any client, in a folder of client scripts."""
         return str(Path(client_scripts) / cls.client_script_wrapper)
 
     def make_kwargs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -452,7 +452,7 @@ def connect(
     session: requests.Session | None = None,
     *,
     url: str | None = None,
-    timeout: _transport.Timeout = None,
+    timeout: transport.Timeout = None,
     retries: Any = None,
     verify: bool | str | None = None,
     auth: Any = None,
@@ -624,7 +624,7 @@ def get_branch(
         for found in _stack_ids(host, port, owner, session):
             url = stack_url(host, port, owner, found["project"], found["stack"], "hierarchicalData")
             try:
-                _transport.send(session, "GET", url)
+                transport.send(session, "GET", url)
             except NotFoundError as error:
                 # a stack that is gone is told in words; of a path that is unknown there is little to say
                 text = error.server_text
@@ -763,7 +763,7 @@ def _stack_ids(
         return [{"project": m["stackId"]["project"], "stack": m["stackId"]["stack"]} for m in answer]
     except (KeyError, TypeError):
         raise BadAnswerError(
-            f"GET {_transport.redacted(url)} did not answer with a list of stack metadata", url=url
+            f"GET {transport.redacted(url)} did not answer with a list of stack metadata", url=url
         ) from None
 
 

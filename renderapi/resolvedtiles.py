@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from renderapi import _json, _transport
+from renderapi import _json
 from renderapi._doubts import Doubts
 from renderapi._slips import check_tile_list, check_transform_list
-from renderapi._transport import confirmed
 from renderapi.errors import BadAnswerError, RenderError, SpecError
+from renderapi.http import transport
+from renderapi.http.transport import confirmed
 from renderapi.render import Render, format_number, format_preamble, renderaccess, stack_url
 from renderapi.tilespec import TileSpec, from_raw_parts, read_answer
 from renderapi.transform import load_transform_json
@@ -130,7 +131,7 @@ class ResolvedTiles:
         self.transforms = _read_shared({key: _json.loads(raw) for key, raw in transforms.items()})
 
     def to_dict(self, bounds: bool = False) -> dict[str, Any]:
-        """Give the ResolvedTileSpecCollection document.
+        """Return the ResolvedTileSpecCollection document.
 
         Parameters
         ----------
@@ -161,7 +162,7 @@ def _read_shared(documents: Mapping[str, Any]) -> list[Any]:
 
 
 def id_text(given: Any) -> Any:
-    """Give an id as it is stored: that of a number is its text, as for Java."""
+    """Return an id as it is stored: that of a number is its text, as for Java."""
     if isinstance(given, (int, float, np.integer)) and not isinstance(given, bool):
         return str(given)
     return given
@@ -342,7 +343,7 @@ def get_resolved_tiles_from_z(
         If the stack does not exist or has no such tiles there.
     """
     url = stack_url(host, port, owner, project, stack, "z", z, "resolvedTiles")
-    response = _transport.send(session, "GET", url, params={"matchPattern": matchPattern})
+    response = transport.send(session, "GET", url, params={"matchPattern": matchPattern})
     return read_answer(response, ResolvedTiles.from_json, "resolved tiles")
 
 
@@ -404,14 +405,14 @@ def get_resolved_tiles_with_matches(
     }
     url = stack_url(host, port, owner, project, stack, "resolvedTilesWithMatchesFrom", matchCollection)
     params |= {"groupId": groupId, "matchPattern": matchPattern}
-    answer = _transport.decode_json(_transport.send(session, "GET", url, params=params))
+    answer = transport.decode_json(transport.send(session, "GET", url, params=params))
     try:
         tiles = ResolvedTiles(json=answer["resolvedTileSpecs"])
         # the server looks for matches of some tiles at a time, and finds some pairs twice
         pairs = {tuple(pair[key] for key in _PAIR): pair for pair in answer["matchPairs"]}
     except (AttributeError, KeyError, TypeError):
         raise BadAnswerError(
-            f"GET {_transport.redacted(url)} did not answer with tiles and matches", url=url
+            f"GET {transport.redacted(url)} did not answer with tiles and matches", url=url
         ) from None
     return tiles, list(pairs.values())
 
@@ -480,7 +481,7 @@ def _to_store(
     tilespecs: list[TileSpec] | None = None,
     shared_transforms: list[Any] | None = None,
 ) -> dict[str, Any]:
-    """Give the document of what is to be stored, which is checked."""
+    """Return the document of what is to be stored, which is checked."""
     given: Any = resolved_tiles
     if isinstance(given, (TileSpec, Mapping, str)):
         check_tile_list(given, stack)
@@ -549,7 +550,7 @@ def get_resolved_tiles(
     url = stack_url(host, port, owner, project, stack, "resolvedTiles")
     limits = {"minZ": minZ, "maxZ": maxZ, "minX": minX, "maxX": maxX, "minY": minY, "maxY": maxY}
     params = {name: None if value is None else format_number(value) for name, value in limits.items()}
-    response = _transport.send(
+    response = transport.send(
         session, "GET", url, params={**params, "groupId": groupId, "matchPattern": matchPattern}
     )
     return read_answer(response, ResolvedTiles.from_json, "resolved tiles")

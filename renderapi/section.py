@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from renderapi import _transport
-from renderapi._transport import confirmed
-from renderapi._urls import dvid_segments, whole
+from renderapi.http import transport
+from renderapi.http.transport import confirmed
+from renderapi.http.urls import dvid_segments, whole
 from renderapi.render import renderaccess, stack_url
 from renderapi.stack import z_range
 from renderapi.utils import get_json, put_json, rest_delete
@@ -200,7 +200,7 @@ def get_mergeable_data(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "mergeableData")
-    return _transport.send(session, "GET", url, params=z_range(minZ, maxZ)).text
+    return transport.send(session, "GET", url, params=z_range(minZ, maxZ)).text
 
 
 @renderaccess
@@ -243,7 +243,7 @@ def get_layout_file(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "layoutFile")
-    return _transport.send(session, "GET", url, params={**z_range(minZ, maxZ), "format": format}).text
+    return transport.send(session, "GET", url, params={**z_range(minZ, maxZ), "format": format}).text
 
 
 @renderaccess
@@ -285,7 +285,7 @@ def get_layout_file_from_z(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "z", z, "layoutFile")
-    return _transport.send(session, "GET", url, params={"format": format}).text
+    return transport.send(session, "GET", url, params={"format": format}).text
 
 
 @renderaccess
@@ -328,7 +328,7 @@ def get_layout_file_from_z_range(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "zRange", (minZ, maxZ), "layoutFile")
-    return _transport.send(session, "GET", url, params={"format": format}).text
+    return transport.send(session, "GET", url, params={"format": format}).text
 
 
 @renderaccess
@@ -670,8 +670,8 @@ def get_tile_count_of_dvid_box(
 
 
 def _count(session: requests.Session | None, url: str) -> int:
-    response = _transport.send(session, "GET", url)
-    count = _transport.decode_json(response)
+    response = transport.send(session, "GET", url)
+    count = transport.decode_json(response)
     if type(count) is not int:
-        raise _transport.not_as_asked(response, "a number of tiles")
+        raise transport.not_as_asked(response, "a number of tiles")
     return count

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from renderapi import _transport
-from renderapi._transport import confirmed
-from renderapi._urls import server_url
+from renderapi.http import transport
+from renderapi.http.transport import confirmed
+from renderapi.http.urls import server_url
 from renderapi.render import owner_url, renderaccess
 from renderapi.utils import get_json, put_json, rest_delete
 
@@ -50,7 +50,7 @@ def get_version_info(
         If the server refuses.
     """
     url = server_url(host, port, "versionInfo")
-    answer: dict[str, str] | None = _transport.decode_optional(_transport.send(session, "GET", url))
+    answer: dict[str, str] | None = transport.decode_optional(transport.send(session, "GET", url))
     return answer
 
 

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from renderapi import _json, _transport
-from renderapi._transport import confirmed
-from renderapi._urls import server_url
+from renderapi import _json
 from renderapi.errors import BadRequestError, NotFoundError, RenderError
+from renderapi.http import transport
+from renderapi.http.transport import confirmed
+from renderapi.http.urls import server_url
 from renderapi.render import (
     CONNECTION_KEYWORDS,
     accepts,
@@ -158,7 +159,7 @@ class StackVersion:
         self.__dict__.update({k: v for k, v in kwargs.items() if k not in CONNECTION_KEYWORDS})
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the StackVersion document; what is None is left out."""
+        """Return the StackVersion document; what is None is left out."""
         return {k: v for k, v in self.__dict__.items() if v is not None and not k.startswith("_")}
 
     def from_dict(self, d: Mapping[str, Any] | None) -> None:
@@ -184,7 +185,7 @@ class StackVersion:
 
 
 def _version_document(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the StackVersion document of the keywords of a call, which hold other keywords too."""
+    """Return the StackVersion document of the keywords of a call, which hold other keywords too."""
     return StackVersion(**{key: given[key] for key in _VERSION_KEYS if key in given}).to_dict()
 
 
@@ -200,12 +201,12 @@ def _as_list(values: Any) -> list[Any]:
 
 
 def z_range(minZ: float | None, maxZ: float | None) -> dict[str, str]:
-    """Give the query for some layers of a stack."""
+    """Return the query for some layers of a stack."""
     return {name: _number(z) for name, z in (("minZ", minZ), ("maxZ", maxZ)) if z is not None}
 
 
 def make_stack_params(host: str, port: int | str | None, owner: str, project: str, stack: str) -> list[str]:
-    """Give the arguments of a Java client that say which stack it works on.
+    """Return the arguments of a Java client that say which stack it works on.
 
     Parameters
     ----------
@@ -634,7 +635,7 @@ def get_full_stack_metadata(
     render: Render | None = None,
     **kwargs: Any,
 ) -> dict[str, Any]:
-    """Give everything that the server knows about a stack: its state, version and statistics.
+    """Return everything that the server knows about a stack: its state, version and statistics.
 
     Parameters
     ----------
@@ -670,7 +671,7 @@ def get_stack_metadata(
     render: Render | None = None,
     **kwargs: Any,
 ) -> StackVersion:
-    """Give what its maker said about a stack.
+    """Return what its maker said about a stack.
 
     Parameters
     ----------
@@ -708,7 +709,7 @@ def get_stack_bounds(
     render: Render | None = None,
     **kwargs: Any,
 ) -> dict[str, float]:
-    """Give the box around all tiles of a stack.
+    """Return the box around all tiles of a stack.
 
     Parameters
     ----------
@@ -877,7 +878,7 @@ def get_bounds_from_z(
     render: Render | None = None,
     **kwargs: Any,
 ) -> dict[str, float]:
-    """Give the box around all tiles of a layer; the stack may be LOADING.
+    """Return the box around all tiles of a layer; the stack may be LOADING.
 
     Parameters
     ----------
@@ -965,7 +966,7 @@ def get_sectionId_for_z(
     render: Render | None = None,
     **kwargs: Any,
 ) -> str:
-    """Give the id of the section that a layer holds; of several, any.
+    """Return the id of the section that a layer holds; of several, any.
 
     Parameters
     ----------
@@ -1007,7 +1008,7 @@ def get_section_z_value(
     render: Render | None = None,
     **kwargs: Any,
 ) -> float:
-    """Give the z of a section.
+    """Return the z of a section.
 
     Parameters
     ----------
@@ -1061,10 +1062,10 @@ def likelyUniqueId(
         If the server refuses.
     """
     url = server_url(host, port, "likelyUniqueId")
-    response = _transport.send(session, "GET", url)
+    response = transport.send(session, "GET", url)
     text = response.content[:200].decode("ascii", errors="replace").strip()
     if not text.isalnum():
-        raise _transport.not_as_asked(response, "an id")
+        raise transport.not_as_asked(response, "an id")
     return text
 
 

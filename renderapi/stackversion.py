@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from renderapi import _transport
-from renderapi._transport import confirmed
+from renderapi.http import transport
+from renderapi.http.transport import confirmed
 from renderapi.render import renderaccess, stack_url
 from renderapi.utils import put_json, rest_delete
 
@@ -70,7 +70,7 @@ def get_resolution_values(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "resolutionValues")
-    answer: list[float] | None = _transport.decode_optional(_transport.send(session, "GET", url))
+    answer: list[float] | None = transport.decode_optional(transport.send(session, "GET", url))
     return answer
 
 
@@ -180,7 +180,7 @@ def get_materialized_box_root_path(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "materializedBoxRootPath")
-    return _transport.send(session, "GET", url).text or None
+    return transport.send(session, "GET", url).text or None
 
 
 @renderaccess
@@ -219,7 +219,7 @@ def set_materialized_box_root_path(
     """
     url = stack_url(host, port, owner, project, stack, "materializedBoxRootPath")
     text = {"Content-Type": "text/plain"}
-    return confirmed(_transport.send(session, "PUT", url, document=value.encode(), headers=text))
+    return confirmed(transport.send(session, "PUT", url, document=value.encode(), headers=text))
 
 
 @renderaccess
@@ -291,7 +291,7 @@ def get_mipmap_path_builder(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "mipmapPathBuilder")
-    answer: dict[str, Any] | None = _transport.decode_optional(_transport.send(session, "GET", url))
+    answer: dict[str, Any] | None = transport.decode_optional(transport.send(session, "GET", url))
     return answer
 
 
@@ -401,7 +401,7 @@ def get_default_channel(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "defaultChannel")
-    return _transport.send(session, "GET", url).text or None
+    return transport.send(session, "GET", url).text or None
 
 
 @renderaccess
@@ -439,7 +439,7 @@ def set_default_channel(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "defaultChannel")
-    return confirmed(_transport.send(session, "PUT", url, document=value.encode()))
+    return confirmed(transport.send(session, "PUT", url, document=value.encode()))
 
 
 @renderaccess
@@ -509,7 +509,7 @@ def get_cycle(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "cycle")
-    answer: dict[str, Any] | None = _transport.decode_optional(_transport.send(session, "GET", url))
+    answer: dict[str, Any] | None = transport.decode_optional(transport.send(session, "GET", url))
     return answer
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from renderapi import _json, _transport
+from renderapi import _json
 from renderapi._parallel import progress_reporter
 from renderapi._slips import check_transform_list
 from renderapi.channel import Channel
 from renderapi.errors import NotFoundError, RenderWarning, SpecError
+from renderapi.http import transport
 from renderapi.image_pyramid import ImagePyramid, MipMap, MipMapLevel
 from renderapi.layout import Layout
 from renderapi.render import Render, format_preamble, renderaccess, stack_url
@@ -286,7 +287,7 @@ class TileSpec:
         return None if level_0 is None else getattr(level_0, name, None)
 
     def _document(self) -> dict[str, Any] | None:
-        """Give the document of a tile that was read and not changed since, which must not be changed."""
+        """Return the document of a tile that was read and not changed since, which must not be changed."""
         values = self.__dict__
         document = self._source()
         if document is None or not values.keys().isdisjoint(_BUILT):
@@ -297,7 +298,7 @@ class TileSpec:
         return document
 
     def _untouched_json(self) -> bytes | None:
-        """Give the bytes of a tile that was read and not touched, as `to_dict` gives them; else None."""
+        """Return the bytes of a tile that was read and not touched, as `to_dict` gives them; else None."""
         values = self.__dict__
         if len(values) == 1 and type(self).to_dict is TileSpec.to_dict:
             raw = values.get("_raw")
@@ -309,7 +310,7 @@ class TileSpec:
 
     @staticmethod
     def _list_json(tilespecs: list[Any], copied: list[bool] | None = None) -> bytes:
-        """Give the JSON list of tiles and whatever else, as `to_dict` gives each.
+        """Return the JSON list of tiles and whatever else, as `to_dict` gives each.
 
         Faster than asking the encoder for one after the other: runs of tiles that were not touched are
         copied, the others are written some at a time, so that their documents live only for a moment.
@@ -341,7 +342,7 @@ class TileSpec:
         return b"[" + b",".join(parts) + b"]"
 
     def to_dict(self, bounds: bool = False) -> dict[str, Any]:
-        """Give the TileSpec document.
+        """Return the TileSpec document.
 
         Parameters
         ----------
@@ -417,7 +418,7 @@ class TileSpec:
         return result
 
     def _new_levels(self) -> dict[str, Any]:
-        """Give the ``mipmapLevels`` of a tile that was made in Python."""
+        """Return the ``mipmapLevels`` of a tile that was made in Python."""
         values = self.__dict__
         if "ip" in values:
             ip: ImagePyramid | None = values["ip"]
@@ -539,7 +540,7 @@ class TileSpec:
         tf_limit: int | None = None,
         reference_tforms: list[Any] | None = None,
     ) -> NDArray[np.float64]:
-        """Give the border of the tile after its transforms.
+        """Return the border of the tile after its transforms.
 
         Parameters
         ----------
@@ -621,7 +622,7 @@ def combined_filter_specs(
 
 
 def _typed(transforms: Any) -> Any:
-    """Give a document of transforms in which every leaf says that it is one; the old one is not changed."""
+    """Return a document of transforms in which every leaf says that it is one; the old one is not changed."""
     if isinstance(transforms, list):
         return [_typed(part) for part in transforms]
     if not isinstance(transforms, dict):
@@ -718,7 +719,7 @@ def from_raw_parts(parts: Iterable[bytes]) -> list[TileSpec]:
 
 
 def _cut(raw: bytes) -> bytes | _CutBytes:
-    """Give the bytes of a tile with the places of what `TileSpec.to_dict` leaves out, if they are all it changes."""
+    """Return the bytes of a tile with the places of what `TileSpec.to_dict` leaves out, if they are all it changes."""
     start = end = 0
     mesh_start = mesh_end = len(raw)
     if (place := raw.find(b'"minX":')) >= 0:
@@ -823,7 +824,7 @@ def get_tile_spec(
     """
     url = stack_url(host, port, owner, project, stack, "tile", tile, "render-parameters")
     try:
-        response = _transport.send(session, "GET", url)
+        response = transport.send(session, "GET", url)
     except NotFoundError as error:
         if (error.server_text or "").startswith("stack with"):
             raise
@@ -861,7 +862,7 @@ def get_tile_spec_raw(
     NotFoundError
         If the stack or the tile does not exist.
     """
-    response = _transport.send(session, "GET", stack_url(host, port, owner, project, stack, "tile", tile, ""))
+    response = transport.send(session, "GET", stack_url(host, port, owner, project, stack, "tile", tile, ""))
     return read_answer(response, lambda content: _from_document(_json.loads(content)), "a tile spec")
 
 
@@ -971,7 +972,7 @@ def _tile_specs_from_box(
     # a server reads width and height as whole numbers: round up, so that no tile is missed
     box = (x, y, math.ceil(width), math.ceil(height), scale)
     url = stack_url(host, port, owner, project, stack, "z", z, "box", box, "render-parameters")
-    return read_answer(_transport.send(session, "GET", url), _read_parameters, "render parameters")
+    return read_answer(transport.send(session, "GET", url), _read_parameters, "render parameters")
 
 
 @renderaccess
@@ -1030,7 +1031,7 @@ def _tile_specs_from_z(
 ) -> list[TileSpec]:
     url = stack_url(host, port, owner, project, stack, "z", z, "tile-specs")
     return read_answer(
-        _transport.send(session, "GET", url, params={"tileIdPattern": pattern}), read_tilespecs, "tile specs"
+        transport.send(session, "GET", url, params={"tileIdPattern": pattern}), read_tilespecs, "tile specs"
     )
 
 
@@ -1039,7 +1040,7 @@ def read_answer(response: requests.Response, read: Callable[[bytes], T], what: s
     try:
         return read(response.content)
     except ValueError as error:
-        raise _transport.not_as_asked(response, f"JSON of {what}", str(error)) from None
+        raise transport.not_as_asked(response, f"JSON of {what}", str(error)) from None
 
 
 @renderaccess
@@ -1125,7 +1126,7 @@ def get_tile_specs_with_ids(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "tile-specs-with-ids")
-    response = _transport.send(session, "PUT", url, document=list(tileIds))
+    response = transport.send(session, "PUT", url, document=list(tileIds))
     return read_answer(response, read_tilespecs, "tile specs")
 
 
@@ -1165,4 +1166,4 @@ def get_tile_validation_info(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "tile", tileId, "validation-info")
-    return _transport.send(session, "GET", url).text
+    return transport.send(session, "GET", url).text

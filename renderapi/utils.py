@@ -18,8 +18,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 import requests
 
-from renderapi import _json, _transport
+from renderapi import _json
 from renderapi.errors import ConversionError, RenderError, RenderWarning
+from renderapi.http import transport
 
 # a name for programs: this package writes and reads by renderapi._json
 _judged_again = "requests_json" in globals()
@@ -78,7 +79,7 @@ class RenderEncoder(json.JSONEncoder):
     """A `json.JSONEncoder` that also writes numpy values and everything with a ``to_dict`` method."""
 
     def default(self, obj: Any) -> Any:
-        """Give what an object that JSON does not know is written as."""
+        """Return what an object that JSON does not know is written as."""
         return _json.encode_unknown(obj)
 
 
@@ -190,7 +191,7 @@ def jbool(val: Any) -> str:
 
 
 def defaultifNone(val: Any, default: Any = None) -> Any:
-    """Give `val`, or `default` if it is None."""
+    """Return `val`, or `default` if it is None."""
     return default if val is None else val
 
 
@@ -270,26 +271,26 @@ def get_json(
     requests.exceptions.ConnectionError, requests.exceptions.Timeout
         If the server cannot be reached or does not answer in time.
     """
-    return _transport.decode_json(_transport.send(session, "GET", request_url, params=params, **kwargs))
+    return transport.decode_json(transport.send(session, "GET", request_url, params=params, **kwargs))
 
 
 def put_json(
     session: requests.Session | None, request_url: str, d: Any, params: Any = None
 ) -> requests.Response:
     """PUT a document as JSON and give the answer; errors as for `get_json`."""
-    return _transport.send(session, "PUT", request_url, params=params, document=d)
+    return transport.send(session, "PUT", request_url, params=params, document=d)
 
 
 def post_json(
     session: requests.Session | None, request_url: str, d: Any, params: Any = None
 ) -> requests.Response:
     """POST a document as JSON and give the answer; errors as for `get_json`. Never sent twice."""
-    return _transport.send(session, "POST", request_url, params=params, document=d)
+    return transport.send(session, "POST", request_url, params=params, document=d)
 
 
 def rest_delete(session: requests.Session | None, request_url: str, params: Any = None) -> requests.Response:
     """Send a DELETE and give the answer; errors as for `get_json`."""
-    return _transport.send(session, "DELETE", request_url, params=params)
+    return transport.send(session, "DELETE", request_url, params=params)
 
 
 def encodeBase64(src: ArrayLike) -> str:

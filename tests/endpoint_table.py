@@ -284,7 +284,7 @@ NEWSOLVER = {
 
 
 def endpoints():
-    """Give the names of the query of each endpoint."""
+    """Return the names of the query of each endpoint."""
     found = dict(NEWSOLVER)
     for line in (Path(__file__).parent / "server" / "endpoints.txt").read_text().splitlines():
         _, method, path, *names = line.split()
@@ -293,7 +293,7 @@ def endpoints():
 
 
 def arguments_of(function, given):
-    """Give the arguments of a call: those of the row, and what all rows share."""
+    """Return the arguments of a call: those of the row, and what all rows share."""
     connection = ("host", "port", "owner", "project", "session", "render")
     names = [*inspect.signature(function).parameters, *getattr(function, "accepts", ())]
     shared = {name: ARGUMENTS[name] for name in names if name in ARGUMENTS and name not in connection}
@@ -301,7 +301,7 @@ def arguments_of(function, given):
 
 
 def page():
-    """Give the page of the documentation."""
+    """Return the page of the documentation."""
     lines = [
         "Endpoints", "=========", "",
         "Every endpoint of render-ws, below ``/render-ws/v1``, and the function that asks for it. This page is made by",

@@ -76,7 +76,7 @@ class FaultyProxy:
                 pass  # one of both has gone
 
     def forward(self, request):
-        """Give the server's answer to a request."""
+        """Return the server's answer to a request."""
         head, _, body = request.partition(b"\r\n\r\n")
         lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
         with socket.create_connection(("127.0.0.1", self.upstream), timeout=20) as server:

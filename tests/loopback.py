@@ -17,7 +17,7 @@ class Received:
 
 
 def answer(status=200, body=b"", **headers):
-    """Give the bytes of a well-formed answer; ``Content_Type="..."`` is the header ``Content-Type``."""
+    """Return the bytes of a well-formed answer; ``Content_Type="..."`` is the header ``Content-Type``."""
     lines = {"Content-Length": len(body), "Connection": "close"}
     lines.update({name.replace("_", "-"): value for name, value in headers.items()})
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
@@ -120,6 +120,6 @@ def _read(connection):
 
 
 def closed_port():
-    """Give a port of this machine where nothing listens."""
+    """Return a port of this machine where nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         return found.getsockname()[1]

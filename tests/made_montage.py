@@ -20,13 +20,13 @@ def tile_id(row, column):
 
 
 def lens():
-    """Give the correction that all tiles have."""
+    """Return the correction that all tiles have."""
     params = np.array([[0.8, 1.0003, 0.0002, 4e-6, -8e-6, 4e-6], [-0.5, -0.0001, 0.9996, 8e-6, 4e-6, -4e-6]])
     return Polynomial2DTransform(params=params)
 
 
 def truth(row, column):
-    """Give the transform from corrected pixels to the world."""
+    """Return the transform from corrected pixels to the world."""
     rng = _numbers([row, column])
     turn, (sx, sy) = rng.normal(0, 1e-3), rng.normal(1, 1e-3, 2)
     x, y = np.array([column, row]) * STEP + rng.normal(0, STAGE_ERROR, 2)
@@ -34,7 +34,7 @@ def truth(row, column):
 
 
 def tiles():
-    """Give the tile specs, placed where the stage was."""
+    """Return the tile specs, placed where the stage was."""
     return [
         {
             "tileId": tile_id(row, column),
@@ -59,7 +59,7 @@ def tiles():
 
 
 def matches():
-    """Give a match document for each pair of neighbours in a row or column, points in corrected pixels."""
+    """Return a match document for each pair of neighbours in a row or column, points in corrected pixels."""
     found = []
     for row in range(ROWS):
         for column in range(COLUMNS):

@@ -16,13 +16,13 @@ from PIL import Image
 import renderapi
 from renderapi import cli, demo, server
 from renderapi.errors import RenderError
-from renderapi.server.process import ServerProcess
+from renderapi.server.http.process import ServerProcess
 
 COMMAND = [sys.executable, "-W", "error", "-m", "renderapi"]
 
 
 def environment(tmp_path):
-    """Give an environment whose temporary files are all in one folder."""
+    """Return an environment whose temporary files are all in one folder."""
     return {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
 
 
@@ -249,7 +249,7 @@ class TestServerProcess:
 
     def test_it_stops_when_its_parent_is_gone(self, tmp_path):
         code = (
-            "import os, sys; from renderapi.server.process import ServerProcess\n"
+            "import os, sys; from renderapi.server.http.process import ServerProcess\n"
             f"server = ServerProcess({str(tmp_path)!r})\n"
             "print(server.url, flush=True); os._exit(9)"
         )

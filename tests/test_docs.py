@@ -19,8 +19,8 @@ import pytest
 
 import renderapi
 from renderapi import cli, errors
-from renderapi._environment import ENVIRONMENT
 from renderapi.errors import RenderWarning
+from renderapi.http.environment import ENVIRONMENT
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -52,7 +52,7 @@ _FENCE = re.compile(r"^```(?P<language>\w*)\s*$")
 
 
 def blocks_of_rst(content):
-    """Give the code blocks and doctests of a page, in order."""
+    """Return the code blocks and doctests of a page, in order."""
     lines = content.split("\n")
     found = []
     index = 0
@@ -80,7 +80,7 @@ def blocks_of_rst(content):
 
 
 def blocks_of_markdown(content):
-    """Give the fenced blocks of a page, in order; one without a language is output, or a command."""
+    """Return the fenced blocks of a page, in order; one without a language is output, or a command."""
     found, opened, end_of_python = [], None, None
     lines = content.split("\n")
     for number, line in enumerate(lines, 1):
@@ -177,7 +177,7 @@ def test_the_examples_of_a_page_work(path, elsewhere):
 
 
 def _with_examples():
-    """Give the names of the modules that have examples in docstrings, without importing them."""
+    """Return the names of the modules that have examples in docstrings, without importing them."""
     package = Path(renderapi.__file__).parent
     for path in sorted(package.rglob("*.py")):
         if ">>> " in path.read_text(encoding="utf-8"):
@@ -264,7 +264,7 @@ _REFERENCE = re.compile(r"(?<![`:])`(renderapi(?:\.\w+)+)`(?![`_])")
 
 
 def _resolve(name):
-    """Give what a full name stands for; an attribute goes before a module of that name."""
+    """Return what a full name stands for; an attribute goes before a module of that name."""
     found, *parts = importlib.import_module("renderapi"), *name.split(".")[1:]
     for place, part in enumerate(parts, 1):
         if not hasattr(found, part):
@@ -297,7 +297,7 @@ def test_the_journeys_go_through_code_that_exists():
 
 
 def _documented():
-    """Give what the API pages have, as full names."""
+    """Return what the API pages have, as full names."""
     module, names = "", set()
     for line in API.splitlines():
         if current := re.match(r"\.\. (?:current)?module:: (\S+)", line):

@@ -16,7 +16,7 @@ LEAST_PSNR = 56.0
 
 
 def specimen(x, y):
-    """Give the brightness at world points, smooth enough for interpolation to be true."""
+    """Return the brightness at world points, smooth enough for interpolation to be true."""
     waves = np.sin(x / 9) * np.cos(y / 7) + np.sin((x + 2 * y) / 23) + np.cos((x - y) / 31)
     return 128 + 38 * waves
 
@@ -36,7 +36,7 @@ def lens():
 
 
 def photographed(lens, place, folder, name):
-    """Give the tile spec of what a camera sees through a lens at a place: an image and its transforms."""
+    """Return the tile spec of what a camera sees through a lens at a place: an image and its transforms."""
     y, x = np.mgrid[:SIZE, :SIZE].reshape(2, -1).astype(float)
     world = place.tform(lens.tform(np.column_stack([x, y])))
     image = np.floor(specimen(*world.T).reshape(SIZE, SIZE) + 0.5).astype(np.uint8)

@@ -104,7 +104,7 @@ OPERATIONS = {
     ),
     "clone": Operation(lambda r: S.clone_stack("s", "copy", close_stack=False, render=r), exists("copy")),
     "rename collection": Operation(
-        lambda r: renderapi._transport.confirmed(
+        lambda r: renderapi.http.transport.confirmed(
             r.request("PUT", "owner/o/matchCollection/c/collectionId", document={"owner": "o", "name": "d"})
         ),
         lambda r: [c["collectionId"]["name"] for c in P.get_matchcollections(render=r)] == ["d"],
@@ -174,7 +174,7 @@ def test_a_call_did_what_it_says_or_says_what_happened(clean, operation, fault):
     if work.prepare:
         work.prepare(direct)
     right = None if work.done else work.call(direct)
-    retries = renderapi._sessions.RetryPolicy.of(2).new(backoff_factor=0.01, backoff_jitter=0)
+    retries = renderapi.http.sessions.RetryPolicy.of(2).new(backoff_factor=0.01, backoff_jitter=0)
     with renderapi.connect(
         url=f"http://127.0.0.1:{proxy.port}/render-ws", owner="o", project="p", web_only=True, direct=True,
         timeout=(2, 0.4), total=3, retries=retries, headers={"X-Token": "secret"},

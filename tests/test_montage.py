@@ -25,7 +25,7 @@ def documents():
 
 
 def with_numbers(document):
-    """Give a tile document with the numbers of its dataStrings, which may be spelled in several ways."""
+    """Return a tile document with the numbers of its dataStrings, which may be spelled in several ways."""
     specs = document["transforms"]["specList"]
     specs = [{**spec, "dataString": [float(word) for word in spec["dataString"].split()]} for spec in specs]
     return {**document, "transforms": {**document["transforms"], "specList": specs}}

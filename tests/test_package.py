@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 def imported_by(code):
-    """Give the names of the modules that are loaded after some code ran in a new interpreter."""
+    """Return the names of the modules that are loaded after some code ran in a new interpreter."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", f"{code}\nimport sys; print(*sys.modules)"],
         capture_output=True, text=True, check=True,
@@ -111,7 +111,7 @@ def test_no_logger_of_the_package_prints_by_itself():
 
 @pytest.fixture(scope="module")
 def rooms():
-    """Give the program beside the docs that has the floors."""
+    """Return the program beside the docs that has the floors."""
     spec = importlib.util.spec_from_file_location("rooms", CHECKOUT / "docs" / "rooms.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -184,7 +184,7 @@ def test_what_the_package_shows_is_what_it_offers():
     shown = dir(renderapi)
     assert shown == sorted({*renderapi.__all__, "geometry", "rendering", "schemas", "server"})
     assert all(hasattr(renderapi, name) for name in shown)
-    assert "_transport" not in shown
+    assert "http" not in shown
 
 
 @pytest.mark.parametrize("name", ["geometry", "rendering", "schemas", "server"])

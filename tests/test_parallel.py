@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from renderapi._parallel import in_threads, thread_session, with_note
-from renderapi._transport import RenderSession
 from renderapi.errors import NotFoundError, ServerTimeoutError
+from renderapi.http.transport import RenderSession
 from renderapi.render import connect
 
 

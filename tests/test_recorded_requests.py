@@ -87,7 +87,7 @@ def arguments_of(call):
 
 
 def spelling(text):
-    """Give text with each number, alone or between blanks and commas, in one spelling."""
+    """Return text with each number, alone or between blanks and commas, in one spelling."""
     parts = re.split(r"([,\s])", text)
     return "".join(repr(float(part)) if re.fullmatch(r"-?\d+(\.\d+)?", part) else part for part in parts)
 

@@ -21,10 +21,10 @@ from loopback import Loopback, answer
 
 import renderapi.render
 from renderapi import errors
-from renderapi._environment import ENVIRONMENT
-from renderapi._sessions import RenderSession, SessionView
 from renderapi.client import call_run_ws_client
 from renderapi.errors import BadAnswerError, ClientScriptError, ConnectionSettingsError, RenderWarning
+from renderapi.http.environment import ENVIRONMENT
+from renderapi.http.sessions import RenderSession, SessionView
 from renderapi.render import (
     Render,
     RenderClient,
@@ -43,7 +43,7 @@ BASE = "http://localhost:8080/render-ws/v1"
 
 @pytest.fixture
 def scripts(tmp_path):
-    """Give a folder of client scripts."""
+    """Return a folder of client scripts."""
     script = tmp_path / "run_ws_client.sh"
     script.write_text("#!/bin/sh\n")
     script.chmod(0o755)

@@ -10,9 +10,9 @@ import warnings
 import pytest
 import requests
 
-from renderapi._access import CONNECTION_KEYWORDS, Connection, accepts, access, renderaccess
-from renderapi._sessions import default_session
 from renderapi.errors import RenderWarning
+from renderapi.http.access import CONNECTION_KEYWORDS, Connection, accepts, access, renderaccess
+from renderapi.http.sessions import default_session
 from renderapi.render import Render, RenderClient
 
 RENDER = Render("http://h", 80, "o", "p", "/scripts")
@@ -27,7 +27,7 @@ def endpoint(
 
 
 def of_renderapi(f):
-    """Give the function as one of the package's own, decorated."""
+    """Return the function as one of the package's own, decorated."""
     f.__module__ = "renderapi.stack"
     return renderaccess(f)
 

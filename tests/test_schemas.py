@@ -331,7 +331,7 @@ def test_unknown_attribute_of_the_module():
 
 
 def load(schema, data):
-    """Give what was loaded, whichever marshmallow is installed: 2 answers ``(data, errors)``."""
+    """Return what was loaded, whichever marshmallow is installed: 2 answers ``(data, errors)``."""
     answer = schema.load(data)
     return getattr(answer, "data", answer)
 

@@ -21,7 +21,8 @@ from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ReadTimeoutError
 from urllib3.response import HTTPResponse
 
-from renderapi._sessions import (
+from renderapi.errors import ConnectionSettingsError
+from renderapi.http.sessions import (
     DEFAULT_TIMEOUT,
     RenderSession,
     RetryPolicy,
@@ -30,7 +31,6 @@ from renderapi._sessions import (
     Settings,
     default_session,
 )
-from renderapi.errors import ConnectionSettingsError
 
 URL = "http://localhost:8080/x"
 
@@ -229,7 +229,7 @@ def test_a_session_has_what_its_settings_say():
 
 
 def sent_with(session, url=URL, **kwargs):
-    """Give the options that a session hands to its adapter."""
+    """Return the options that a session hands to its adapter."""
     adapter = mock.Mock(spec=requests.adapters.BaseAdapter)
     adapter.send.return_value = response = requests.Response()
     response.status_code = 200

@@ -63,14 +63,14 @@ def test_a_host_with_port_beside_a_port():
 
 def test_a_port_that_is_no_number_is_asked_for_again(monkeypatch, capsys):
     answers = iter(["abc", "8080"])
-    monkeypatch.setattr("renderapi._environment._somebody_is_there", lambda: True)
+    monkeypatch.setattr("renderapi.http.environment._somebody_is_there", lambda: True)
     monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
     assert renderapi.connect("h", None, "o", "p").DEFAULT_PORT == 8080
     assert "port is 'abc'" in capsys.readouterr().err
 
 
 def test_wrong_ports_are_not_asked_for_without_end(monkeypatch):
-    monkeypatch.setattr("renderapi._environment._somebody_is_there", lambda: True)
+    monkeypatch.setattr("renderapi.http.environment._somebody_is_there", lambda: True)
     monkeypatch.setattr("builtins.input", lambda prompt: "abc")
     with pytest.raises(ConnectionSettingsError, match="port is 'abc'"):
         renderapi.connect("h", None, "o", "p")

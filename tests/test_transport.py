@@ -15,9 +15,10 @@ import responses
 import urllib3
 from loopback import Loopback, answer, closed_port, reset
 
-from renderapi import _transport, errors
-from renderapi._sessions import RenderSession, RetryPolicy, SessionView, Settings
-from renderapi._transport import confirmed, decode_json, not_as_asked, redacted, send
+from renderapi import errors
+from renderapi.http import transport
+from renderapi.http.sessions import RenderSession, RetryPolicy, SessionView, Settings
+from renderapi.http.transport import confirmed, decode_json, not_as_asked, redacted, send
 
 URL = "http://localhost:8080/render-ws/v1/owner/o"
 PATIENT = (5, 5)
@@ -25,7 +26,7 @@ PATIENT = (5, 5)
 
 @pytest.fixture
 def session():
-    """Give a session that repeats twice, without pauses."""
+    """Return a session that repeats twice, without pauses."""
     retries = RetryPolicy.of(2).new(backoff_factor=0, backoff_jitter=0)
     with RenderSession(Settings(retries=retries, timeout=PATIENT)) as made:
         yield made
@@ -33,14 +34,14 @@ def session():
 
 @pytest.fixture
 def hasty():
-    """Give a session that waits 0.2 s for an answer, and repeats twice."""
+    """Return a session that waits 0.2 s for an answer, and repeats twice."""
     retries = RetryPolicy.of(2).new(backoff_factor=0, backoff_jitter=0)
     with RenderSession(Settings(retries=retries, timeout=(5, 0.2))) as made:
         yield made
 
 
 def refusal(status, body="", method="GET", **options):
-    """Give the error that an answer becomes."""
+    """Return the error that an answer becomes."""
     with responses.RequestsMock() as mocked:
         mocked.add(method, URL, status=status, body=body, **options)
         with pytest.raises(errors.RenderError) as caught:
@@ -566,10 +567,10 @@ def test_an_answer_that_unpacks_without_end_is_refused(session):
 
 
 def test_by_default_a_small_answer_has_two_minutes_from_its_first_byte(monkeypatch):
-    from renderapi import _deadline
+    from renderapi.http import deadline as deadlines
 
     now = [0.0]
-    monkeypatch.setattr(_deadline.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(deadlines.time, "monotonic", lambda: now[0])
     deadline = Settings().deadline()
     now[0] = 600  # a long computation
     assert deadline.remaining() > 600
@@ -588,9 +589,9 @@ def test_by_default_a_small_answer_has_two_minutes_from_its_first_byte(monkeypat
 
 
 def test_a_small_answer_that_trickles_in_ends_by_default(monkeypatch):
-    from renderapi import _sessions
+    from renderapi.http import sessions
 
-    monkeypatch.setattr(_sessions, "_ANSWER", 0.3)
+    monkeypatch.setattr(sessions, "_ANSWER", 0.3)
 
     def trickle(connection):
         with suppress(OSError):
@@ -777,7 +778,7 @@ def test_passwords_are_taken_out_of_urls(url, shown):
 
 
 def everything_shown(error):
-    """Give all that a log or another process may see of an error."""
+    """Return all that a log or another process may see of an error."""
     return "".join([str(error), repr(error), *traceback.format_exception(error), str(pickle.dumps(error))])
 
 
@@ -812,7 +813,7 @@ def test_a_password_in_the_url_of_a_bad_answer_is_not_shown(session):
 def test_the_default_session_is_used_where_none_is_given(monkeypatch):
     chosen = mock.Mock(spec=RenderSession)
     chosen.request.return_value.status_code = 204
-    monkeypatch.setattr(_transport, "default_session", lambda: chosen)
+    monkeypatch.setattr(transport, "default_session", lambda: chosen)
     assert send(None, "GET", URL).status_code == 204
 
 

@@ -9,8 +9,9 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderapi._environment import as_port
-from renderapi._urls import (
+from renderapi.errors import ConnectionSettingsError
+from renderapi.http.environment import as_port
+from renderapi.http.urls import (
     format_baseurl,
     format_number,
     format_preamble,
@@ -21,7 +22,6 @@ from renderapi._urls import (
     stack_url,
     without_credentials,
 )
-from renderapi.errors import ConnectionSettingsError
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from renderapi.client import client, client_calls, params, utils
-from renderapi.client._script import ClientArgumentError
 from renderapi.client.client import (
     import_jsonfiles,
     import_jsonfiles_and_transforms_parallel_by_z,
@@ -40,6 +39,7 @@ from renderapi.client.client_calls import (
     tilePairClient,
     transformSectionClient,
 )
+from renderapi.client.java.script import ClientArgumentError
 from renderapi.client.params import (
     ArgumentParameters,
     FeatureExtractionParameters,

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from renderapi.client._call import client_options, needs_result
 from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess, uses_java
-from renderapi.client._files import temporary_file, temporary_json
 from renderapi.client._render_clients import renderClient, rendererClient
-from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
 from renderapi.client._stack_clients import coordinateClient
+from renderapi.client.java.arguments import client_options, needs_result
+from renderapi.client.java.files import temporary_file, temporary_json
+from renderapi.client.java.script import RUN_OPTIONS, ClientArgumentError
 from renderapi.errors import ClientScriptError, RenderWarning
 from renderapi.render import Render, accepts
 from renderapi.tilespec import TileSpec
@@ -191,7 +191,7 @@ def _rendered(
     given = signature(materialize).bind_partial(*args, **kwargs).arguments
     given.update(given.pop("kwargs", {}))
     if given.get("out_fn") is None and not uses_java(**{name: given.get(name) for name in _CHOOSES}):
-        from renderapi.client._numpy_render import ImageInMemory
+        from renderapi.client.local.rendering import ImageInMemory
 
         made = ImageInMemory(suffix.removeprefix("."))
         materialize(**{**given, "out_fn": made, "engine": "python"})
@@ -258,7 +258,7 @@ def local_to_world_array(
     """
     local = _points(points, (_PLANE,))
     if engine == "python" and len(local):
-        from renderapi.client._numpy_coordinates import Place, tile_to_world
+        from renderapi.client.local.coordinates import Place, tile_to_world
 
         place = Place(connection_of({**locals(), **kwargs}), stack, z)
         world = tile_to_world(place, tileId, local)
@@ -346,7 +346,7 @@ def _mapped(
     if not document:
         return []
     if options["engine"] == "python":
-        from renderapi.client._numpy_coordinates import Place, map_coordinates
+        from renderapi.client.local.coordinates import Place, map_coordinates
 
         place = Place(connection_of(options), stack, z)
         return map_coordinates(place, document, bool(options["localToWorld"]), None, options.get("progress"))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from renderapi._access import _call_with_connection, access
 from renderapi._parallel import thread_session
-from renderapi._urls import required
-from renderapi.client._call import box_words
+from renderapi.client.java.arguments import box_words
 from renderapi.client.utils import _call_with_client, find_client_script
+from renderapi.http.access import _call_with_connection, access
+from renderapi.http.urls import required
 from renderapi.render import environment_setting
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Project:
     render: Any = None
 
     def keywords(self) -> dict[str, Any]:
-        """Give the connection keywords of the endpoint functions."""
+        """Return the connection keywords of the endpoint functions."""
         return {
             "host": self.host,
             "port": self.port,
@@ -47,7 +47,7 @@ class Project:
         }
 
     def thread_session(self) -> requests.Session | None:
-        """Give the session for the running thread: a caller's own, else one for each thread."""
+        """Return the session for the running thread: a caller's own, else one for each thread."""
         return thread_session(self.session, self.render)
 
 
@@ -108,7 +108,7 @@ def uses_java(render: Any = None, engine: str | None = None, **settings: Any) ->
 
 
 def connection_of(values: dict[str, Any], **changes: Any) -> Project:
-    """Give the connection of a call.
+    """Return the connection of a call.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def connection_of(values: dict[str, Any], **changes: Any) -> Project:
 
 
 def bounds_of(box: Mapping[str, Any] | None) -> tuple[float, float, float, float] | None:
-    """Give minX, minY, maxX, maxY of a box in a layer, None where there is none.
+    """Return minX, minY, maxX, maxY of a box in a layer, None where there is none.
 
     Raises
     ------

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from renderapi._urls import required
-from renderapi.client._call import (
+from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess
+from renderapi.client.java.arguments import (
     BOX,
     PACKAGE,
     box_words,
@@ -23,12 +23,12 @@ from renderapi.client._call import (
     truth,
     whole,
 )
-from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess
-from renderapi.client._files import TilePairFiles, read_tile_pairs, temporary_file
-from renderapi.client._java import known_options
-from renderapi.client._script import RUN_OPTIONS, ClientArgumentError, as_words
+from renderapi.client.java.files import TilePairFiles, read_tile_pairs, temporary_file
+from renderapi.client.java.options import known_options
+from renderapi.client.java.script import RUN_OPTIONS, ClientArgumentError, as_words
 from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
 from renderapi.client.utils import renderclientaccess
+from renderapi.http.urls import required
 from renderapi.render import Render, accepts, format_baseurl, format_preamble, renderaccess
 from renderapi.utils import jbool
 
@@ -184,7 +184,7 @@ def tilePairClient(
             cleanup.callback(files.remove)
         template = _URL_TEMPLATE.format(baseowner or owner, baseproject or project, basestack or stack)
         if engine == "python":
-            from renderapi.client._numpy_pairs import find_tile_pairs
+            from renderapi.client.local.pairs import find_tile_pairs
 
             find_tile_pairs(
                 connection_of({**locals(), **kwargs}),
@@ -280,7 +280,7 @@ def get_canvas_url_template(
     render: Render | None = None,
     **kwargs: Any,
 ) -> str:
-    """Give the URL of the render parameters of a tile, with ``{}`` in the place of its id.
+    """Return the URL of the render parameters of a tile, with ``{}`` in the place of its id.
 
     Parameters
     ----------

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from math import ceil, floor, isfinite
 from typing import Any
 
-from renderapi.client._call import (
+from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess
+from renderapi.client.java.arguments import (
     BOX,
     PACKAGE,
     branch,
@@ -21,8 +22,7 @@ from renderapi.client._call import (
     truth,
     whole,
 )
-from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess
-from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
+from renderapi.client.java.script import RUN_OPTIONS, ClientArgumentError
 from renderapi.errors import RenderWarning
 from renderapi.render import Render, accepts
 from renderapi.utils import jbool
@@ -139,7 +139,7 @@ def renderSectionClient(
     box = None if bounds is None else _whole_box(bounds)
     low, high = whole(minIntensity, "minIntensity"), whole(maxIntensity, "maxIntensity")
     if engine == "python":
-        from renderapi.client._numpy_render import Sections, kind_named
+        from renderapi.client.local.rendering import Sections, kind_named
 
         if renderTileLabels:
             raise ClientArgumentError("only Java knows renderTileLabels: leave it out, or give engine='java'")
@@ -205,7 +205,7 @@ def renderSectionClient(
 
 
 def _whole_box(bounds: Mapping[str, float]) -> tuple[int, int, int, int]:
-    """Give minX, maxX, minY, maxY of a box in whole numbers, without cutting anything off."""
+    """Return minX, maxX, minY, maxY of a box in whole numbers, without cutting anything off."""
     if not isinstance(bounds, Mapping):
         raise ClientArgumentError(f"bounds must be a dict of {', '.join(BOX)}, not {bounds!r}")
     missing = [name for name in BOX if bounds.get(name) is None]
@@ -275,7 +275,7 @@ def renderClient(
         In Python: an image cannot be read, or what was given not be rendered.
     """
     if engine == "python":
-        from renderapi.client._numpy_render import render_to_file
+        from renderapi.client.local.rendering import render_to_file
 
         options = {
             "tile_spec_url": tile_spec_url, "height": whole(height, "height"), "width": whole(width, "width"),
@@ -399,7 +399,7 @@ def rendererClient(
         In Python: an image cannot be read, or what was given not be rendered.
     """
     if engine == "python":
-        from renderapi.client._numpy_render import render_to_file
+        from renderapi.client.local.rendering import render_to_file
 
         flags = {
             "area_offset": area_offset, "gray": gray, "skip_interpolation": skip_interpolation,

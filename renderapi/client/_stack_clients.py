@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from renderapi.client._call import (
+from renderapi.client._engine import ENGINE_OPTIONS, bounds_of, connection_of, engineaccess
+from renderapi.client.java.arguments import (
     PACKAGE,
     box_words,
     call_run_ws_client,
@@ -20,10 +21,9 @@ from renderapi.client._call import (
     stack_words,
     whole,
 )
-from renderapi.client._engine import ENGINE_OPTIONS, bounds_of, connection_of, engineaccess
-from renderapi.client._files import read_json, temporary_file
-from renderapi.client._java import known_options
-from renderapi.client._script import RUN_OPTIONS, ClientArgumentError
+from renderapi.client.java.files import read_json, temporary_file
+from renderapi.client.java.options import known_options
+from renderapi.client.java.script import RUN_OPTIONS, ClientArgumentError
 from renderapi.render import Render, accepts
 from renderapi.stack import set_stack_state
 from renderapi.utils import jbool
@@ -101,7 +101,7 @@ def importJsonClient(
     if not files:
         raise ClientArgumentError("importJsonClient needs tileFiles, the JSON files to import")
     if engine == "python":
-        from renderapi.client._numpy_stack import import_files
+        from renderapi.client.local.stacks import import_files
 
         validator = _validator(validatorClass, validatorData)
         at = connection_of({**locals(), **kwargs})
@@ -120,7 +120,7 @@ def importJsonClient(
         **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
     )
     if check:
-        from renderapi.client._stored import check_files_stored, why_lenient
+        from renderapi.client.java.stored import check_files_stored, why_lenient
 
         at = connection_of({**locals(), **kwargs})
         check_files_stored(at, stack, files, why_lenient(subprocess_mode, validatorClass is not None))
@@ -197,7 +197,7 @@ def importTransformChangesClient(
     rejected: list[str] | None = None
     mode = one_of(changeMode or "REPLACE_LAST", _CHANGE_MODES, "changeMode")
     if engine == "python":
-        from renderapi.client._numpy_stack import change_transforms
+        from renderapi.client.local.stacks import change_transforms
 
         validator = _validator(validatorClass, validatorData)
         at = connection_of({**locals(), **kwargs})
@@ -318,7 +318,7 @@ def transformSectionClient(
         In Python: the transform, or a tile with it, is bad; the layers before it are stored.
     """
     if engine == "python":
-        from renderapi.client._numpy_stack import SectionTransform, between_tiles, transform_sections
+        from renderapi.client.local.stacks import SectionTransform, between_tiles, transform_sections
 
         validator = _validator(validatorClass, validatorData)
         at = connection_of({**locals(), **kwargs})
@@ -463,7 +463,7 @@ def coordinateClient(
         raise ClientArgumentError("coordinateClient needs fromJson, the file with the points")
     z = finite(z, "z")
     if engine == "python":
-        from renderapi.client._numpy_coordinates import Place, map_file
+        from renderapi.client.local.coordinates import Place, map_file
 
         whole(numberOfThreads, "numberOfThreads")
         target = None

@@ -21,16 +21,16 @@ from __future__ import annotations
 
 import logging
 
-from renderapi.client._call import call_run_ws_client, get_param
 from renderapi.client._pair_clients import get_canvas_url_template, pointMatchClient, tilePairClient
 from renderapi.client._render_clients import renderClient, rendererClient, renderSectionClient
-from renderapi.client._script import ClientArgumentError, run_subprocess_mode
 from renderapi.client._stack_clients import (
     coordinateClient,
     importJsonClient,
     importTransformChangesClient,
     transformSectionClient,
 )
+from renderapi.client.java.arguments import call_run_ws_client, get_param
+from renderapi.client.java.script import ClientArgumentError, run_subprocess_mode
 from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
 from renderapi.client.utils import renderclientaccess
 from renderapi.errors import ClientScriptError

@@ -20,8 +20,8 @@ from renderapi._doubts import Doubts
 from renderapi._parallel import interrupt_says
 from renderapi._slips import check_tile_list, check_transform_list
 from renderapi.client._engine import Project, uses_java
-from renderapi.client._script import RUN_OPTIONS
 from renderapi.client.client_calls import importJsonClient
+from renderapi.client.java.script import RUN_OPTIONS
 from renderapi.render import Render, RenderClient, accepts, renderaccess
 from renderapi.resolvedtiles import check_layer, put_tilespecs
 from renderapi.stack import set_stack_state
@@ -85,7 +85,7 @@ class _Target:
 
     def check_tiles(self, stack: str, tiles: Iterable[TileSpec]) -> None:
         """Look whether the tiles that Java was given are in the stack."""
-        from renderapi.client._stored import check_stored, layers_of, why_lenient
+        from renderapi.client.java.stored import check_stored, layers_of, why_lenient
 
         if self._check:
             lenient = why_lenient(self.java["subprocess_mode"])
@@ -93,7 +93,7 @@ class _Target:
 
     def check_files(self, stack: str, files: Iterable[str], validated: bool = False) -> None:
         """Look whether the tiles of files that Java was given are in the stack."""
-        from renderapi.client._stored import check_files_stored, why_lenient
+        from renderapi.client.java.stored import check_files_stored, why_lenient
 
         if self._check:
             lenient = why_lenient(self.java["subprocess_mode"], validated)
@@ -110,15 +110,15 @@ def _import_files(
     validator: TileSpecValidator | None = None,
 ) -> list[str]:
     """Import JSON files in Python, and give the ids of the tiles that the validator rejected."""
-    from renderapi.client._bulk import default_threads
-    from renderapi.client._numpy_stack import import_files
+    from renderapi.client.local.stacks import import_files
+    from renderapi.client.local.uploading import default_threads
 
     threads = default_threads(poolsize)
     return import_files(target.connection, stack, jsonfiles, transformFile, validator, options, threads)
 
 
 def _several(files: Any) -> list[Any]:
-    """Give paths as a list, also one that is given for itself."""
+    """Return paths as a list, also one that is given for itself."""
     return [files] if isinstance(files, (str, os.PathLike)) else list(files)
 
 
@@ -129,7 +129,7 @@ def _make_loading(target: _Target, stack: str) -> None:
 
 
 def _executor(mpPool: Any) -> Executor | None:
-    """Give what a caller runs work in; None for classes, of which pools for Java are made."""
+    """Return what a caller runs work in; None for classes, of which pools for Java are made."""
     return mpPool if hasattr(mpPool, "submit") and not isinstance(mpPool, type) else None
 
 
@@ -607,7 +607,7 @@ def import_tilespecs(
     elif target.by_java:
         _import_by_java(target, stack, [list(tilespecs)], sharedTransforms)
     else:
-        from renderapi.client._bulk import make_loading
+        from renderapi.client.local.uploading import make_loading
 
         with interrupt_says(lambda: f"the import into stack {stack} was interrupted: nothing was sent"):
             make_loading(stack, target.connection)
@@ -625,16 +625,16 @@ def _import_tiles(
     options: dict[str, Any],
 ) -> None:
     """Import tile specs in Python: of a list all are checked first, others are sent as they come."""
-    from renderapi.client import _bulk
+    from renderapi.client.local import uploading
 
-    threads = _bulk.default_threads(poolsize)
-    shared = _bulk.shared_documents(sharedTransforms)
-    job = _bulk.Import(stack, target.connection, shared, derive, executor=options.get("executor"))
-    batch = options.get("batch_size") or _bulk.BATCH_TILES
+    threads = uploading.default_threads(poolsize)
+    shared = uploading.shared_documents(sharedTransforms)
+    job = uploading.Import(stack, target.connection, shared, derive, executor=options.get("executor"))
+    batch = options.get("batch_size") or uploading.BATCH_TILES
     if isinstance(tilespecs, (list, tuple)):
-        _bulk.import_all(job, tilespecs, batch, threads, options.get("progress"))
+        uploading.import_all(job, tilespecs, batch, threads, options.get("progress"))
     else:
-        _bulk.import_stream(job, tilespecs, batch, threads, options.get("progress"))
+        uploading.import_stream(job, tilespecs, batch, threads, options.get("progress"))
 
 
 def _import_by_java(

@@ -61,14 +61,14 @@ class ArgumentParameters:
 
     @staticmethod
     def get_cmd_opt(v: Any, flag: str | None = None) -> list[Any]:
-        """Give option and value, just the value without `flag`, or nothing where the value is None."""
+        """Return option and value, just the value without `flag`, or nothing where the value is None."""
         if v is None:
             return []
         return [v] if flag is None else [flag, v]
 
     @staticmethod
     def get_flag_cmd(v: Any, flag: str | None = None) -> list[str | None]:
-        """Give an option that takes no value, or nothing where `v` is false."""
+        """Return an option that takes no value, or nothing where `v` is false."""
         return [flag] if v else []
 
     @staticmethod
@@ -86,7 +86,7 @@ class ArgumentParameters:
         return [str(word).lower() if isinstance(word, bool) else str(word) for word in words]
 
     def to_java_args(self) -> list[str]:
-        """Give the options and values of all attributes that are not None, in the order they were set."""
+        """Return the options and values of all attributes that are not None, in the order they were set."""
         options = [
             word
             for name, value in vars(self).items()

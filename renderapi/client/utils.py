@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from renderapi._access import _call_with_connection, access
 from renderapi.errors import ClientScriptError
+from renderapi.http.access import _call_with_connection, access
 from renderapi.render import Render, RenderClient, check_client_script, environment_setting
 from renderapi.utils import fitargspec
 
@@ -39,7 +39,7 @@ def renderclientaccess(f: Decorated) -> Decorated:
 
 
 def find_client_script(render: Any = None, **settings: Any) -> str | None:
-    """Give the client script that a call should run, or None where none is configured.
+    """Return the client script that a call should run, or None where none is configured.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from renderapi._slips import warn_caller
 from renderapi.errors import SpecError
 from renderapi.geometry import bounding_boxes, points_to_world
-from renderapi.transform._fit import rigid
+from renderapi.transform.least_squares import rigid
 
 logger = logging.getLogger("renderapi.client")
 
@@ -63,7 +63,7 @@ class TileSpecValidator:
         return cls(**values)
 
     def data(self) -> str:
-        """Give the settings as text, without blanks, which the client scripts cannot hand on."""
+        """Return the settings as text, without blanks, which the client scripts cannot hand on."""
         return ",".join(f"{name}:{value:.17g}" for name, value in asdict(self).items())
 
     def split(
@@ -102,7 +102,7 @@ class TileSpecValidator:
         return kept, list(problems)
 
     def _measured(self, tiles: Sequence[Document], shared: Mapping[str, Document]) -> list[Array | str]:
-        """Give what is measured of each tile, or why that is not possible."""
+        """Return what is measured of each tile, or why that is not possible."""
         try:
             return list(self.measure(tiles, shared))
         except SpecError:
@@ -116,7 +116,7 @@ class TileSpecValidator:
         return result
 
     def measure(self, tiles: Sequence[Document], shared: Mapping[str, Document]) -> Array:
-        """Give the numbers by which the validator judges tiles, one row for each: here their boxes.
+        """Return the numbers by which the validator judges tiles, one row for each: here their boxes.
 
         Parameters
         ----------
@@ -138,7 +138,7 @@ class TileSpecValidator:
         return bounding_boxes(tiles, shared)
 
     def problems(self, tile: Document, measured: Array) -> Iterator[str]:
-        """Give what is wrong with a tile, in the order in which it is looked for.
+        """Return what is wrong with a tile, in the order in which it is looked for.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ class TemTileSpecValidator(TileSpecValidator):
     maxSize: float = 5000.0
 
     def problems(self, tile: Document, measured: Array) -> Iterator[str]:
-        """Give what is wrong with a tile, in the order in which it is looked for."""
+        """Return what is wrong with a tile, in the order in which it is looked for."""
         yield from super().problems(tile, measured)
         min_x, min_y, max_x, max_y = measured.tolist()
         for name, value, limit, bad in (
@@ -231,7 +231,7 @@ class WarpedTileSpecValidator(TileSpecValidator):
     samplesPerDimension: float = 64.0
 
     def measure(self, tiles: Sequence[Document], shared: Mapping[str, Document]) -> Array:
-        """Give how far each tile is bent: (N, 1), the largest distance in pixels."""
+        """Return how far each tile is bent: (N, 1), the largest distance in pixels."""
         # sizes must be there, and transforms such that a box can be derived
         bounding_boxes(tiles, shared)
         count = int(self.samplesPerDimension)
@@ -253,7 +253,7 @@ class WarpedTileSpecValidator(TileSpecValidator):
         return result
 
     def problems(self, tile: Document, measured: Array) -> Iterator[str]:
-        """Give what is wrong with a tile, in the order in which it is looked for."""
+        """Return what is wrong with a tile, in the order in which it is looked for."""
         yield from super().problems(tile, measured)
         delta = float(measured[0])
         if delta > self.maxDeltaThreshold:

@@ -100,7 +100,7 @@ def run(sections: int = 500, keep: str | None = None, stay: bool = False, port: 
     int
         0 if everything was as it should be, else 1.
     """
-    from renderapi.server.process import ServerProcess
+    from renderapi.server.http.process import ServerProcess
 
     with ExitStack() as cleanup:
         cleanup.enter_context(_terminated_like_interrupted())

@@ -141,7 +141,7 @@ def photograph(folder: Path, z: int) -> list[TileSpec]:
 
 
 def point_matches(tilespecs: list[TileSpec]) -> Iterator[dict[str, Any]]:
-    """Give where neighbouring tiles show the same thing, as a perfect matcher would find it.
+    """Return where neighbouring tiles show the same thing, as a perfect matcher would find it.
 
     Parameters
     ----------

@@ -6,10 +6,10 @@ Points are (N, 2) float64 arrays of x, y in pixels at scale 1, boxes (N, 4) of m
 """
 
 from renderapi.geometry._boxes import bounding_boxes, derive_bounding_boxes
-from renderapi.geometry._chain import TileSpecError
-from renderapi.geometry._mesh import CoordinateMesh, local_to_world, world_to_local
 from renderapi.geometry._points import points_to_local, points_to_world
+from renderapi.geometry.chains import TileSpecError
 from renderapi.geometry.clusters import cluster_labels, clusters, tile_clusters
+from renderapi.geometry.meshes import CoordinateMesh, local_to_world, world_to_local
 from renderapi.geometry.pairs import obscured_tiles, tile_pairs
 from renderapi.geometry.residuals import match_residuals, residual_statistics
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi._slips import check_list
-from renderapi.geometry._chain import (
+from renderapi.geometry.chains import (
     AFFINE_KINDS,
     BadNumbersError,
     Chains,
@@ -36,7 +36,7 @@ _MOST_SAMPLES = 10_000_000
 def bounding_boxes(
     tilespecs: Sequence[Any], shared_transforms: Any = None, *, nested_references: bool = True
 ) -> Array:
-    """Give the bounding boxes of tiles in world coordinates, exactly as render derives them.
+    """Return the bounding boxes of tiles in world coordinates, exactly as render derives them.
 
     The four edges of a tile are sampled about every ``meshCellSize`` pixels and mapped through its
     transforms. Minima are truncated toward zero; maxima are the minima plus the extent rounded up
@@ -84,7 +84,7 @@ _Group = tuple[list[int], list[list[Any]]]
 
 
 def _grouped(tiles: list[Any], chains: Chains) -> dict[tuple[_Size, Any], _Group]:
-    """Give the tiles of each size that have the same steps."""
+    """Return the tiles of each size that have the same steps."""
     groups: dict[tuple[_Size, Any], _Group] = {}
     # groups of tiles with one affine transform by what their documents say: most are of one of them
     plain: dict[Any, tuple[list[int], list[Any]]] = {}
@@ -153,7 +153,7 @@ def derive_bounding_boxes(
 
 
 def tile_size(tile: Any) -> tuple[float, float, float]:
-    """Give width, height and mesh cell size of a tile spec, a document or an object."""
+    """Return width, height and mesh cell size of a tile spec, a document or an object."""
     if isinstance(tile, Mapping):
         width, height, cell = tile.get("width"), tile.get("height"), tile.get("meshCellSize")
     else:
@@ -183,7 +183,7 @@ def _sample_count(extent: float, cell: float) -> int:
 
 
 def border_samples(width: float, height: float, cell: float, ends: bool = False) -> Array:
-    """Give the points of the border of a tile that render samples.
+    """Return the points of the border of a tile that render samples.
 
     Parameters
     ----------

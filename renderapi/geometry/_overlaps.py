@@ -25,7 +25,7 @@ _SIZES = 4.0
 
 
 def checked_boxes(boxes: Any) -> Doubles:
-    """Give boxes as an array, refusing what is none.
+    """Return boxes as an array, refusing what is none.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class _Strips(NamedTuple):
         )
 
     def ranges(self, asked: Doubles) -> tuple[Indices, Indices, Indices]:
-        """Give where in the sorted rows there may be boxes that overlap those asked for.
+        """Return where in the sorted rows there may be boxes that overlap those asked for.
 
         Returns
         -------
@@ -119,7 +119,7 @@ class _Strips(NamedTuple):
 
 
 def expanded(starts: Any, counts: Indices) -> Any:
-    """Give start, start + 1 ... for each start, as many as its count."""
+    """Return start, start + 1 ... for each start, as many as its count."""
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
     return np.arange(total) + np.repeat(starts - (ends - counts), counts)
@@ -152,7 +152,7 @@ class BoxIndex:
             rest = rest[~large]
 
     def overlapping(self, asked: Floats) -> Iterator[tuple[Indices, Indices]]:
-        """Give the boxes that overlap (or touch) those asked for, some at a time.
+        """Return the boxes that overlap (or touch) those asked for, some at a time.
 
         Parameters
         ----------

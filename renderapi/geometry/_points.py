@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
 from renderapi.geometry._boxes import tile_size
-from renderapi.geometry._chain import (
+from renderapi.geometry._shared_mesh import SharedMesh, split
+from renderapi.geometry.chains import (
     BadNumbersError,
     Chains,
     TileSpecError,
@@ -20,8 +21,7 @@ from renderapi.geometry._chain import (
     has_numbers,
     read_numbers,
 )
-from renderapi.geometry._mesh import CoordinateMesh, has_no_transforms, mesh_size
-from renderapi.geometry._shared_mesh import SharedMesh, split
+from renderapi.geometry.meshes import CoordinateMesh, has_no_transforms, mesh_size
 from renderapi.transform.leaf.common import as_points, blocks
 
 Array = NDArray[np.float64]

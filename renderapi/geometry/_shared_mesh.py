@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from renderapi.geometry._chain import AFFINE_KINDS, apply_step, has_numbers
-from renderapi.geometry._mesh import (
+from renderapi.geometry.chains import AFFINE_KINDS, apply_step, has_numbers
+from renderapi.geometry.meshes import (
     Grid,
     edges_of,
     is_inside,
@@ -40,7 +40,7 @@ _MOST_STRETCHED = 100.0
 
 
 def split(steps: Sequence[Any]) -> int | None:
-    """Give how many steps all tiles share before those that are affine; None if it is otherwise."""
+    """Return how many steps all tiles share before those that are affine; None if it is otherwise."""
     shared = next((i for i, step in enumerate(steps) if has_numbers(step)), len(steps))
     return shared if all(has_numbers(s) and s in AFFINE_KINDS for s in steps[shared:]) else None
 

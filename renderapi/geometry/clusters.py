@@ -62,7 +62,7 @@ def cluster_labels(pairs: Any, count: int) -> Indices:
 
 
 def clusters(pairs: Any, count: int) -> list[Indices]:
-    """Give the tiles of each cluster that pairs make, the largest cluster first.
+    """Return the tiles of each cluster that pairs make, the largest cluster first.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def clusters(pairs: Any, count: int) -> list[Indices]:
 
 
 def tile_clusters(pairs: Iterable[tuple[str, str]], tile_ids: Iterable[str] | None = None) -> list[list[str]]:
-    """Give the ids of the tiles of each cluster that pairs make, as render does for the tiles of a layer.
+    """Return the ids of the tiles of each cluster that pairs make, as render does for the tiles of a layer.
 
     Parameters
     ----------

@@ -111,7 +111,7 @@ class PairLayer:
         return len(self.boxes)
 
     def reached(self, other: PairLayer) -> tuple[Indices, Indices]:
-        """Give the tiles of a layer that tiles of this one reach.
+        """Return the tiles of a layer that tiles of this one reach.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class PairLayer:
 
 
 def pairs_within(layer: PairLayer) -> Pairs:
-    """Give the pairs of neighbouring tiles in a layer."""
+    """Return the pairs of neighbouring tiles in a layer."""
     source, target = layer.reached(layer)
     count = len(layer)
     forward = source < target
@@ -169,7 +169,7 @@ def pairs_within(layer: PairLayer) -> Pairs:
 
 
 def pairs_between(lower: PairLayer, upper: PairLayer) -> Pairs:
-    """Give the pairs of tiles of two layers in which the tile of the lower layer reaches the other."""
+    """Return the pairs of tiles of two layers in which the tile of the lower layer reaches the other."""
     source, target = lower.reached(upper)
     order = np.argsort(source * max(len(upper), 1) + target, kind="stable")
     rows = np.column_stack([source[order], target[order]])
@@ -359,7 +359,7 @@ def codes(texts: Sequence[str]) -> Indices:
 
 
 def java_key(text: str) -> str:
-    """Give what sorts as Java sorts a string: by 16 bit units, not by characters."""
+    """Return what sorts as Java sorts a string: by 16 bit units, not by characters."""
     if text.isascii() or max(text) < "\ud800":
         return text
     units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), "<u2")

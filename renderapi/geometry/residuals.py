@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
-from renderapi.geometry._chain import tile_id_of
 from renderapi.geometry._points import points_to_local, points_to_world
+from renderapi.geometry.chains import tile_id_of
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]

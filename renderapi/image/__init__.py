@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from renderapi._urls import whole
 from renderapi.errors import BadRequestError, RenderError, SpecError
+from renderapi.http.urls import whole
 from renderapi.image._formats import IMAGE_FORMATS, Wanted
 from renderapi.image._requests import (
     DRAWING,

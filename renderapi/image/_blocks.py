@@ -67,7 +67,7 @@ class Block(NamedTuple):
         return slice(self.y.start, self.y.stop), slice(self.x.start, self.x.stop)
 
     def cut(self, answer: NDArray[Any]) -> NDArray[Any]:
-        """Give what counts of an answer; at a scale above 1 it may have more."""
+        """Return what counts of an answer; at a scale above 1 it may have more."""
         return answer[: self.y.stop - self.y.start, : self.x.stop - self.x.start]
 
 
@@ -235,7 +235,7 @@ def _spans(origin: float, size: int, scale: float, step: int) -> list[Span]:
 
 
 def _asked(pixels: int, scale: float) -> int:
-    """Give the smallest size at scale 1 whose image, ``int(scale * size)``, has so many pixels at least.
+    """Return the smallest size at scale 1 whose image, ``int(scale * size)``, has so many pixels at least.
 
     Up to scale 1 it has just so many.
     """

@@ -76,7 +76,7 @@ def _ended_in_order() -> Iterator[tuple[Callable[[], None], Callable[[], None]]]
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary name beside a file or folder, which replaces it when the block ends well.
+    """Return a temporary name beside a file or folder, which replaces it when the block ends well.
 
     After an error, Ctrl-C or SIGTERM nothing is left of it, and what was there before stays.
     """

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from renderapi import _pillow, _transport
+from renderapi import _pillow
 from renderapi._parallel import with_note
 from renderapi.errors import BadRequestError, NotFoundError
+from renderapi.http import transport
 
 if TYPE_CHECKING:
     import requests
@@ -76,7 +77,7 @@ class Wanted:
 
     @classmethod
     def like(cls, img_format: str | None, of: str, gray: bool = False) -> Wanted:
-        """Give an image in a format that a program names.
+        """Return an image in a format that a program names.
 
         Raises
         ------
@@ -97,7 +98,7 @@ class Wanted:
         return cls(of, ending, gray)
 
     def sized(self, width: int, height: int, scale: float) -> Wanted:
-        """Give the same with the shape that a box of this size has."""
+        """Return the same with the shape that a box of this size has."""
         return replace(self, shape=(int(scale * height), int(scale * width)))
 
     @property
@@ -114,7 +115,7 @@ class Wanted:
         return with_note(error, hint)
 
     def decoded(self, response: requests.Response) -> NDArray[Any]:
-        """Give the pixels of an answer as a new array, in the byte order of this machine.
+        """Return the pixels of an answer as a new array, in the byte order of this machine.
 
         Raises
         ------
@@ -124,7 +125,7 @@ class Wanted:
         pixels = self._raw(response) if self.is_raw else _decoded(response)
         if self.shape is not None and pixels.shape[:2] != self.shape:
             height, width = self.shape
-            raise _transport.not_as_asked(
+            raise transport.not_as_asked(
                 response,
                 f"an image of {width} x {height} pixels",
                 f"the image has {pixels.shape[1]} x {pixels.shape[0]}",
@@ -135,7 +136,7 @@ class Wanted:
         height, width = self.shape or (0, 0)
         size = 2 if self.ending == "raw16-image" else 4
         if len(response.content) != width * height * size:
-            raise _transport.not_as_asked(
+            raise transport.not_as_asked(
                 response,
                 f"a raw image of {width} x {height} pixels",
                 f"it would have {width * height * size} bytes",
@@ -147,7 +148,7 @@ class Wanted:
 
 
 def as_gray(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Give an image as (H, W): colours as render's ``convertToGray`` weighs them, over black.
+    """Return an image as (H, W): colours as render's ``convertToGray`` weighs them, over black.
 
     Parameters
     ----------
@@ -183,7 +184,7 @@ def _decoded(response: requests.Response) -> NDArray[Any]:
     except MemoryError:
         raise
     except Exception as error:  # over garbled bytes a decoder may stumble in any way
-        raise _transport.not_as_asked(response, "an image", str(error)) from None
+        raise transport.not_as_asked(response, "an image", str(error)) from None
     dtype = np.dtype(np.uint16) if is_16_bit_png else pixels.dtype.newbyteorder("=")
     return pixels.astype(dtype, copy=False)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from renderapi import _transport
 from renderapi._parallel import thread_session
-from renderapi._urls import format_number, join_url, whole
 from renderapi.errors import BadRequestError, NotFoundError
+from renderapi.http import transport
+from renderapi.http.urls import format_number, join_url, whole
 from renderapi.image._formats import Wanted
 from renderapi.utils import jbool
 
@@ -31,7 +31,7 @@ Box = tuple[float, float, int, int]
 
 
 def query_of(words: Mapping[str, Any], channels: str | None, **numbers: Any) -> dict[str, Any]:
-    """Give the parameters of a query; what is None is left out when they are sent."""
+    """Return the parameters of a query; what is None is left out when they are sent."""
     query = dict(words)
     for name, value in numbers.items():
         query[name] = value if value is None or isinstance(value, str) else format_number(value)
@@ -40,7 +40,7 @@ def query_of(words: Mapping[str, Any], channels: str | None, **numbers: Any) -> 
 
 
 def drawing_query(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the parameters of a query of the `DRAWING` keywords of a call, which may hold others too."""
+    """Return the parameters of a query of the `DRAWING` keywords of a call, which may hold others too."""
     words = {name: flag(given.get(name)) for name in _FLAGS}
     words["filterListName"] = given.get("filterListName")
     newer = newer_query(*(given.get(name) for name in ("maskMinX", "maskMinY", "tileSpecOrder")))
@@ -52,7 +52,7 @@ def drawing_query(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def further_query(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the parameters of a query of the keywords of a call that its signature does not name."""
+    """Return the parameters of a query of the keywords of a call that its signature does not name."""
     query = {name: value for name, value in drawing_query(given).items() if value is not None}
     query |= {name: given[name] for name in _KEPT_TRANSFORMS if name in given}
     return query | {name: whole(name, given[name]) for name in ("x", "y", "width", "height") if name in given}
@@ -61,7 +61,7 @@ def further_query(given: Mapping[str, Any]) -> dict[str, Any]:
 def newer_query(
     mask_x: float | None, mask_y: float | None, order: str | None = None, pattern: str | None = None
 ) -> dict[str, Any]:
-    """Give the parameters that only servers of render's branch newsolver know."""
+    """Return the parameters that only servers of render's branch newsolver know."""
     if order not in (None, *_TILE_ORDERS):
         raise BadRequestError(f"tileSpecOrder is {order!r}; it must be one of {', '.join(_TILE_ORDERS)}")
     return {
@@ -89,7 +89,7 @@ def fetched(
     document: Any = None,
 ) -> NDArray[Any]:
     try:
-        response = _transport.send(session, method, url, params=params, document=document)
+        response = transport.send(session, method, url, params=params, document=document)
     except NotFoundError as error:
         raise wanted.explained(error) from error.__cause__
     return wanted.decoded(response)

@@ -133,7 +133,7 @@ def save_section(
 
 
 def _pixel_size(metadata: Mapping[str, Any], scale: float) -> tuple[float, float] | None:
-    """Give width and height of a pixel in nanometers, None where the stack does not tell."""
+    """Return width and height of a pixel in nanometers, None where the stack does not tell."""
     version: Mapping[str, Any] = metadata.get("currentVersion") or {}
     x, y = version.get("stackResolutionX"), version.get("stackResolutionY")
     return (x / scale, y / scale) if x and y else None

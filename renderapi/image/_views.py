@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from renderapi._urls import dvid_segments, format_number
 from renderapi.errors import BadRequestError
+from renderapi.http.urls import dvid_segments, format_number
 from renderapi.image._formats import Wanted
 from renderapi.image._requests import DRAWING, box_of, drawing_query, fetched, flag
 from renderapi.render import accepts, renderaccess, stack_url
@@ -36,7 +36,7 @@ _SHORT = {"png-image": "png", "jpeg-image": "jpg", "tiff-image": "tif"}
 
 
 def _short(wanted: Wanted) -> str:
-    """Give the name of a format as paths of other viewers have it."""
+    """Return the name of a format as paths of other viewers have it."""
     try:
         return _SHORT[wanted.ending]
     except KeyError:

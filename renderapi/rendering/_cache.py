@@ -43,7 +43,7 @@ class ByteCache:
         self._pid = os.getpid()
 
     def get(self, key: Hashable, make: Callable[[], Array]) -> Array:
-        """Give the array of a key, made by ``make`` if it is not kept; what is kept becomes read-only."""
+        """Return the array of a key, made by ``make`` if it is not kept; what is kept becomes read-only."""
         self._leave_parent()
         while True:
             with self._lock:
@@ -119,14 +119,14 @@ class ByteCache:
             self._bytes = 0
 
     def usage(self) -> tuple[int, int]:
-        """Give the number of arrays kept, and their bytes."""
+        """Return the number of arrays kept, and their bytes."""
         self._leave_parent()
         with self._lock:
             return len(self._kept), self._bytes
 
 
 def halved(image: Array) -> Array:
-    """Give an image of half the size: the mean of each 2x2 pixels.
+    """Return an image of half the size: the mean of each 2x2 pixels.
 
     As in render-ws (mpicbg's Downsampler), the means of integers are truncated and an odd last row or column
     is dropped.

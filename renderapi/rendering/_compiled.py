@@ -130,7 +130,7 @@ def _solved(
     pcx: float, pcy: float, qcx: float, qcy: float,
     a00: float, a01: float, a11: float, b00: float, b01: float, b10: float, b11: float,
 ) -> tuple[float, ...]:  # fmt: skip
-    """Give the affine transform that sums of least squares determine, and their determinant."""
+    """Return the affine transform that sums of least squares determine, and their determinant."""
     det = a00 * a11 - a01 * a01
     m00, m01 = (a11 * b00 - a01 * b10) / det, (a00 * b10 - a01 * b00) / det
     m10, m11 = (a11 * b01 - a01 * b11) / det, (a00 * b11 - a01 * b01) / det
@@ -239,7 +239,7 @@ def _in_triangle(corners: Any, tx: int, ty: int) -> bool:
 
 @compiled
 def _split(ex: float, ey: float, ax: float, ay: float, first: int, end: int, ty: int) -> int:
-    """Give the first pixel of a row on the other side of an edge, ``end`` if there is none."""
+    """Return the first pixel of a row on the other side of an edge, ``end`` if there is none."""
     if not (ey > 0.0 or ey < 0.0):
         return first if _outside(ex, ey, ax, ay, first, ty) else end
     rising = ey > 0
@@ -260,7 +260,7 @@ def _split(ex: float, ey: float, ax: float, ay: float, first: int, end: int, ty:
 
 @compiled
 def _row(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
-    """Give the pixels of a row that are in a triangle, from - to."""
+    """Return the pixels of a row that are in a triangle, from - to."""
     if end - first <= _NARROW:
         low = first
         while low < end and not _in_triangle(corners, low, ty):
@@ -291,7 +291,7 @@ def _row(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
 
 @compiled
 def _span(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
-    """Give the pixels of a row between the edges of a triangle, from - to, as newsolver counts them."""
+    """Return the pixels of a row between the edges of a triangle, from - to, as newsolver counts them."""
     low, high = float(first), float(end)
     for edge in range(3):
         ax, ay = corners[2 * edge], corners[2 * edge + 1]
@@ -316,7 +316,7 @@ def _span(corners: Any, first: int, end: int, ty: int) -> tuple[int, int]:
 
 @compiled
 def _limits(corners: Any, axis: int, size: int) -> tuple[int, int]:
-    """Give the rows or columns that a triangle may touch, from - to."""
+    """Return the rows or columns that a triangle may touch, from - to."""
     low = high = corners[axis]
     for corner in (2, 4):
         value = corners[axis + corner]

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
-from renderapi.rendering._errors import RenderParametersError
-from renderapi.transform import _numbers
+from renderapi.rendering.errors import RenderParametersError
+from renderapi.transform import data_strings
 
 Image = NDArray[Any]
 
@@ -37,7 +37,7 @@ class FilterParameters(NamedTuple):
         """Read a whole number, least <= number <= most."""
         value, text = self._value(name)
         try:
-            number = float(_numbers.parse_integer(value.strip()) if isinstance(value, str) else value)
+            number = float(data_strings.parse_integer(value.strip()) if isinstance(value, str) else value)
         except (SpecError, TypeError, ValueError, OverflowError):
             number = math.nan
         if isinstance(value, bool) or not number.is_integer():
@@ -52,7 +52,7 @@ class FilterParameters(NamedTuple):
         return flag_of(value, text.rpartition(" is ")[0])
 
     def text(self, name: str) -> str:
-        """Give the text of a parameter, in which numbers may have been sent as such."""
+        """Return the text of a parameter, in which numbers may have been sent as such."""
         value = self.values.get(name)
         if value is None:
             raise RenderParametersError(f"'{name}' is not defined")
@@ -63,7 +63,7 @@ class FilterParameters(NamedTuple):
     def double(self, name: str) -> float:
         """Read a number as Java's ``Double.parseDouble``, which may be NaN or infinite."""
         try:
-            return _numbers.parse_double(self.text(name).strip())
+            return data_strings.parse_double(self.text(name).strip())
         except SpecError:
             if self.values.get(name) is None:
                 raise
@@ -73,13 +73,13 @@ class FilterParameters(NamedTuple):
         """Read a number as Java's ``Integer.parseInt``."""
         text = self.text(name)
         try:
-            return _numbers.parse_integer(text)
+            return data_strings.parse_integer(text)
         except SpecError:
             raise RenderParametersError(f"failed to parse '{name}' parameter") from None
 
     def _number(self, name: str, *, single: bool) -> float:
         value, text = self._value(name)
-        read = _numbers.parse_float32 if single else _numbers.parse_double
+        read = data_strings.parse_float32 if single else data_strings.parse_double
         try:
             number = read(value.strip() if isinstance(value, str) else repr(float(value)))
         except (SpecError, TypeError, ValueError, OverflowError):
@@ -96,7 +96,7 @@ class FilterParameters(NamedTuple):
 
 
 def compiled_windows() -> ModuleType | None:
-    """Give the compiled filters where numba is loaded already, as it is when it paints."""
+    """Return the compiled filters where numba is loaded already, as it is when it paints."""
     if sys.modules.get("numba") is None:
         return None
     from renderapi.rendering import _windows_compiled

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def range_table8(low: float, high: float) -> Bytes:
-    """Give what an 8-bit display range makes of 0 ... 255."""
+    """Return what an 8-bit display range makes of 0 ... 255."""
     values = np.arange(256, dtype=np.uint8)
     if high < low:
         return values
@@ -40,7 +40,7 @@ def range_table8(low: float, high: float) -> Bytes:
 
 @lru_cache(maxsize=4)
 def range_table16(low: float, high: float) -> Bytes:
-    """Give what the display range of a 16-bit image, as `remembered`, makes of 0 ... 65535, as 8-bit values.
+    """Return what the display range of a 16-bit image, as `remembered`, makes of 0 ... 65535, as 8-bit values.
 
     Only what is above 255 is cut: a range whose end lies before its begin gives what is left in 8 bits of
     negative values.
@@ -65,7 +65,7 @@ def _cut8(values: Image) -> Bytes:
 
 
 def remembered(image: Image, low: float, high: float, compat: str) -> tuple[float, float] | None:
-    """Give what ImageJ remembers of the display range that it is told for an image.
+    """Return what ImageJ remembers of the display range that it is told for an image.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def _shown(gray: Image, low: float, high: float) -> Bytes:
 
 
 def converted(image: Image, canvas: Image, low: float, high: float) -> Image:
-    """Give an image as planes (P, h, w) of the kind of a canvas.
+    """Return an image as planes (P, h, w) of the kind of a canvas.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ class Canvas:
 
 
 def planes_for(canvas: Canvas, first: Canvas) -> Image:
-    """Give the planes of a canvas to be averaged with another one: gray values are taken as they are."""
+    """Return the planes of a canvas to be averaged with another one: gray values are taken as they are."""
     if not canvas.colour and not first.colour:
         return canvas.pixels
     image = np.moveaxis(canvas.pixels, 0, -1) if canvas.colour else canvas.pixels[0]
@@ -214,7 +214,7 @@ def planes_for(canvas: Canvas, first: Canvas) -> Image:
 
 
 def gray_of_colour(image: Image) -> Bytes:
-    """Give the unweighted mean of red, green and blue, as ImageJ's conversion to gray."""
+    """Return the unweighted mean of red, green and blue, as ImageJ's conversion to gray."""
     red, green, blue = (image[..., band].astype(np.float64) for band in range(3))
     return np.asarray(red / 3 + green / 3 + blue / 3 + 0.5).astype(np.uint8)
 
@@ -271,7 +271,7 @@ _UNCOMPOSED[0] = 0
 
 
 def rgba(canvas: Canvas, parameters: Parameters) -> Bytes:
-    """Give the final image of a canvas: display range, alpha, background; cut to the size of the answer."""
+    """Return the final image of a canvas: display range, alpha, background; cut to the size of the answer."""
     height, width = parameters.size
     planes = canvas.pixels[:, :height, :width]
     if canvas.alpha is None and not canvas.colour and planes.dtype != np.float32:
@@ -354,7 +354,7 @@ def _background(parameters: Parameters) -> Bytes | None:
 
 
 def gray8(canvas: Canvas, parameters: Parameters) -> Bytes:
-    """Give the 8-bit gray image of a canvas."""
+    """Return the 8-bit gray image of a canvas."""
     height, width = parameters.size
     planes = canvas.pixels[:, :height, :width]
     if canvas.colour:
@@ -364,7 +364,7 @@ def gray8(canvas: Canvas, parameters: Parameters) -> Bytes:
 
 
 def gray16(canvas: Canvas, parameters: Parameters) -> NDArray[np.uint16]:
-    """Give the 16-bit gray image of a canvas; display ranges count for floating point images only."""
+    """Return the 16-bit gray image of a canvas; display ranges count for floating point images only."""
     height, width = parameters.size
     planes = canvas.pixels[:, :height, :width]
     if canvas.colour:

@@ -168,7 +168,7 @@ def _loaded(image: ImageFile, size: int, max_pixels: int) -> Array:
 
 
 def _coloured(indices: Array, palette: Array, *, raw: bool) -> Array:
-    """Give the colours of a palette; where all of them are gray, one gray value: ``raw`` the index itself."""
+    """Return the colours of a palette; where all of them are gray, one gray value: ``raw`` the index itself."""
     whole = np.zeros((256, 3), np.uint8)
     whole[: len(palette)] = palette[:256]
     used = whole[: len(palette)]

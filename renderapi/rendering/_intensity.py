@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from renderapi.rendering._errors import RenderParametersError
 from renderapi.rendering._filter import Filter, FilterParameters, Image, require_gray
-from renderapi.transform import _numbers
+from renderapi.rendering.errors import RenderParametersError
+from renderapi.transform import data_strings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,7 +125,7 @@ class ShadingCorrectionFilter(Filter):
         fields = parameters.text("coefficients").split(",")
         while fields and not fields[-1]:
             fields.pop()
-        return cls(method, [_numbers.parse_double(field.strip()) for field in fields])
+        return cls(method, [data_strings.parse_double(field.strip()) for field in fields])
 
     def apply(self, image: Image, low: float, high: float, scale: float, rng: np.random.Generator) -> Image:
         """See `Filter.apply`; colours become gray."""

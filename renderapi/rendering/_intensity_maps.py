@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from renderapi.rendering._errors import RenderParametersError
 from renderapi.rendering._filter import Filter, FilterParameters, Image
-from renderapi.transform import _numbers
+from renderapi.rendering.errors import RenderParametersError
+from renderapi.transform import data_strings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,14 +56,14 @@ class _IntensityMap(Filter):
                 "dataString must have pattern <numberOfRegionRows>,<numberOfRegionColumns>,"
                 "<coefficientsPerRegion>,[coefficient]..."
             )
-        rows, columns, count = (_numbers.parse_integer(field) for field in fields[:3])
+        rows, columns, count = (data_strings.parse_integer(field) for field in fields[:3])
         if len(fields) - 3 != rows * columns * count:
             raise RenderParametersError(
                 f"dataString contains {len(fields) - 3} coefficient values instead of {rows * columns * count}"
             )
         if min(rows, columns, count) < 1:
             raise RenderParametersError("dataString must have at least one row, column and coefficient")
-        values = [_numbers.parse_double(field.strip()) for field in fields[3:]]
+        values = [data_strings.parse_double(field.strip()) for field in fields[3:]]
         return cls(np.array(values).reshape(rows, columns, count))
 
     def _scaled(self, c: NDArray[np.float64]) -> Sequence[NDArray[np.float64]]:

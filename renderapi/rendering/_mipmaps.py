@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from renderapi._patterns import compiled
-from renderapi.rendering._errors import RenderParametersError
 from renderapi.rendering._parameters import Channel, Level, PathBuilder
+from renderapi.rendering.errors import RenderParametersError
 from renderapi.rendering.sources import ImageReference, Sources
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _stored_level(
 
 
 def derived_entry(entry: Level, builder: PathBuilder, level: int) -> Level | None:
-    """Give where a builder says that a level lies; None if its pattern does not fit."""
+    """Return where a builder says that a level lies; None if its pattern does not fit."""
     image = _derived(entry.image, builder, level, builder.pattern)
     if image is None:
         return None

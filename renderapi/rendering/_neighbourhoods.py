@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.rendering import _smoothing
-from renderapi.rendering._errors import RenderParametersError
 from renderapi.rendering._filter import Filter, FilterParameters, Image, compiled_windows, require_gray
+from renderapi.rendering.errors import RenderParametersError
 
 Plane = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from renderapi.rendering._warp import Fitted
-from renderapi.transform import _fit
+from renderapi.transform import least_squares
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ _QUIET = np.errstate(all="ignore")
 def affine(p: NDArray[np.float64], q: NDArray[np.float64]) -> tuple[float, ...]:
     """Fit an affine transform of points p to q, (N, 2) each: m00, m01, m10, m11, m02, m12."""
     (px, py), (qx, qy) = np.ascontiguousarray(p.T), np.ascontiguousarray(q.T)
-    return _fit.affine(px, py, qx, qy, None)
+    return least_squares.affine(px, py, qx, qy, None)
 
 
 def fitted(
@@ -59,10 +59,10 @@ def fitted(
         chosen = np.flatnonzero(~beside)
         triangles, x, y = triangles[:, chosen], x[:, chosen], y[:, chosen]
     px, py = vertices[:, 0][triangles], vertices[:, 1][triangles]
-    m00, m01, m10, m11, m02, m12 = _fit.affine_or_identity(px, py, x, y, None)
+    m00, m01, m10, m11, m02, m12 = least_squares.affine_or_identity(px, py, x, y, None)
     corners = np.stack([x[0], y[0], x[1], y[1], x[2], y[2]], axis=-1)
     parameters = np.stack([m00, m01, m10, m11, m02, m12], axis=-1)
-    inverse = np.stack(_fit.invert(m00, m01, m02, m10, m11, m12), axis=-1)
+    inverse = np.stack(least_squares.invert(m00, m01, m02, m10, m11, m12), axis=-1)
     return Fitted(corners, parameters, inverse, m00 * m11 - m01 * m10)
 
 

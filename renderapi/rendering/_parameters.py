@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from renderapi.rendering._errors import RenderParametersError
+from renderapi.rendering.errors import RenderParametersError
 from renderapi.rendering.sources import ImageReference
 from renderapi.utils import java_double
 
@@ -49,7 +49,7 @@ class Tile:
     channels: tuple[Channel, ...]
 
     def channel(self, name: str | None) -> Channel | None:
-        """Give the channel of that name; None is the one channel of a tile that names none."""
+        """Return the channel of that name; None is the one channel of a tile that names none."""
         return next((channel for channel in self.channels if channel.name == name), None)
 
 
@@ -106,7 +106,7 @@ class Parameters:
         )
 
     def references(self) -> Iterator[tuple[ImageReference, str]]:
-        """Give every image and mask of every level of every tile, with the word for it in messages."""
+        """Return every image and mask of every level of every tile, with the word for it in messages."""
         for tile in self.tiles:
             for channel in tile.channels:
                 for level in channel.levels.values():
@@ -161,7 +161,7 @@ def read(render_parameters: Mapping[str, Any], compat: str = "master") -> Parame
 
 
 def image_size(scale: float, width: int, height: int) -> tuple[int, int]:
-    """Give width and height of the image of a box: scaled, and truncated.
+    """Return width and height of the image of a box: scaled, and truncated.
 
     Raises
     ------
@@ -205,7 +205,7 @@ _MASK_URL = re.compile(r"mask://outside-box\?minX=([0-9]+)&minY=([0-9]+)&(.*?)(?
 
 
 def _with_mask_at(tile: Tile, document: Mapping[str, Any]) -> Tile:
-    """Give a tile whose computed mask, of the first channel, begins at maskMinX and maskMinY."""
+    """Return a tile whose computed mask, of the first channel, begins at maskMinX and maskMinY."""
     left, top = (_optional_integer(document, name) for name in ("maskMinX", "maskMinY"))
     if left is None and top is None:
         return tile
@@ -364,7 +364,7 @@ def _optional_number(document: Mapping[str, Any], name: str) -> float | None:
 
 
 def number_of(document: Mapping[str, Any], name: str, default: float) -> float:
-    """Give a number of a document; one that is not finite is refused."""
+    """Return a number of a document; one that is not finite is refused."""
     number = _optional_number(document, name)
     return default if number is None else number
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
-from renderapi import _transport
 from renderapi._extras import install_line
 from renderapi.errors import RenderError
+from renderapi.http import transport
 from renderapi.rendering._formats import UnreadableImageError
-from renderapi.rendering._locations import shown
+from renderapi.rendering.locations import shown
 
 REMOTE_SCHEMES = ("http", "https", "s3")
 
@@ -24,7 +24,7 @@ _PIECE = 1 << 16
 _INSTALL = install_line("sources")
 
 
-class _ImageSession(_transport.RenderSession):
+class _ImageSession(transport.RenderSession):
     """Follows redirects by itself: not from https to http, and not reading what comes with them."""
 
     def request(self, method: Any, url: Any, *args: Any, **options: Any) -> Any:
@@ -64,7 +64,7 @@ class Remote:
         self.connect_timeout = connect_timeout
         self.download_timeout = download_timeout
         self.max_download = max_download
-        self._settings = _transport.Settings(timeout=(connect_timeout, download_timeout), retries=1)
+        self._settings = transport.Settings(timeout=(connect_timeout, download_timeout), retries=1)
         self._local = threading.local()
         self._sessions: weakref.WeakSet[_ImageSession] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -87,7 +87,7 @@ class Remote:
             if url[:5].lower() == "s3://":
                 with _s3_errors():
                     return bool(self._s3().exists(url))
-            _transport.send(self._session(), "HEAD", url).close()
+            transport.send(self._session(), "HEAD", url).close()
         except (RenderError, UnreadableImageError, OSError):
             return False
         return True
@@ -114,7 +114,7 @@ class Remote:
         try:
             with late:
                 headers = {"Accept-Encoding": "identity"}
-                response = _transport.send(self._session(), "GET", url, headers=headers)
+                response = transport.send(self._session(), "GET", url, headers=headers)
                 with contextlib.closing(response):
                     late.watch(response.raw)
                     return self._received(response, late)

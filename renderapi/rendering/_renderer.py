@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi._extras import install_line
-from renderapi.geometry._chain import Chains
+from renderapi.geometry.chains import Chains
 from renderapi.rendering import _finish, _mipmaps, _parameters
-from renderapi.rendering._errors import ChannelsError
 from renderapi.rendering._filter import Filter
 from renderapi.rendering._finish import Canvas
 from renderapi.rendering._mipmaps import Mipmap
 from renderapi.rendering._parameters import Channel, Parameters, Tile
 from renderapi.rendering._warp import Triangles, Warp
+from renderapi.rendering.errors import ChannelsError
 from renderapi.rendering.filters import filter_of, filters_of, own_range
 from renderapi.rendering.sources import Sources, default_sources
 
@@ -147,7 +147,7 @@ def render16(
 
 
 def painter(engine: str | None) -> ModuleType:
-    """Give the module that paints.
+    """Return the module that paints.
 
     Raises
     ------
@@ -305,7 +305,7 @@ def _noise(tile: Tile, level: int, number: int) -> np.random.Generator:
 
 
 def _averaged(parameters: Parameters, canvases: dict[str | None, Canvas]) -> Canvas | None:
-    """Give the canvas of the only channel, or the average of several."""
+    """Return the canvas of the only channel, or the average of several."""
     if len(parameters.channels) == 1 or not parameters.tiles:
         return next(iter(canvases.values()), None)
     if not canvases:

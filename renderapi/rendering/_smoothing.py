@@ -17,7 +17,7 @@ Plane = NDArray[Any]
 
 
 def resized(image: Plane, width: int, height: int) -> Plane:
-    """Give an image at another size: weighted means where a side shrinks, bilinear where it grows."""
+    """Return an image at another size: weighted means where a side shrinks, bilinear where it grows."""
     rows, columns = image.shape
     if (width, height) == (columns, rows):
         return image.copy()
@@ -210,7 +210,7 @@ def _upscaled(coarse: Plane, m: int, n: int) -> Plane:
 
 
 def disc(radius: float) -> NDArray[np.int64]:
-    """Give the half widths of the rows of a disc."""
+    """Return the half widths of the rows of a disc."""
     if 1.5 <= radius < 1.75:
         radius = 1.75
     elif 2.5 <= radius < 2.85:
@@ -223,7 +223,7 @@ def disc(radius: float) -> NDArray[np.int64]:
 
 
 def ranked(image: Plane, radius: float, kind: str) -> Plane:
-    """Give the mean, minimum, maximum, variance or median over a disc; border pixels are repeated."""
+    """Return the mean, minimum, maximum, variance or median over a disc; border pixels are repeated."""
     widths = disc(radius)
     if kind in ("mean", "variance"):
         return _moments(image, widths, kind)
@@ -265,7 +265,7 @@ def _moments(image: Plane, widths: NDArray[np.int64], kind: str) -> Plane:
 
 
 def rolling_ball(image: Plane, radius: float) -> Plane:
-    """Give the background that a ball of that radius can reach from below."""
+    """Return the background that a ball of that radius can reach from below."""
     if radius <= 10:
         shrink, trim = 1, 24
     elif radius <= 30:

@@ -62,7 +62,7 @@ class Box(NamedTuple):
         return cls(dataset, **numbers)
 
     def within(self, size: tuple[int, ...], max_pixels: int) -> tuple[int, int, int, int]:
-        """Give x, y, width and height in a volume of the size (x, y[, z])."""
+        """Return x, y, width and height in a volume of the size (x, y[, z])."""
         if not 2 <= len(size) <= 3:
             raise UnreadableImageError(f"its data set has {len(size)} dimensions, not 2 or 3")
         width = size[0] - self.x if self.w is None else self.w
@@ -140,7 +140,7 @@ def _check_type(name: str) -> None:
 
 
 def _unsigned(pixels: Array, compat: str) -> Array:
-    """Give signed pixels of 16 bits as render does: their bits with master, 32768 - v with newsolver."""
+    """Return signed pixels of 16 bits as render does: their bits with master, 32768 - v with newsolver."""
     if pixels.dtype != np.int16:
         return pixels
     if compat == "master":
@@ -158,7 +158,7 @@ def _check_chunk(shape: tuple[int, ...], max_pixels: int) -> None:
 
 
 def attributes_path(path: str, dataset: str) -> str:
-    """Give the file that describes a data set of an N5 volume."""
+    """Return the file that describes a data set of an N5 volume."""
     return str(Path(path, dataset, "attributes.json"))
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from renderapi.errors import SpecError
-from renderapi.geometry._chain import Chains, mapping
-from renderapi.geometry._mesh import mesh_columns, mesh_rows, mesh_triangles, mesh_vertices
-from renderapi.rendering._errors import RenderParametersError
+from renderapi.geometry.chains import Chains, mapping
+from renderapi.geometry.meshes import mesh_columns, mesh_rows, mesh_triangles, mesh_vertices
+from renderapi.rendering.errors import RenderParametersError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

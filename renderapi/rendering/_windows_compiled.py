@@ -27,7 +27,7 @@ def normalized(
 
 
 def median(image: Image, widths: NDArray[np.int64], rank: int) -> Image:
-    """Give the value of a rank over a disc, of an image of whole numbers; border pixels are repeated."""
+    """Return the value of a rank over a disc, of an image of whole numbers; border pixels are repeated."""
     half = len(widths) // 2
     padded = np.pad(image, half, mode="edge")
     result = np.empty(image.shape, image.dtype)
@@ -36,7 +36,7 @@ def median(image: Image, widths: NDArray[np.int64], rank: int) -> Image:
 
 
 def rolled(image: Image, ball: Image) -> Image:
-    """Give the surface that a ball reaches from below an image without NaN."""
+    """Return the surface that a ball reaches from below an image without NaN."""
     half = len(ball) // 2
     outside = np.pad(image, 2 * half, constant_values=np.float32(np.inf))
     height, width = image.shape

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from renderapi.rendering._errors import RenderParametersError
 from renderapi.rendering._finish import product
+from renderapi.rendering.errors import RenderParametersError
 
 JPEG_QUALITY = 0.85
 #: Kinds of images of 16 bits; `encode` wants (H, W) uint16 for them.
@@ -182,7 +182,7 @@ def _jpeg(rgba: npt.NDArray[np.uint8], quality: float, gray: bool) -> bytes:
 
 
 def jpeg_tables(quality: float, gray: bool = False) -> list[list[int]]:
-    """Give the quantisation tables of a JPEG as Java writes them.
+    """Return the quantisation tables of a JPEG as Java writes them.
 
     The tables of the standard (ITU-T T.81, K.1), scaled as libjpeg scales them, but in single precision and
     truncated after a half was added: at 0.85 some entries are one less than libjpeg's.

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.rendering import _clahe
-from renderapi.rendering._errors import RenderParametersError
 from renderapi.rendering._filter import (
     Filter,
     FilterParameters,
@@ -35,6 +34,7 @@ from renderapi.rendering._intensity import (
 )
 from renderapi.rendering._intensity_maps import LinearIntensityMap8BitFilter, QuadraticIntensityMap8BitFilter
 from renderapi.rendering._neighbourhoods import BackgroundCorrectionFilter, Rank, RollingBallSubtraction
+from renderapi.rendering.errors import RenderParametersError
 
 _PACKAGE = "org.janelia.alignment.filter."
 _DESTREAK = tuple(
@@ -50,7 +50,7 @@ _PIXELS_AT_ONCE = 1 << 17
 
 
 def filters_of(render_parameters: Mapping[str, Any]) -> list[Filter]:
-    """Give the filters that render parameters ask for, in the order in which they are applied.
+    """Return the filters that render parameters ask for, in the order in which they are applied.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def filter_of(spec: Any) -> Filter:
 
 
 def own_range(image: Image) -> tuple[float, float]:
-    """Give the display range that ImageJ takes an image to have before one is set: (0, 0) for its extremes."""
+    """Return the display range that ImageJ takes an image to have before one is set: (0, 0) for its extremes."""
     return (0.0, 255.0) if image.dtype == np.uint8 else (0.0, 0.0)
 
 

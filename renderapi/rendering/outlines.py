@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from renderapi.rendering import _parameters
-from renderapi.rendering._errors import RenderParametersError
 from renderapi.rendering._parameters import number_of
+from renderapi.rendering.errors import RenderParametersError
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
@@ -30,7 +30,7 @@ _FAR = 1 << 20
 
 
 def image_size(render_parameters: Mapping[str, Any]) -> tuple[int, int]:
-    """Give width and height of the image that render parameters ask for: scaled, and truncated.
+    """Return width and height of the image that render parameters ask for: scaled, and truncated.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def draw_outlines(render_parameters: Mapping[str, Any]) -> npt.NDArray[np.uint8]
 
 
 def _corners(parameters: Mapping[str, Any], tiles: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.float64]:
-    """Give first and last column and row of boxes: corner and size are scaled, and each is truncated."""
+    """Return first and last column and row of boxes: corner and size are scaled, and each is truncated."""
     boxes = np.array([_box(tile) for tile in tiles], np.float64).reshape(-1, 4)
     scale = number_of(parameters, "scale", 1.0)
     offset = [number_of(parameters, name, 0.0) for name in "xy"]

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from renderapi.rendering import _formats, _volumes
 from renderapi.rendering._cache import Array, ByteCache, halved
-from renderapi.rendering._errors import ImageSourceError
 from renderapi.rendering._formats import UnreadableImageError
-from renderapi.rendering._locations import (
+from renderapi.rendering._remote import REMOTE_SCHEMES, Remote
+from renderapi.rendering.errors import ImageSourceError
+from renderapi.rendering.locations import (
     Folders,
     Location,
     LocationError,
@@ -25,7 +26,6 @@ from renderapi.rendering._locations import (
     open_regular,
     shown,
 )
-from renderapi.rendering._remote import REMOTE_SCHEMES, Remote
 
 __all__ = ["ImageReference", "ImageSourceError", "Sources", "default_sources"]
 
@@ -302,7 +302,7 @@ class Sources:
         return true
 
     def _reader(self, reference: ImageReference) -> tuple[Hashable, Callable[[], Array]]:
-        """Give what tells the image from any other one, and a function that reads it."""
+        """Return what tells the image from any other one, and a function that reads it."""
         loader, number = reference.loader, reference.slice_number
         if loader in _MASK_LOADERS:
             return reference, lambda: self._dynamic_mask(reference)
@@ -501,7 +501,7 @@ _default_lock = threading.Lock()
 
 
 def default_sources() -> Sources:
-    """Give the sources of this process, for those who bring none: any file and any address, 512 MiB."""
+    """Return the sources of this process, for those who bring none: any file and any address, 512 MiB."""
     global _default  # noqa: PLW0603
     with _default_lock:
         if _default is None:

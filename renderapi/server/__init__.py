@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from renderapi._extras import install_line
 
 if TYPE_CHECKING:
-    from renderapi.server.app import create_app
-    from renderapi.server.running import BackgroundServer, ListenError, serve, serve_background
-    from renderapi.server.store import Store, StoreError
+    from renderapi.server.http.app import create_app
+    from renderapi.server.http.running import BackgroundServer, ListenError, serve, serve_background
+    from renderapi.server.store.database import Store, StoreError
 
 __all__ = [
     "BackgroundServer",
@@ -29,13 +29,13 @@ __all__ = [
 
 # flask and waitress are loaded by the one who uses them
 _HOMES = {
-    "BackgroundServer": "running",
-    "ListenError": "running",
-    "serve": "running",
-    "serve_background": "running",
-    "create_app": "app",
-    "Store": "store",
-    "StoreError": "store",
+    "BackgroundServer": "http.running",
+    "ListenError": "http.running",
+    "serve": "http.running",
+    "serve_background": "http.running",
+    "create_app": "http.app",
+    "Store": "store.database",
+    "StoreError": "store.database",
 }
 
 

@@ -49,7 +49,7 @@ class Rest:
         return value
 
     def url(self, path: str, stack: str = "s") -> str:
-        """Give the address of a path."""
+        """Return the address of a path."""
         if not path.startswith("/"):
             path = f"/owner/{{owner}}/project/p/stack/{stack}/{path}".rstrip("/")
         return self.base + str(self.fill(path))
@@ -120,14 +120,14 @@ class Rest:
     def refused(
         self, method: str, path: str, body: Any = ABSENT, *, stack: str = "s", data: str | None = None
     ) -> tuple[int, str]:
-        """Give status and text of a refusal, which must be plain text."""
+        """Return status and text of a refusal, which must be plain text."""
         answer = self(method, path, body, stack=stack, data=data)
         assert answer.status_code >= 400, (answer.status_code, answer.text)
         assert answer.headers["Content-Type"].startswith("text/plain")
         return answer.status_code, answer.text
 
     def status(self, method: str, path: str, body: Any = ABSENT, *, stack: str = "s") -> int:
-        """Give the status of an answer."""
+        """Return the status of an answer."""
         return self(method, path, body, stack=stack).status_code
 
     def create(self, stack: str = "s", **version: Any) -> None:

@@ -19,7 +19,7 @@ _STEP = 0.01
 
 
 def numeric_jacobians(tform: Callable[[Array], Array], points: Array) -> Array:
-    """Give the derivatives of mapped points, (N, 2, 2), by coordinate of the result and of the point."""
+    """Return the derivatives of mapped points, (N, 2, 2), by coordinate of the result and of the point."""
     J = np.empty((len(points), 2, 2))
     for axis in (0, 1):
         shift = np.zeros(2)

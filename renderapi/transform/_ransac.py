@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import EstimationError
-from renderapi.transform._fit import MODELS, Parameters
+from renderapi.transform.least_squares import MODELS, Parameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +86,7 @@ class Ransac:
 
 
 def as_ransac(ransac: Ransac | Mapping[str, Any] | bool | None) -> Ransac | None:
-    """Give what a caller says of RANSAC as an object, or None where it is not wanted."""
+    """Return what a caller says of RANSAC as an object, or None where it is not wanted."""
     if ransac is None or ransac is False:
         return None
     if ransac is True:
@@ -100,7 +100,7 @@ def inliers(model: str, p: Array, q: Array, w: Array | None, ransac: Ransac) -> 
     Parameters
     ----------
     model : str
-        Key of `renderapi.transform._fit.MODELS`.
+        Key of `renderapi.transform.least_squares.MODELS`.
     p, q : (N, 2) array
         Points, and the points that they should be mapped to; finite.
     w : (N,) array or None
@@ -174,7 +174,7 @@ class _Pairs:
         return self._squared(self.fit(*(column[:, None] for column in self.points), weights))
 
     def hypotheses(self, ransac: Ransac) -> Mask:
-        """Give the pairs that agree with the most promising minimal sets, (B, N)."""
+        """Return the pairs that agree with the most promising minimal sets, (B, N)."""
         count = len(self.points[0])
         sets = _choices(np.random.default_rng(ransac.rng), count, self.minimum, ransac.iterations)
         limit = ransac.max_epsilon**2

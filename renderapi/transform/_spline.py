@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from renderapi.errors import EstimationError
-from renderapi.transform._fit import ordered_sum, require_spread
 from renderapi.transform.leaf.common import blocks
+from renderapi.transform.least_squares import ordered_sum, require_spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ _NEAR = 1e-8
 
 
 def kernel(x: Array, y: Array, src: Array, squared: bool = False) -> Array:
-    """Give G of the distances between landmarks (2, L) and points x, y (n,), as (L, n).
+    """Return G of the distances between landmarks (2, L) and points x, y (n,), as (L, n).
 
     With `squared` it is computed of the square of the distance, s log(s) / 2, as in later versions of jitk-tps.
     """
@@ -52,7 +52,7 @@ def kernel(x: Array, y: Array, src: Array, squared: bool = False) -> Array:
 
 
 def deformation(points: Array, src: Array, weights: Array, squared: bool = False) -> Array:
-    """Give the sums of weights times G, (N, 2), at points (N, 2); landmarks and weights are (2, L)."""
+    """Return the sums of weights times G, (N, 2), at points (N, 2); landmarks and weights are (2, L)."""
     if len(points) > _MANY_POINTS:
         return _deformation_of_many(points, src, weights, squared)
     out = np.zeros(points.shape)
@@ -111,7 +111,7 @@ _done = [0]
 
 
 def _compiled(kernels: int) -> ModuleType | None:
-    """Give the compiled sums, if numba is installed: loading it pays after as much work as that takes."""
+    """Return the compiled sums, if numba is installed: loading it pays after as much work as that takes."""
     _done[0] += kernels
     if _done[0] < _LOADING and "numba" not in sys.modules:
         return None
@@ -131,7 +131,7 @@ def _processors() -> int:
 
 
 def gradient(points: Array, src: Array, weights: Array) -> Array:
-    """Give the derivatives of `deformation`, (N, 2, 2), by coordinate of the result and of the point."""
+    """Return the derivatives of `deformation`, (N, 2, 2), by coordinate of the result and of the point."""
     out = np.empty((len(points), 2, 2))
     for part in blocks(len(points), _BLOCK):
         dx, dy = (points[part, axis] - src[axis][:, None] for axis in (0, 1))
@@ -144,7 +144,7 @@ def gradient(points: Array, src: Array, weights: Array) -> Array:
 
 
 def nearest(points: Array, candidates: Array) -> NDArray[np.intp]:
-    """Give the index of the closest of candidates (K, 2) for each of points (N, 2)."""
+    """Return the index of the closest of candidates (K, 2) for each of points (N, 2)."""
     out = np.empty(len(points), dtype=np.intp)
     for part in blocks(len(points), _BLOCK):
         dx, dy = (points[part, axis, None] - candidates[:, axis] for axis in (0, 1))

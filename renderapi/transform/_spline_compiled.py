@@ -21,7 +21,7 @@ _POINTS, _LANDMARKS = 1024, 16
 
 
 def deformation(points: Array, src: Array, weights: Array, near: float, squared: bool) -> Array:
-    """Give the sums of weights times G, (N, 2), at points (N, 2); landmarks and weights are (2, L)."""
+    """Return the sums of weights times G, (N, 2), at points (N, 2); landmarks and weights are (2, L)."""
     out = np.empty(points.shape)
     r, log = np.empty((_LANDMARKS, _POINTS)), np.empty((_LANDMARKS, _POINTS))
     for start in range(0, len(points), _POINTS):

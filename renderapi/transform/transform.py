@@ -124,7 +124,7 @@ class TransformList(MapsPoints, _Composite):
         self.transformId = transformId
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the document of the list, with those of its transforms."""
+        """Return the document of the list, with those of its transforms."""
         try:
             specs = [tform.to_dict() for tform in self.tforms]
         except RecursionError:
@@ -133,11 +133,11 @@ class TransformList(MapsPoints, _Composite):
 
     @classmethod
     def identity(cls) -> TransformList:
-        """Give the list that maps every point to itself: an empty one."""
+        """Return the list that maps every point to itself: an empty one."""
         return cls()
 
     def concatenate(self, transform: Any) -> TransformList:
-        """Give the list that applies another transform first and this list then.
+        """Return the list that applies another transform first and this list then.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class TransformList(MapsPoints, _Composite):
         return TransformList([*first, *self.tforms])
 
     def to_json(self) -> str:
-        """Give the document as JSON text."""
+        """Return the document as JSON text."""
         return _stdlib_json.dumps(self.to_dict())
 
     def from_dict(self, d: dict[str, Any] | None) -> None:
@@ -268,7 +268,7 @@ class InterpolatedTransform(InvertedByIteration, _Composite):
         self.lambda_ = lambda_
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the document of the transform."""
+        """Return the document of the transform."""
         return dict(self)
 
     def from_dict(self, d: dict[str, Any]) -> None:
@@ -291,7 +291,7 @@ class InterpolatedTransform(InvertedByIteration, _Composite):
         self._take_common(d, ("a", "b", "lambda"))
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
-        """Give keys and values of the document, for ``dict(transform)``."""
+        """Return keys and values of the document, for ``dict(transform)``."""
         try:
             a, b = self.a.to_dict(), self.b.to_dict()
         except RecursionError:
@@ -366,7 +366,7 @@ class ReferenceTransform(_Composite):
         self.refId = refId
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the document of the reference."""
+        """Return the document of the reference."""
         return dict(self)
 
     def from_dict(self, d: dict[str, Any]) -> None:
@@ -387,7 +387,7 @@ class ReferenceTransform(_Composite):
         self._take_common(d, ("refId",))
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
-        """Give keys and values of the document, for ``dict(transform)``."""
+        """Return keys and values of the document, for ``dict(transform)``."""
         return iter(self._write_common({"type": "ref", "refId": self.refId}).items())
 
     def _parts(self) -> Any:
@@ -401,7 +401,7 @@ class ReferenceTransform(_Composite):
 
 
 def null_spec(list_id: Any) -> str:
-    """Give what render says of a null in a transform list."""
+    """Return what render says of a null in a transform list."""
     name = "null" if list_id is None else list_id
     return (
         f"A null spec is part of the transform spec list with id '{name}'.  "

@@ -141,7 +141,7 @@ def estimate_dstpts(
 def estimate_transformsum(
     transformlist: Iterable[Any], src: ArrayLike | None = None, order: int = 2
 ) -> AffineModel | Polynomial2DTransform:
-    """Give one transform that does what several do one after the other.
+    """Return one transform that does what several do one after the other.
 
     Parameters
     ----------

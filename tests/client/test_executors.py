@@ -112,9 +112,9 @@ def test_tiles_are_sent_by_the_executor(executor, render, kind):
 
 @pytest.mark.parametrize("poolsize", [1, 2])
 def test_not_by_threads_of_its_own(executor, render, poolsize, monkeypatch):
-    from renderapi.client import _bulk
+    from renderapi.client.local import uploading
 
-    monkeypatch.delattr(_bulk, "DaemonExecutor")
+    monkeypatch.delattr(uploading, "DaemonExecutor")
     import_tilespecs_parallel(render.stack, [tile(0)], poolsize=poolsize, mpPool=executor, render=render)
     assert set(stored(render)) == {"t0"}
 

@@ -17,7 +17,8 @@ import responses
 from loopback import Loopback, answer
 
 import renderapi
-from renderapi.client import _bulk, _engine, importing
+from renderapi.client import _engine, importing
+from renderapi.client.local import uploading
 from renderapi.errors import (
     ClientScriptError,
     ImportFailedError,
@@ -315,8 +316,8 @@ class TestParallel:
             renderapi.client.import_tilespecs(render.stack, [tile(0)], render=render, progress=True)
 
     def test_batches_are_limited_in_bytes(self, render, monkeypatch):
-        monkeypatch.setattr(_bulk, "BATCH_BYTES", 3000)
-        job = _bulk.Import(render.stack, None)
+        monkeypatch.setattr(uploading, "BATCH_BYTES", 3000)
+        job = uploading.Import(render.stack, None)
         batches = list(job.batches([tile(i) for i in range(50)], 5000))
         assert len(batches) >= 8
         assert max(len(batch.content) for batch in batches) < 3500
@@ -703,26 +704,27 @@ def test_a_generator_is_not_drawn_from_when_its_stack_is_gone():
     with serve_background() as server:
         render = server.connect("o", "p")
         renderapi.stack.create_stack("s", render=render)
-        job = _bulk.Import("gone", _engine.Project(render=render, host=render.DEFAULT_HOST,
+        job = uploading.Import("gone", _engine.Project(render=render, host=render.DEFAULT_HOST,
                            port=render.DEFAULT_PORT, owner="o", project="p", session=render.session))  # fmt: skip
         for threads in (1, 4):
             drawn.clear()
             job.failures.clear()
             with pytest.raises(ImportFailedError, match="neither read nor sent"):
-                _bulk.import_stream(job, tiles(), 10, threads, None)
+                uploading.import_stream(job, tiles(), 10, threads, None)
             assert len(drawn) <= 10 * (2 * threads + 1)
 
 
 @pytest.mark.parametrize("function", ["import_tilespecs_parallel", "import_single_json_file"])
 def test_use_rest_runs_no_script(function, tmp_path, monkeypatch):
-    from renderapi.client import _bulk, importing
+    from renderapi.client import importing
+    from renderapi.client.local import uploading
 
     seen = []
     monkeypatch.setattr(importing, "_import_by_java", lambda *args, **kwargs: seen.append("java"))
     monkeypatch.setattr(importing, "_import_tiles", lambda *args, **kwargs: seen.append("python"))
     monkeypatch.setattr(importing, "_import_files", lambda *args, **kwargs: seen.append("python"))
     monkeypatch.setattr(importing, "set_stack_state", lambda *args, **kwargs: None)
-    monkeypatch.setattr(_bulk, "make_loading", lambda *args, **kwargs: None)
+    monkeypatch.setattr(uploading, "make_loading", lambda *args, **kwargs: None)
     script = tmp_path / "run_ws_client.sh"
     script.touch(0o700)
     render = renderapi.render.RenderClient(str(script), None, True, "http://h", 1, "o", "p")

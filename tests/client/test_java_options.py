@@ -4,8 +4,9 @@ import zipfile
 
 import pytest
 
-from renderapi.client import ClientArgumentError, _java, call_run_ws_client
-from renderapi.client._java import check_options, find_jar, known_options
+from renderapi.client import ClientArgumentError, call_run_ws_client
+from renderapi.client.java import options
+from renderapi.client.java.options import check_options, find_jar, known_options
 
 SECTION = "org.janelia.render.client.RenderSectionClient"
 SIFT = "org.janelia.render.client.PointMatchClient"
@@ -90,7 +91,7 @@ def test_a_jar_that_changes_is_read_again(tmp_path, monkeypatch):
 
 def test_without_a_jar_the_master_branch_counts(script):
     known, source = known_options(SECTION, str(script.path))
-    assert known == _java.MASTER[SECTION]
+    assert known == options.MASTER[SECTION]
     assert "master" in source
 
 
@@ -102,7 +103,7 @@ def test_a_jar_that_tells_nothing_is_left_alone(tmp_path, monkeypatch, content):
     else:
         jar.write_bytes(content)
     monkeypatch.setenv("RENDER_CLIENT_JAR", str(jar))
-    assert known_options(SECTION, None)[0] == _java.MASTER[SECTION]
+    assert known_options(SECTION, None)[0] == options.MASTER[SECTION]
 
 
 def test_which_jar_the_script_runs(repository, script, tmp_path, monkeypatch):

@@ -24,8 +24,8 @@ from renderapi.client import (
     world_to_local_array,
 )
 from renderapi.client._engine import uses_java
-from renderapi.client._numpy_coordinates import Place, map_coordinates
-from renderapi.client._numpy_stack import METHODS, Layer
+from renderapi.client.local.coordinates import Place, map_coordinates
+from renderapi.client.local.stacks import METHODS, Layer
 from renderapi.client.validation import WarpedTileSpecValidator, validator_of
 from renderapi.errors import BadAnswerError, ClientScriptError, NotFoundError, RenderWarning, SpecError
 from renderapi.geometry import bounding_boxes, local_to_world
@@ -1077,8 +1077,8 @@ class TestCoordinates:
         np.testing.assert_array_equal(world, [[150, 100]])
 
     def test_batches(self, render, monkeypatch):
-        monkeypatch.setattr("renderapi.client._numpy_coordinates.BATCH_POINTS", 7)
-        monkeypatch.setattr("renderapi.client._numpy_stack._IDS_AT_ONCE", 2)
+        monkeypatch.setattr("renderapi.client.local.coordinates.BATCH_POINTS", 7)
+        monkeypatch.setattr("renderapi.client.local.stacks._IDS_AT_ONCE", 2)
         document = [{"world": point} for point in self.points(30).tolist()]
         done = []
         place = Place(_connection(render), render.stack, 1.0)
@@ -1094,12 +1094,12 @@ class TestCoordinates:
 
     def test_tiles_that_vanish_meanwhile(self, render, monkeypatch):
         place = Place(_connection(render), render.stack, 1.0)
-        monkeypatch.setattr("renderapi.client._numpy_coordinates.tiles_with_ids", lambda *_: [])
+        monkeypatch.setattr("renderapi.client.local.coordinates.tiles_with_ids", lambda *_: [])
         [[answer]] = map_coordinates(place, [{"world": [280, 100]}])
         where = f"layer 1.0 of stack {render.stack}"
         assert answer == {"error": f"no tile specifications found in {where} for [280.0, 100.0]"}
 
     def test_an_answer_that_does_not_fit(self, render, monkeypatch):
-        monkeypatch.setattr("renderapi.client._numpy_coordinates.decode_json", lambda response: [])
+        monkeypatch.setattr("renderapi.client.local.coordinates.decode_json", lambda response: [])
         with pytest.raises(BadAnswerError, match="1 points were sent, and 0 came back"):
             map_coordinates(Place(_connection(render), render.stack, 1.0), [{"world": [150, 100]}])

@@ -466,7 +466,7 @@ def test_a_channel_and_a_filter_list(connected, tmp_path, monkeypatch):
         return section(connected)
 
     seen = []
-    monkeypatch.setattr("renderapi.client._numpy_render.get_bb_renderparams", parameters_of)
+    monkeypatch.setattr("renderapi.client.local.rendering.get_bb_renderparams", parameters_of)
     monkeypatch.setattr(
         "renderapi.rendering.render",
         lambda given, **options: seen.append(given) or rendered(section(connected)),

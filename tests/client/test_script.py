@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 import renderapi
-from renderapi.client import ClientArgumentError, _script, call_run_ws_client, run_subprocess_mode
+from renderapi.client import ClientArgumentError, call_run_ws_client, run_subprocess_mode
+from renderapi.client.java import script as scripts
 from renderapi.errors import ClientScriptError, RenderWarning
 
 JAVA_CLASS = "org.janelia.render.client.SomeClient"
@@ -164,7 +165,7 @@ def test_without_a_standard_output(script, monkeypatch):
 
 
 def test_a_background_process_of_the_script_is_not_waited_for(script, monkeypatch):
-    monkeypatch.setattr(_script, "_GRACE", 0.1)
+    monkeypatch.setattr(scripts, "_GRACE", 0.1)
     script.write("sleep 5 & echo $!")
     start = time.monotonic()
     with contextlib.redirect_stdout(io.StringIO()) as shown:
@@ -177,7 +178,7 @@ def test_a_background_process_of_the_script_is_not_waited_for(script, monkeypatc
 def test_what_a_script_printed_is_returned_though_something_it_started_holds_the_stream(
     script, monkeypatch, chatty
 ):
-    monkeypatch.setattr(_script, "_GRACE", 0.5)
+    monkeypatch.setattr(scripts, "_GRACE", 0.5)
     pid = script.path.with_name("pid")
     work = "sleep 0.01; echo more" if chatty else "sleep 1"
     script.write(f"echo all of it; (for i in $(seq 1000); do {work}; done) & echo $! > {pid}")
@@ -286,7 +287,7 @@ def test_another_reason_not_to_start(script):
     script.path.chmod(0o600)
     with pytest.raises(ClientScriptError, match=r"cannot be run: .*Permission denied"):
         call_run_ws_client(JAVA_CLASS, client_script=str(script.path))
-    assert "strange" in str(_script.failure(OSError(errno.EIO, "strange"), ["x"]))
+    assert "strange" in str(scripts.failure(OSError(errno.EIO, "strange"), ["x"]))
 
 
 # ------------------------------------------------------------------------------------ time and interruption
@@ -303,7 +304,7 @@ def test_timeout_ends_the_script_and_all_that_it_started(script, tmp_path):
 
 
 def test_a_script_that_does_not_want_to_end_is_forced(script, monkeypatch):
-    monkeypatch.setattr(_script, "_GRACE", 0.2)
+    monkeypatch.setattr(scripts, "_GRACE", 0.2)
     script.write("trap '' TERM; while true; do sleep 0.05; done")
     start = time.monotonic()
     with pytest.raises(subprocess.TimeoutExpired) as caught:
@@ -343,7 +344,7 @@ def test_ctrl_c_ends_and_reaps_the_script_and_removes_temporary_files(script, tm
 
 
 def test_processes_are_found_without_proc(monkeypatch):
-    monkeypatch.setattr(_script, "Path", lambda *_: Path("/nowhere"))
+    monkeypatch.setattr(scripts, "Path", lambda *_: Path("/nowhere"))
 
     def ps(*_, **__):
         return subprocess.CompletedProcess(
@@ -351,7 +352,7 @@ def test_processes_are_found_without_proc(monkeypatch):
         )
 
     monkeypatch.setattr(subprocess, "run", ps)
-    assert _script._descendants(10) == [11, 12]
+    assert scripts._descendants(10) == [11, 12]
 
 
 # ------------------------------------------------------------------------------------------------- words
@@ -408,7 +409,7 @@ def test_what_is_not_refused_arrives_through_a_script_that_does_not_quote(script
         "~", "{a,b}", "!x", "(x)", "a;b", "a|b", "<x", "a#b", "'q'", 'a"b', "-1.5", "a=b", "%20", "\u00e4",
         "x" * 5000,
     ]  # fmt: skip
-    accepted = [word for word in candidates if _script._trouble_with(word) is None]
+    accepted = [word for word in candidates if scripts._trouble_with(word) is None]
     printed = call_run_ws_client(
         JAVA_CLASS, accepted, client_script=str(script.path), subprocess_mode="check_output"
     )

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renderapi.errors import RenderError, SpecError
-from renderapi.geometry import TileSpecError, _boxes, _chain, bounding_boxes, derive_bounding_boxes
+from renderapi.geometry import TileSpecError, _boxes, bounding_boxes, chains, derive_bounding_boxes
 from renderapi.tilespec import TileSpec
 from renderapi.transform import (
     AffineModel,
@@ -370,7 +370,7 @@ def test_derived_classes_count_by_their_documents():
 
 def test_numbers_of_steps_that_are_read_one_by_one(monkeypatch):
     # what is refused together but not one by one would be an error of this package
-    monkeypatch.setattr(_chain, "AffineModel", lambda json: None)
+    monkeypatch.setattr(chains, "AffineModel", lambda json: None)
     calls = []
 
     def once(texts, count, single=False):
@@ -379,9 +379,9 @@ def test_numbers_of_steps_that_are_read_one_by_one(monkeypatch):
             raise SpecError("together")
         return np.zeros((1, count))
 
-    monkeypatch.setattr(_chain._numbers, "parse_rows", once)
+    monkeypatch.setattr(chains.data_strings, "parse_rows", once)
     with pytest.raises(SpecError, match="together"):
-        _chain.read_numbers(AFFINE, ["a", "b"])
+        chains.read_numbers(AFFINE, ["a", "b"])
     assert len(calls) == 3
 
 

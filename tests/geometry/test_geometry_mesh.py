@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from renderapi.errors import SpecError
-from renderapi.geometry import CoordinateMesh, _mesh, local_to_world, world_to_local
+from renderapi.geometry import CoordinateMesh, local_to_world, meshes, world_to_local
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel, HomographyModel2D, Polynomial2DTransform
 
@@ -32,7 +32,7 @@ def undefined_order(spec):
 
 @pytest.mark.parametrize("few", [0, 24, 10_000])
 def test_points_are_inverted_as_by_java(monkeypatch, few):
-    monkeypatch.setattr(_mesh, "_FEW_POINTS", few)
+    monkeypatch.setattr(meshes, "_FEW_POINTS", few)
     inverted = refused = 0
     for case in CASES:
         if case["kind"] != "tile":
@@ -59,11 +59,11 @@ def test_overlapping_tiles():
     for case in CASES:
         if case["kind"] != "list":
             continue
-        meshes = {spec["tileId"]: CoordinateMesh(spec) for spec in case["tileSpecs"]}
+        mesh_of = {spec["tileId"]: CoordinateMesh(spec) for spec in case["tileSpecs"]}
         for point in case["points"]:
             answers = {entry["tileId"]: entry["local"][:2] for entry in point.get("local", ())}
             for tile_id in point["containingTileIds"]:
-                local = meshes[tile_id].world_to_local([point["world"][:2]])[0]
+                local = mesh_of[tile_id].world_to_local([point["world"][:2]])[0]
                 if tile_id in answers:
                     np.testing.assert_array_equal(local, answers[tile_id])
                 else:
@@ -89,7 +89,7 @@ def test_small_examples():
 
 @pytest.mark.parametrize(("nx", "ny"), [(2, 2), (2, 3), (3, 2), (5, 7)])
 def test_the_mesh_covers_the_tile_once(nx, ny):
-    vertices, triangles = _mesh.mesh_vertices(100, 80, nx, ny), _mesh.mesh_triangles(nx, ny)
+    vertices, triangles = meshes.mesh_vertices(100, 80, nx, ny), meshes.mesh_triangles(nx, ny)
     assert len(vertices) == nx + (ny - 1) * (2 * nx - 1)
     assert len(triangles) == 4 * (nx - 1) * (ny - 1)
     assert set(triangles.ravel()) == set(range(len(vertices)))
@@ -112,7 +112,7 @@ def test_the_mesh_covers_the_tile_once(nx, ny):
     ],
 )
 def test_mesh_sizes(size, expected):
-    assert _mesh.mesh_size(*size) == expected
+    assert meshes.mesh_size(*size) == expected
 
 
 def test_few_and_many_points_give_the_same():
@@ -224,10 +224,10 @@ def test_forward_needs_no_size():
 
 
 def test_meshes_of_large_tiles_are_not_kept(monkeypatch):
-    monkeypatch.setattr(_mesh, "_KEPT_VERTICES", 10)
-    before = _mesh._kept_topology.cache_info().currsize
+    monkeypatch.setattr(meshes, "_KEPT_VERTICES", 10)
+    before = meshes._kept_topology.cache_info().currsize
     CoordinateMesh(tile(AffineModel(), width=1234.0))
-    assert _mesh._kept_topology.cache_info().currsize == before
+    assert meshes._kept_topology.cache_info().currsize == before
 
 
 @pytest.mark.parametrize("size, point", [((1, 300), (10.0, 25.0)), ((300, 1), (25.0, 10.0))])

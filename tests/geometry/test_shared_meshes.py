@@ -34,7 +34,7 @@ def tile(*tforms, width=500.0, height=400.0, **more):
 
 
 def places(tiles, count=3):
-    """Give tile numbers and world points: some at vertices, some beside the tile."""
+    """Return tile numbers and world points: some at vertices, some beside the tile."""
     index = np.repeat(np.arange(len(tiles)), count)
     local = RNG.uniform(-20, 520, (len(index), 2))
     vertices = CoordinateMesh(tiles[0], SHARED).vertices

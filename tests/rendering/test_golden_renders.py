@@ -42,7 +42,7 @@ ORIGINAL, FIRST = dict(_original()), dict(_first())
 
 
 def expected_pixels(case):
-    """Give gray (H, W) pixels, 8 or 16 bit, or RGBA ones (H, W, 4)."""
+    """Return gray (H, W) pixels, 8 or 16 bit, or RGBA ones (H, W, 4)."""
     shape = case["height"], case["width"]
     content = zlib.decompress(base64.b64decode(case["pixels"]))
     if case["format"] == "L16be":

@@ -17,7 +17,7 @@ def parameters(*tiles, x=0, y=0, width=60, height=40, scale=1.0):
 
 
 def drawn(*tiles, **more):
-    """Give where something is drawn."""
+    """Return where something is drawn."""
     image = draw_outlines(parameters(*tiles, **more))
     inside = image[:, :, 3] > 0
     assert (image[inside] == COLOUR).all()

@@ -18,7 +18,7 @@ def block(value=0, size=1000):
 
 
 def counted(value=0, size=1000):
-    """Give a function that makes an array, and the list of its calls."""
+    """Return a function that makes an array, and the list of its calls."""
     calls = []
 
     def make():

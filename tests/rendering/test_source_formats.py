@@ -79,7 +79,7 @@ def test_alpha_of_a_png_is_dropped():
 
 
 def png_of_bits(bits, rows):
-    """Give a gray PNG of less than 8 bits, which Pillow does not write; rows are packed."""
+    """Return a gray PNG of less than 8 bits, which Pillow does not write; rows are packed."""
 
     def chunk(name, data):
         return len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")

@@ -243,7 +243,7 @@ def test_a_redirect_from_https_to_http_is_not_followed(monkeypatch):
         def close(self):
             pass
 
-    monkeypatch.setattr(_remote._transport.RenderSession, "request", lambda self, *args, **options: Answer())
+    monkeypatch.setattr(_remote.transport.RenderSession, "request", lambda self, *args, **options: Answer())
     with Sources() as sources:
         assert "it cannot be fetched" in refused(sources, "https://host/a.png")
 

@@ -596,14 +596,14 @@ def test_default_sources_read_any_file(folder):
 
 
 def test_windows_paths(monkeypatch):
-    from renderapi.rendering import _locations
+    from renderapi.rendering import locations
 
-    monkeypatch.setattr(_locations, "_WINDOWS", True)
-    assert _locations.locate("C:\\a\\b.png") == ("file", "C:\\a\\b.png", "")
-    assert _locations.locate("c:/a/b.png").path == "c:/a/b.png"
-    assert _locations.locate("file:///C:/a%20b.png").path == "C:/a b.png"
+    monkeypatch.setattr(locations, "_WINDOWS", True)
+    assert locations.locate("C:\\a\\b.png") == ("file", "C:\\a\\b.png", "")
+    assert locations.locate("c:/a/b.png").path == "c:/a/b.png"
+    assert locations.locate("file:///C:/a%20b.png").path == "C:/a b.png"
     # only to look at a share would send credentials there
-    limited = _locations.Folders(["/"])
+    limited = locations.Folders(["/"])
     assert limited.resolved("\\\\server\\share\\a.png") is None
     assert limited.resolved("//server/share/a.png") is None
 

@@ -8,13 +8,13 @@ from renderapi.server import Store
 
 @pytest.fixture
 def api():
-    """Give an application over a store in memory."""
+    """Return an application over a store in memory."""
     with Store() as store:
         yield Api(store)
 
 
 @pytest.fixture
 def loading(api):
-    """Give an application with an empty stack."""
+    """Return an application with an empty stack."""
     api.create()
     return api

@@ -49,7 +49,7 @@ class Api:
         return answer.json if answer.is_json else answer.text
 
     def refused(self, method, path, body=None, **options):
-        """Give status and text of a refusal."""
+        """Return status and text of a refusal."""
         answer = self(method, path, body, **options)
         assert answer.status_code >= 400, (answer.status_code, answer.text)
         assert answer.headers["Content-Type"] == "text/plain;charset=UTF-8"

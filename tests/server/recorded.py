@@ -177,7 +177,7 @@ def parsed(text):
 
 
 def documents_differ(old, new, aspects, near):
-    """Give the aspect in which two documents differ; the order of lists counts if it is one of the aspects."""
+    """Return the aspect in which two documents differ; the order of lists counts if it is one of the aspects."""
     try:
         one, two = parsed(old), parsed(new)
     except ValueError:
@@ -248,6 +248,6 @@ def pictures_differ(wanted, content):
 
 
 def decoded(image):
-    """Give mode and pixels of a picture, those of 16 bits with the low byte first."""
+    """Return mode and pixels of a picture, those of 16 bits with the low byte first."""
     pixels = np.array(image)
     return ("I;16", pixels.astype("<u2")) if image.mode.startswith("I;16") else (image.mode, pixels)

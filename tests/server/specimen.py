@@ -31,7 +31,7 @@ def _cut(section, linear, offset):
 
 
 def tiles():
-    """Give the tiles of all sections: z, row, column, image (uint8) and data string of the affine transform."""
+    """Return the tiles of all sections: z, row, column, image (uint8) and data string of the affine transform."""
     chance = random.Random(5)
     falloff = np.linspace(-1, 1, SIZE) ** 2
     shade = 1 - 0.05 * (falloff[:, None] + falloff[None])

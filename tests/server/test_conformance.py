@@ -10,7 +10,7 @@ from frameworks import Frameworks
 
 import renderapi.testing
 from renderapi.server import serve_background
-from renderapi.server.memory import MemoryAdapter
+from renderapi.server.http.memory import MemoryAdapter
 from renderapi.testing import conformance
 
 pytest_plugins = ["pytester", "renderapi.testing.plugin"]
@@ -28,7 +28,7 @@ if HOST:
 
 @pytest.fixture(scope="module", params=TARGETS)
 def target(request):
-    """Give the address of a server, and a session that reaches it."""
+    """Return the address of a server, and a session that reaches it."""
     if request.param == "RENDER_HOST":
         with requests.Session() as session:
             address = HOST if "://" in HOST else f"http://{HOST}"
@@ -118,7 +118,7 @@ class TestValidation(Target, conformance.ValidationConformance):
 
 
 def documented():
-    """Give the endpoints that the suite is meant to cover."""
+    """Return the endpoints that the suite is meant to cover."""
     for line in Path(__file__).with_name("endpoints.txt").read_text().splitlines():
         _, method, path, *_ = line.split(" ")
         yield method, re.sub(r"{\w+(:\w+)?}", "{}", path)

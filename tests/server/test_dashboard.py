@@ -1008,7 +1008,7 @@ def expected(server, z, x, y, width, height, scale=1.0, stack="em", **query):
 
 
 def upper_left(canvas, x, y, scale=1.0):
-    """Give the place in the world of the first whole pixel, for a view of whole pixels about x and y."""
+    """Return the place in the world of the first whole pixel, for a view of whole pixels about x and y."""
     # blocks begin where a pixel of the screen begins: halves are rounded up
     return [
         int(middle - math.floor(size / 2 / scale * scale + 0.5) / scale)

@@ -8,10 +8,10 @@ import pytest
 
 from renderapi import schemas
 from renderapi.errors import SpecError
-from renderapi.server.documents import tile_spec
-from renderapi.server.parameters import RENDER_PARAMETERS, in_order
-from renderapi.server.refusals import Refusal
-from renderapi.server.values import fields
+from renderapi.server.documents.tiles import tile_spec
+from renderapi.server.http.refusals import Refusal
+from renderapi.server.http.values import fields
+from renderapi.server.services.parameters import RENDER_PARAMETERS, in_order
 from renderapi.tilespec import TileSpec, combined_filter_specs
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "newsolver" / "documents.json.gz"

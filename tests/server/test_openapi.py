@@ -81,7 +81,7 @@ MATCHED = {"minZ", "maxZ", "groupId", "minX", "maxX", "minY", "maxY", "matchPatt
 
 
 def documented(branch):
-    """Give service, method, path with unnamed variables, and query parameters of every endpoint of render-ws."""
+    """Return service, method, path with unnamed variables, and query parameters of every endpoint of render-ws."""
     for line in Path(__file__).with_name("endpoints.txt").read_text().splitlines():
         service, method, path, *query = line.split(" ")
         path, query = "/v1" + unnamed(path), {name.rstrip("*") for name in query}

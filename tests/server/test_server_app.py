@@ -10,15 +10,15 @@ from embedded import Api, make_tile
 import renderapi.server
 from renderapi import _json
 from renderapi.server import Store, create_app
-from renderapi.server.app import SERVICES
-from renderapi.server.endpoint import decode
-from renderapi.server.refusals import Refusal
+from renderapi.server.http.app import SERVICES
+from renderapi.server.http.endpoint import decode
+from renderapi.server.http.refusals import Refusal
 
 NOT_OFFERED = ("match trials", "hierarchical alignment")
 
 
 def documented():
-    """Give service, method, path and query of every endpoint of render-ws."""
+    """Return service, method, path and query of every endpoint of render-ws."""
     for line in Path(__file__).with_name("endpoints.txt").read_text().splitlines():
         service, method, path, *query = line.split(" ")
         yield service, method, re.sub(r"{\w+", "{", path), query
@@ -43,7 +43,7 @@ def test_every_query_parameter_is_known():
 
 
 def example(endpoint):
-    """Give a path of an endpoint, with values for its variables."""
+    """Return a path of an endpoint, with values for its variables."""
     values = {"string": "x", "double": "1.5", "int": "2", "state": "LOADING"}
     path = endpoint.path
     for name, kind in endpoint.variables:
@@ -162,11 +162,11 @@ def test_bodies_that_are_no_json(loading):
 
 @pytest.mark.parametrize("separator", [",", " ,\n "])
 def test_long_bodies_are_decoded_in_parts(monkeypatch, separator):
-    monkeypatch.setattr("renderapi.server.endpoint._PART", 10)
+    monkeypatch.setattr("renderapi.server.http.endpoint._PART", 10)
     decoded = []
     loads = _json.loads
     monkeypatch.setattr(
-        "renderapi.server.endpoint._json.loads", lambda part: decoded.append(part) or loads(part)
+        "renderapi.server.http.endpoint._json.loads", lambda part: decoded.append(part) or loads(part)
     )
 
     def is_read(document):
@@ -279,14 +279,14 @@ def test_failures_tell_the_client_nothing_but_that_they_are(api, monkeypatch, ca
     def fail(*_):
         raise RuntimeError("/secret/path")
 
-    monkeypatch.setattr("renderapi.server.metadata.get", fail)
+    monkeypatch.setattr("renderapi.server.store.metadata.get", fail)
     assert api.refused("GET", "bounds") == (500, "the server failed, see its log")
     assert "RuntimeError: /secret/path" in caplog.text
 
     def lock(*_):
         raise sqlite3.OperationalError("database is locked")
 
-    monkeypatch.setattr("renderapi.server.metadata.get", lock)
+    monkeypatch.setattr("renderapi.server.store.metadata.get", lock)
     assert api.refused("GET", "bounds") == (500, "database problem: database is locked")
 
 
@@ -373,7 +373,7 @@ def test_pages(api, monkeypatch, tmp_path):
     folder.mkdir()
     (folder / "a b.html").write_text("<p>page</p>")
     (tmp_path / "secret.html").write_text("secret")
-    monkeypatch.setattr("renderapi.server.app.PAGES", folder)
+    monkeypatch.setattr("renderapi.server.http.app.PAGES", folder)
     answer = api.client.get("/render-ws/view/a%20b.html")
     assert (answer.text, answer.mimetype) == ("<p>page</p>", "text/html")
     answer.close()

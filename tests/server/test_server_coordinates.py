@@ -8,7 +8,7 @@ import pytest
 from embedded import Api, affine, make_tile
 
 from renderapi.server import Store
-from renderapi.server.mapping import to_local
+from renderapi.server.documents.mapping import to_local
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/coordinates.json").read_text())
 SHAPES = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())
@@ -72,7 +72,7 @@ def test_shapes_of_the_original(loading):
 
 @pytest.fixture
 def overlapping(loading):
-    """Give tiles that overlap: a and b side by side, m mirrored over both."""
+    """Return tiles that overlap: a and b side by side, m mirrored over both."""
     loading.put_tiles(
         make_tile("b", 1.0, (60, 20, 160, 100), specs=[{"type": "ref", "refId": "x"}]),
         make_tile("a", 1.0, (10, 20, 110, 100), specs=[MOVE]),
@@ -429,7 +429,7 @@ def test_the_class_that_may_have_been_meant_is_named(loading, name, more):
 
 @pytest.fixture(params=["memory", "file"])
 def many(request, tmp_path):
-    """Give an application over a store of either kind, with tiles a to e side by side, some behind a reference."""
+    """Return an application over a store of either kind, with tiles a to e side by side, some behind a reference."""
     with Store(tmp_path if request.param == "file" else None) as store:
         api = Api(store)
         api.create()
@@ -464,9 +464,9 @@ def test_a_batch_in_slices_is_one_answer(many, monkeypatch):
     errors = {item.get("error") for found in [*whole[0], local] for item in found if "error" in item}
     assert {None} < errors | {None} and len(errors) > 5
     assert any(error and error.endswith("following transform specs: [x, y]") for error in errors)
-    monkeypatch.setattr("renderapi.server.turns.SLICE", 7)
-    monkeypatch.setattr("renderapi.server.turns.by_slices.__defaults__", (7,))
-    monkeypatch.setattr("renderapi.server.coordinates._KEPT", 2)
+    monkeypatch.setattr("renderapi.server.http.turns.SLICE", 7)
+    monkeypatch.setattr("renderapi.server.http.turns.by_slices.__defaults__", (7,))
+    monkeypatch.setattr("renderapi.server.services.coordinates._KEPT", 2)
     assert [batch(many, path, body) for path, body in zip(paths, bodies)] == whole
     assert batch(many, "local-to-world-coordinates", back) == local
 
@@ -479,7 +479,7 @@ def test_nobody_waits_for_points_that_are_mapped(many, monkeypatch):
         assert go_on.wait(20)
         return to_local(*values)
 
-    monkeypatch.setattr("renderapi.server.coordinates.to_local", slow)
+    monkeypatch.setattr("renderapi.server.services.coordinates.to_local", slow)
     answers = []
     work = threading.Thread(
         target=lambda: answers.append(batch(many, "z/1/world-to-local-coordinates", [{"world": [1, 1]}] * 10))

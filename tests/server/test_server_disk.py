@@ -12,7 +12,7 @@ import requests
 from embedded import Api, make_tile, small_disk, wait_until
 
 from renderapi.server import Store, StoreError
-from renderapi.server.store import FILE_NAME
+from renderapi.server.store.database import FILE_NAME
 
 
 def fill_disk(folder):

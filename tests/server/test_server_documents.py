@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from renderapi import _json
-from renderapi.server.documents import ResolvedTiles, is_nested, tile_spec, transform
-from renderapi.server.metadata import stack_version
-from renderapi.server.refusals import MeaningRefusal, Refusal
+from renderapi.server.documents.tiles import ResolvedTiles, is_nested, tile_spec, transform
+from renderapi.server.http.refusals import MeaningRefusal, Refusal
+from renderapi.server.store.metadata import stack_version
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())
 
 
 def ordered(document):
-    """Give a document with the order of its keys as part of it."""
+    """Return a document with the order of its keys as part of it."""
     if isinstance(document, dict):
         return [(key, ordered(value)) for key, value in document.items()]
     if isinstance(document, list):
@@ -339,6 +339,6 @@ def test_usual_tiles_are_read_as_all_others(monkeypatch):
     samples = [shuffled({**full, "layout": shuffled(full["layout"])}) for _ in range(2000)] + [full]
     samples = [(raw, rng.random() < 0.5) for raw in samples]
     found = [outcome(*sample) for sample in samples]
-    monkeypatch.setattr("renderapi.server.documents._usual_tile", lambda *shape: None)
-    monkeypatch.setattr("renderapi.server.documents._integers_of_layout", lambda *shape: None)
+    monkeypatch.setattr("renderapi.server.documents.tiles._usual_tile", lambda *shape: None)
+    monkeypatch.setattr("renderapi.server.documents.tiles._integers_of_layout", lambda *shape: None)
     assert found == [outcome(*sample) for sample in samples]

@@ -64,7 +64,7 @@ def test_clusters_by_the_matches_of_another_owner(loading):
 
 @pytest.fixture
 def aligned(loading):
-    """Give two tiles that were matched in one stack and lie elsewhere in another."""
+    """Return two tiles that were matched in one stack and lie elsewhere in another."""
     lens = affine("1 0 0 1 5 0", metaData={"labels": ["lens"]})
     loading.put_tiles(make_tile("a", specs=[lens, affine("1 0 0 1 1000 0")]), make_tile("b", specs=[lens]))
     loading.create("aligned")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from renderapi import _patterns
 from renderapi.server import Store
-from renderapi.server.app import SERVICES
+from renderapi.server.http.app import SERVICES
 
 NASTY = [
     None,
@@ -138,7 +138,7 @@ READS = [
 
 
 def variants(document):
-    """Give a document with each of its parts replaced by each of the nasty values, and with each left out."""
+    """Return a document with each of its parts replaced by each of the nasty values, and with each left out."""
     for nasty in NASTY:
         yield nasty
     for path in list(paths(document)):
@@ -284,7 +284,7 @@ def test_patterns_that_cannot_be_taken(api, pattern):
 
 def test_a_pattern_that_takes_too_long_is_refused_before_the_answer_begins(api, monkeypatch):
     pytest.importorskip("regex")
-    monkeypatch.setattr("renderapi.server.tile_rows.SECONDS", 0.1)
+    monkeypatch.setattr("renderapi.server.store.tile_rows.SECONDS", 0.1)
     monkeypatch.setattr("renderapi._patterns.SECONDS", 0.1)
     _patterns.compiled.cache_clear()
     # the first ids are quick

@@ -13,8 +13,9 @@ from PIL import Image
 import renderapi.rendering
 from renderapi.rendering import Sources, encoding, render, render16
 from renderapi.rendering.outlines import draw_outlines
-from renderapi.server import Store, drawing
-from renderapi.server.refusals import Refusal
+from renderapi.server import Store
+from renderapi.server.http.refusals import Refusal
+from renderapi.server.services import drawing
 
 RNG = np.random.default_rng(3)
 TYPES = {
@@ -31,7 +32,7 @@ BOX = "z/1/box/10,20,120,90,0.5"
 
 @pytest.fixture
 def folder(tmp_path):
-    """Give a folder of images of 100 x 80 pixels, with a mask."""
+    """Return a folder of images of 100 x 80 pixels, with a mask."""
     folder = tmp_path / "images"
     folder.mkdir()
     for name in ("a", "b", "c"):
@@ -51,7 +52,7 @@ def placed(folder, name, x, y, **more):
 
 @pytest.fixture
 def serving(folder):
-    """Give a server that may open the images, with a stack of three tiles in a row."""
+    """Return a server that may open the images, with a stack of three tiles in a row."""
     with Store() as store:
         api = Api(store, image_roots=[folder])
         api.create()
@@ -77,7 +78,7 @@ def pixels(content):
 
 
 def expected(api, path, folder, kind="png", **changed):
-    """Give the image that the render parameters of a path describe."""
+    """Return the image that the render parameters of a path describe."""
     document = {**api.get(path), **changed}
     with Sources(roots=[folder]) as sources:
         draw = render16 if kind in encoding.SIXTEEN_BIT else render
@@ -670,7 +671,7 @@ def test_everything_works_without_numba(serving, folder, monkeypatch):
 
 @pytest.fixture
 def engines(monkeypatch):
-    """Give the engines that images were asked of."""
+    """Return the engines that images were asked of."""
     asked = []
 
     def noted(parameters, *, sources, engine, **more):

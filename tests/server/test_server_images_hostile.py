@@ -59,7 +59,7 @@ sys.addaudithook(Watch.hear)
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Give a folder with an image root, in which links lead out of it, and secrets beside it."""
+    """Return a folder with an image root, in which links lead out of it, and secrets beside it."""
     folder = tmp_path_factory.mktemp("hostile")
     root, secret = folder / "root", folder / "secret"
     for made in (root, secret, secret / "1", secret / "boxes"):

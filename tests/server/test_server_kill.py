@@ -112,7 +112,7 @@ def test_a_deletion_that_was_cut_off_is_finished(tmp_path):
         api.create()
         api.put_tiles(*(make_tile(str(number)) for number in range(3000)))
     program = (
-        "import os; import renderapi.server.store as store; store.BATCH = 1000\n"
+        "import os; import renderapi.server.store.database as store; store.BATCH = 1000\n"
         f"s = store.Store({str(tmp_path)!r})\n"
         "with s.write() as connection:\n    s.drop(connection, 'stack', 1)\n"
         "remove, done = s._remove_batch, []\n"

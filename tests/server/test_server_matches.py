@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from embedded import wait_until
 
-from renderapi.server.match_documents import canvas_matches, merged, utf16_key
-from renderapi.server.refusals import Refusal
+from renderapi.server.documents.matches import canvas_matches, merged, utf16_key
+from renderapi.server.http.refusals import Refusal
 
 DATA = Path(__file__).parents[1] / "data/golden"
 GOLDEN = json.loads((DATA / "json_shapes.json").read_text())

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from embedded import affine, make_tile
 
-from renderapi.server.documents import transform
-from renderapi.server.refusals import Refusal
-from renderapi.server.resolving import SharedTransforms, UnresolvedError, flatten_tile
+from renderapi.server.documents.resolving import SharedTransforms, UnresolvedError, flatten_tile
+from renderapi.server.documents.tiles import transform
+from renderapi.server.http.refusals import Refusal
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())
 REF = {"type": "ref", "refId": "x"}

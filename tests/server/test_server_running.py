@@ -14,9 +14,9 @@ from embedded import make_tile, wait_until
 
 import renderapi
 from renderapi.server import BackgroundServer, ListenError, StoreError, serve, serve_background
-from renderapi.server.mapping import to_local
-from renderapi.server.memory import MemoryAdapter
-from renderapi.server.running import Listener, is_loopback
+from renderapi.server.documents.mapping import to_local
+from renderapi.server.http.memory import MemoryAdapter
+from renderapi.server.http.running import Listener, is_loopback
 
 TIMEOUT = 20
 
@@ -294,7 +294,7 @@ def test_serving_in_this_process(tmp_path, monkeypatch, capsys):
     real = Listener.run
 
     def run(listener):
-        monkeypatch.setattr("renderapi.server.running.wasyncore.loop", lambda **_: interrupted(listener))
+        monkeypatch.setattr("renderapi.server.http.running.wasyncore.loop", lambda **_: interrupted(listener))
         real(listener)
 
     monkeypatch.setattr(Listener, "run", run)
@@ -315,7 +315,7 @@ def test_serving_in_this_process(tmp_path, monkeypatch, capsys):
 def test_a_folder_that_is_served_can_be_told_to_stop(tmp_path, monkeypatch):
     handlers = []
     monkeypatch.setattr(
-        "renderapi.server.running.signal.signal", lambda number, handler: handlers.append(handler)
+        "renderapi.server.http.running.signal.signal", lambda number, handler: handlers.append(handler)
     )
 
     def run(listener):
@@ -366,7 +366,7 @@ PROGRAMS = {
     "command": "from renderapi.cli import main; main(['serve', '--port', '0', '--data', {!r}])",
     "demo": "from renderapi.cli import main; main(['demo', '--sections', '1', '--keep', {!r}, '--serve'])",
     "process": (
-        "import time; from renderapi.server.process import ServerProcess\n"
+        "import time; from renderapi.server.http.process import ServerProcess\n"
         "with ServerProcess({!r}) as server:\n    print(server.url, flush=True)\n    time.sleep(600)\n"
     ),
     "background": (
@@ -379,7 +379,7 @@ LIBRARY = ("process", "background")
 SLEEP = """
 import time
 from renderapi.server import stacks
-from renderapi.server.endpoint import json_of
+from renderapi.server.http.endpoint import json_of
 
 @stacks.service.get("/sleep")
 def sleep(server):
@@ -435,7 +435,7 @@ def is_refused(address):
 
 
 def test_slow_headers_are_cut_and_silent_clients_too(monkeypatch):
-    monkeypatch.setattr("renderapi.server.running.HEADER_SECONDS", 0.5)
+    monkeypatch.setattr("renderapi.server.http.running.HEADER_SECONDS", 0.5)
     with serve_background() as server, requests.Session() as session:
         address = ("127.0.0.1", int(server.url.split(":")[2].split("/")[0]))
         # kept alive, and silent from here
@@ -462,7 +462,7 @@ def test_slow_headers_are_cut_and_silent_clients_too(monkeypatch):
 
 
 def test_slow_bodies_are_cut(monkeypatch):
-    monkeypatch.setattr("renderapi.server.running.HEADER_SECONDS", 0.5)
+    monkeypatch.setattr("renderapi.server.http.running.HEADER_SECONDS", 0.5)
     head = (
         b"POST /render-ws/v1/owner/o/project/p/stack/s HTTP/1.1\r\nHost: localhost\r\n"
         b"Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n"
@@ -497,7 +497,7 @@ def test_small_requests_do_not_wait_for_large_bodies(monkeypatch):
         go_on.wait(TIMEOUT)
         return []
 
-    monkeypatch.setattr("renderapi.server.coordinates._items", slow)
+    monkeypatch.setattr("renderapi.server.services.coordinates._items", slow)
     with serve_background() as server:
         path = server.url + "/v1/owner/o/project/p/stack/s/z/1/world-to-local-coordinates"
         body = [{"world": [1.0, 2.0]}] * 5000
@@ -523,8 +523,8 @@ def test_work_for_a_client_that_is_gone_stops(monkeypatch, caplog):
         slices.append(time.sleep(0.02))
         return to_local(*values)
 
-    monkeypatch.setattr("renderapi.server.coordinates.to_local", slow)
-    monkeypatch.setattr("renderapi.server.turns.by_slices.__defaults__", (10,))
+    monkeypatch.setattr("renderapi.server.services.coordinates.to_local", slow)
+    monkeypatch.setattr("renderapi.server.http.turns.by_slices.__defaults__", (10,))
     caplog.set_level("INFO", "renderapi.server")
     with serve_background() as server:
         stack = server.url + "/v1/owner/o/project/p/stack/s"

@@ -6,7 +6,7 @@ import pytest
 from embedded import Api, affine, make_tile, wait_until
 
 from renderapi.server import Store
-from renderapi.server.refusals import CollectionKey, Refusal, StackKey, check_name
+from renderapi.server.http.refusals import CollectionKey, Refusal, StackKey, check_name
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())
 STATES = ("LOADING", "COMPLETE", "READ_ONLY", "OFFLINE")
@@ -599,7 +599,7 @@ def test_tile_ids(api, monkeypatch):
     assert api.get("tileIds?matchPattern=1$") == ["a1", "b1", 'q"1']
     assert api.get("tileIds?minZ=3&matchPattern=^B") == ["B2"]
     assert api.get("tileIds?matchPattern=nothing") == []
-    monkeypatch.setattr("renderapi.server.stacks._PAGE", 2)
+    monkeypatch.setattr("renderapi.server.services.stacks._PAGE", 2)
     assert api.get("tileIds") == ["B2", "a1", "b1", 'q"1']
     for odd in ("c\nd", "e\\f", "\t", "\x00g"):
         api.put_tiles(make_tile(odd, 4.0))

@@ -5,7 +5,7 @@ import pytest
 from embedded import wait_until
 
 from renderapi.errors import RenderError
-from renderapi.server.store import FILE_NAME, MIGRATIONS, Store, StoreError
+from renderapi.server.store.database import FILE_NAME, MIGRATIONS, Store, StoreError
 
 INSERT = "INSERT INTO stack (owner, project, name, state, document) VALUES ('o', 'p', ?, 'LOADING', '{}')"
 
@@ -84,7 +84,7 @@ def test_many_threads_write_and_read(store):
 
 
 def test_what_was_dropped_is_removed_even_if_the_server_ended_before(tmp_path, monkeypatch):
-    monkeypatch.setattr("renderapi.server.store.BATCH", 2)
+    monkeypatch.setattr("renderapi.server.store.database.BATCH", 2)
     with Store(tmp_path) as store:
         with store.write() as connection:
             connection.execute(INSERT, ("a",))
@@ -132,8 +132,8 @@ def drop(store, row):
 
 
 def test_nobody_waits_for_what_is_removed(store, monkeypatch):
-    monkeypatch.setattr("renderapi.server.store.BATCH", 1)
-    monkeypatch.setattr("renderapi.server.sweeping._LEAST_PAUSE", 0.02)
+    monkeypatch.setattr("renderapi.server.store.database.BATCH", 1)
+    monkeypatch.setattr("renderapi.server.store.sweeping._LEAST_PAUSE", 0.02)
     drop(store, add_stack(store, 20))
     assert count(store, "tile") > 0
     # its name is free already, and what is dropped meanwhile is removed as well
@@ -144,7 +144,7 @@ def test_nobody_waits_for_what_is_removed(store, monkeypatch):
 
 
 def test_what_cannot_be_removed_is_logged_and_tried_again(store, monkeypatch, caplog):
-    monkeypatch.setattr("renderapi.server.sweeping.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("renderapi.server.store.sweeping.RETRY_SECONDS", 0.01)
     remove, failures = (
         store._remove_batch,
         [sqlite3.OperationalError("database or disk is full"), KeyError("x")],
@@ -168,13 +168,13 @@ def test_what_cannot_be_removed_is_logged_and_tried_again(store, monkeypatch, ca
 
 
 def test_closing_waits_for_no_more_than_a_batch(tmp_path, monkeypatch):
-    monkeypatch.setattr("renderapi.server.store.BATCH", 1)
-    monkeypatch.setattr("renderapi.server.sweeping._LEAST_PAUSE", 60)
+    monkeypatch.setattr("renderapi.server.store.database.BATCH", 1)
+    monkeypatch.setattr("renderapi.server.store.sweeping._LEAST_PAUSE", 60)
     with Store(tmp_path) as store:
         drop(store, add_stack(store))
         wait_until(lambda: count(store, "tile") == 4)
     assert not [thread for thread in threading.enumerate() if thread.name == "renderapi-sweeper"]
-    monkeypatch.setattr("renderapi.server.sweeping._LEAST_PAUSE", 0)
+    monkeypatch.setattr("renderapi.server.store.sweeping._LEAST_PAUSE", 0)
     with Store(tmp_path) as store:
         wait_until(lambda: count(store, "stack") == 0)
     # nothing is begun after the end
@@ -213,7 +213,8 @@ def test_later_migrations_are_applied(tmp_path, monkeypatch):
     with Store(tmp_path) as store:
         write(store, "a")
     monkeypatch.setattr(
-        "renderapi.server.store.MIGRATIONS", (*MIGRATIONS, "ALTER TABLE stack ADD COLUMN more TEXT; ")
+        "renderapi.server.store.database.MIGRATIONS",
+        (*MIGRATIONS, "ALTER TABLE stack ADD COLUMN more TEXT; "),
     )
     with Store(tmp_path) as store:
         assert names(store) == ["a"]

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from renderapi.server.refusals import Refusal
-from renderapi.server.values import (
+from renderapi.server.http.refusals import Refusal
+from renderapi.server.http.values import (
     as_boolean,
     as_date,
     as_double,

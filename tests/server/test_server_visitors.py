@@ -10,7 +10,7 @@ from embedded import Api
 from test_dashboard import BROWSER_FLAGS, chromium  # noqa: F401 (a fixture)
 
 from renderapi.server import Store, serve_background
-from renderapi.server.visitors import Visitors, is_loopback, origin_of
+from renderapi.server.http.visitors import Visitors, is_loopback, origin_of
 
 EVIL = "http://evil.example"
 LOCAL = "http://localhost:3000"
@@ -18,7 +18,7 @@ LAB = "https://viewer.lab"
 
 
 def ask(method="GET", options=None, path="", **headers):
-    """Give the answer to a request for a stack, and whether the stack is still there."""
+    """Return the answer to a request for a stack, and whether the stack is still there."""
     with Store() as store:
         api = Api(store, **(options or {}))
         api.create()
@@ -200,7 +200,7 @@ fetch(url, { method, ...options })
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """Give the port of another server, whose pages are of another origin."""
+    """Return the port of another server, whose pages are of another origin."""
     folder = tmp_path_factory.mktemp("pages")
     (folder / "index.html").write_text("<!doctype html><title>page</title>")
 

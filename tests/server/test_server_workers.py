@@ -5,9 +5,10 @@ import threading
 import pytest
 import requests
 
-from renderapi.server import images, serve_background
-from renderapi.server.app import SERVICES
-from renderapi.server.workers import is_image
+from renderapi.server import serve_background
+from renderapi.server.http.app import SERVICES
+from renderapi.server.http.workers import is_image
+from renderapi.server.services import images
 
 
 def test_the_paths_of_images_are_known():

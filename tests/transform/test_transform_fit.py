@@ -15,7 +15,7 @@ from renderapi.transform import (
     SimilarityModel,
     ThinPlateSplineTransform,
     TranslationModel,
-    _fit,
+    least_squares,
 )
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "original" / "modelfit.json.gz"
@@ -46,7 +46,7 @@ def test_models_are_fitted_as_by_mpicbg(model, kind):
             continue
         m00, m10, m01, m11, m02, m12 = (float(v) for v in want["params"])
         with np.errstate(all="ignore"):
-            got = _fit.fit_points(name, p, q, w)
+            got = least_squares.fit_points(name, p, q, w)
         np.testing.assert_array_equal(got, [m00, m01, m10, m11, m02, m12])
         exact += 1
         try:
@@ -139,5 +139,5 @@ def test_sums_run_in_the_order_of_the_points():
             total += value
         expected.append(total)
     for width in (1, 2, 3, 5):
-        np.testing.assert_array_equal(_fit.ordered_sum(values[:, :width].copy()), expected[:width])
-    np.testing.assert_array_equal(_fit.ordered_sum(values[:, 0].copy()), expected[0])
+        np.testing.assert_array_equal(least_squares.ordered_sum(values[:, :width].copy()), expected[:width])
+    np.testing.assert_array_equal(least_squares.ordered_sum(values[:, 0].copy()), expected[0])

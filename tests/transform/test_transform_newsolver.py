@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from renderapi.errors import SpecError
-from renderapi.geometry._chain import Chains
+from renderapi.geometry.chains import Chains
 from renderapi.transform import estimate_dstpts, load_transform_json
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "newsolver"

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renderapi.errors import SpecError
-from renderapi.transform import _numbers
+from renderapi.transform import data_strings
 from renderapi.utils import encodeBase64
 
 
 @pytest.fixture(params=["orjson", "plain"])
 def any_json(request, monkeypatch):
     if request.param == "plain":
-        monkeypatch.setattr(_numbers, "_fast_dumps", None)
-        monkeypatch.setattr(_numbers, "_fast_loads", None)
+        monkeypatch.setattr(data_strings, "_fast_dumps", None)
+        monkeypatch.setattr(data_strings, "_fast_loads", None)
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,14 @@ def any_json(request, monkeypatch):
     ],
 )
 def test_what_java_reads_as_a_double(text, value):
-    assert _numbers.parse_double(text) == value
-    assert _numbers.parse_doubles(f"{text} 2 {text} ") == [value, 2.0, value]
+    assert data_strings.parse_double(text) == value
+    assert data_strings.parse_doubles(f"{text} 2 {text} ") == [value, 2.0, value]
 
 
 @pytest.mark.parametrize("text", ["NaN", "+NaN", "-NaN"])
 def test_not_a_number_is_read(text):
-    assert math.isnan(_numbers.parse_double(text))
-    assert math.isnan(_numbers.parse_float32(text))
+    assert math.isnan(data_strings.parse_double(text))
+    assert math.isnan(data_strings.parse_float32(text))
 
 
 @pytest.mark.parametrize(
@@ -81,41 +81,41 @@ def test_not_a_number_is_read(text):
 )
 def test_what_java_does_not_read_is_refused(text, any_json):
     with pytest.raises(SpecError):
-        _numbers.parse_double(text)
+        data_strings.parse_double(text)
     with pytest.raises(SpecError):
-        _numbers.parse_doubles(text)
+        data_strings.parse_doubles(text)
     with pytest.raises(SpecError):
-        _numbers.parse_doubles(f"1 {text or ','} 2")
+        data_strings.parse_doubles(f"1 {text or ','} 2")
     with pytest.raises(SpecError):
-        _numbers.parse_rows(["1 2 3", f"1 {text or ','} 2"], 3)
+        data_strings.parse_rows(["1 2 3", f"1 {text or ','} 2"], 3)
 
 
 def test_fields_are_split_at_ascii_blanks_as_in_java(any_json):
-    assert _numbers.split_fields("1\t2 \n\x0b\f\r3 ") == ["1", "2", "3"]
-    assert _numbers.parse_doubles("1\t2  3\n") == [1.0, 2.0, 3.0]
+    assert data_strings.split_fields("1\t2 \n\x0b\f\r3 ") == ["1", "2", "3"]
+    assert data_strings.parse_doubles("1\t2  3\n") == [1.0, 2.0, 3.0]
     for text in (" 1 2", "1\xa02", "1\x1c2", "", " ", None, 5):
         with pytest.raises(SpecError):
-            _numbers.parse_doubles(text)
+            data_strings.parse_doubles(text)
 
 
 def test_no_data_string_says_so():
     with pytest.raises(SpecError, match="no dataString defined"):
-        _numbers.require_text(None)
+        data_strings.require_text(None)
     with pytest.raises(SpecError, match="is no text"):
-        _numbers.require_text([1.0])
+        data_strings.require_text([1.0])
 
 
 @given(st.lists(st.floats(), min_size=1, max_size=8))
 def test_doubles_are_written_so_that_they_are_read_back(values):
-    text = _numbers.format_doubles(values)
-    np.testing.assert_equal(_numbers.parse_doubles(text), values)
-    assert text.split(" ") == [_numbers.format_double(value) for value in values]
+    text = data_strings.format_doubles(values)
+    np.testing.assert_equal(data_strings.parse_doubles(text), values)
+    assert text.split(" ") == [data_strings.format_double(value) for value in values]
 
 
 @given(st.lists(st.floats(width=32), min_size=1, max_size=8))
 def test_float32_values_are_written_so_that_they_are_read_back(values):
-    text = _numbers.format_floats32(values)
-    assert [_numbers.parse_float32(field) for field in text.split(" ")] == pytest.approx(
+    text = data_strings.format_floats32(values)
+    assert [data_strings.parse_float32(field) for field in text.split(" ")] == pytest.approx(
         values, abs=0, nan_ok=True
     )
 
@@ -135,9 +135,9 @@ def test_one_spelling_whatever_is_installed(monkeypatch):
         -math.inf,
         math.nan,
     ]
-    written = _numbers.format_doubles(values)
-    monkeypatch.setattr(_numbers, "_fast_dumps", None)
-    assert _numbers.format_doubles(values) == written
+    written = data_strings.format_doubles(values)
+    monkeypatch.setattr(data_strings, "_fast_dumps", None)
+    assert data_strings.format_doubles(values) == written
     assert written == (
         "1.0 -0.0 1e-05 1.2345e-07 0.0001 1e+16 1e+22 123456789.125 10.00001 Infinity -Infinity NaN"
     )
@@ -161,7 +161,7 @@ def test_float32_are_rounded_once(mantissa, exponent, tail, negative):
         digits = str(int(digits) - 1)
         tail = "9999999999"
     text = f"{'-' if negative else ''}{digits}{tail}e-{200 + len(tail)}"
-    assert _numbers.parse_float32(text) == nearest_float32(Fraction(text))
+    assert data_strings.parse_float32(text) == nearest_float32(Fraction(text))
 
 
 @pytest.mark.parametrize(
@@ -178,45 +178,50 @@ def test_float32_are_rounded_once(mantissa, exponent, tail, negative):
     ],
 )
 def test_float32_at_the_edges(text, value):
-    assert _numbers.parse_float32(text) == value
-    np.testing.assert_array_equal(_numbers.parse_rows([f"{text} 1"], 2, single=True), [[value, 1.0]])
+    assert data_strings.parse_float32(text) == value
+    np.testing.assert_array_equal(data_strings.parse_rows([f"{text} 1"], 2, single=True), [[value, 1.0]])
 
 
 def test_many_texts_are_read_at_once(any_json):
     texts = ["1 2.5 -3e2", "+4 5. .6", "7 8 9"]
-    np.testing.assert_array_equal(_numbers.parse_rows(texts, 3), [[1, 2.5, -300], [4, 5, 0.6], [7, 8, 9]])
-    np.testing.assert_array_equal(_numbers.parse_rows([*texts, "1f\t2 3 "], 3)[3], [1, 2, 3])
+    np.testing.assert_array_equal(data_strings.parse_rows(texts, 3), [[1, 2.5, -300], [4, 5, 0.6], [7, 8, 9]])
+    np.testing.assert_array_equal(data_strings.parse_rows([*texts, "1f\t2 3 "], 3)[3], [1, 2, 3])
     for bad in ("1 2", "1 2 3 4", " 1 2", "1 2 ", "1  2"):
         with pytest.raises(SpecError):
-            _numbers.parse_rows([*texts, bad], 3)
+            data_strings.parse_rows([*texts, bad], 3)
 
 
 @given(st.lists(st.floats(1e-46, 1e39), min_size=1, max_size=5))
 def test_many_float32_are_read_as_single_ones(values):
     texts = [f"{value!r} {value:.9g}" for value in values]
-    expected = [[_numbers.parse_float32(field) for field in text.split(" ")] for text in texts]
-    np.testing.assert_array_equal(_numbers.parse_rows(texts, 2, single=True), expected)
+    expected = [[data_strings.parse_float32(field) for field in text.split(" ")] for text in texts]
+    np.testing.assert_array_equal(data_strings.parse_rows(texts, 2, single=True), expected)
 
 
 def test_integers_as_in_java():
-    assert [_numbers.parse_integer(t) for t in ("12", "-3", "+4", "2147483647")] == [12, -3, 4, 2147483647]
+    assert [data_strings.parse_integer(t) for t in ("12", "-3", "+4", "2147483647")] == [
+        12,
+        -3,
+        4,
+        2147483647,
+    ]
     for text in ("1.0", "", "2147483648", "1e3", "\u0661"):
         with pytest.raises(SpecError):
-            _numbers.parse_integer(text)
+            data_strings.parse_integer(text)
 
 
 def test_base64_blocks():
     values = np.array([1.5, -2.0, 1e-300])
-    np.testing.assert_array_equal(_numbers.parse_block(encodeBase64(values), 3), values)
+    np.testing.assert_array_equal(data_strings.parse_block(encodeBase64(values), 3), values)
     with pytest.raises(SpecError, match="should hold 4 numbers, it holds 3"):
-        _numbers.parse_block(encodeBase64(values), 4)
+        data_strings.parse_block(encodeBase64(values), 4)
     with pytest.raises(SpecError, match="cannot be decoded"):
-        _numbers.parse_block("x$$", 3)
+        data_strings.parse_block("x$$", 3)
 
 
 def test_what_is_a_float32():
-    assert _numbers.is_float32(0.5)
-    assert _numbers.is_float32(10.100000381469727)
-    assert not _numbers.is_float32(10.1)
-    assert not _numbers.is_float32(1e39)
-    assert not _numbers.is_float32(math.nan)
+    assert data_strings.is_float32(0.5)
+    assert data_strings.is_float32(10.100000381469727)
+    assert not data_strings.is_float32(10.1)
+    assert not data_strings.is_float32(1e39)
+    assert not data_strings.is_float32(math.nan)

@@ -127,20 +127,20 @@ class ServiceConformance:
 
     @pytest.fixture
     def render_url(self) -> str:
-        """Give the address of the server, such as ``http://localhost:8080/render-ws``; to be overridden."""
+        """Return the address of the server, such as ``http://localhost:8080/render-ws``; to be overridden."""
         raise NotImplementedError(
             f"{type(self).__name__} does not say where the server is: give it a fixture render_url"
         )
 
     @pytest.fixture
     def http(self) -> Iterator[requests.Session]:
-        """Give what sends the requests."""
+        """Return what sends the requests."""
         with requests.Session() as session:
             yield session
 
     @pytest.fixture
     def api(self, render_url: str, http: requests.Session) -> Iterator[Rest]:
-        """Give requests of an owner who has nothing yet; what is made is removed afterwards."""
+        """Return requests of an owner who has nothing yet; what is made is removed afterwards."""
         api = Rest(render_url, http, f"conformance_{uuid.uuid4().hex[:12]}")
         try:
             yield api
@@ -149,12 +149,12 @@ class ServiceConformance:
 
     @pytest.fixture
     def loading(self, api: Rest) -> Rest:
-        """Give an empty stack."""
+        """Return an empty stack."""
         api.create()
         return api
 
     @pytest.fixture
     def stack(self, loading: Rest) -> Rest:
-        """Give a stack with a shared transform, x, and tiles: a and b overlap at z 1, c is at z 1.5."""
+        """Return a stack with a shared transform, x, and tiles: a and b overlap at z 1, c is at z 1.5."""
         loading.put_tiles(A, B, C, transforms=[SHARED])
         return loading

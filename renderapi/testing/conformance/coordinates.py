@@ -29,7 +29,7 @@ WORLD = [{"tileId": "a", "world": [11.0, 22.0, 1.0]}]
 
 
 def containing(*world: float) -> list[list[dict[str, Any]]]:
-    """Give what is answered of a point in a and b."""
+    """Return what is answered of a point in a and b."""
     return [[{"tileId": tile_id, "world": list(world)} for tile_id in "ab"]]
 
 
@@ -101,7 +101,7 @@ class CoordinateConformance(ServiceConformance):
 
     @pytest.fixture
     def overlapping(self, stack: Rest) -> Rest:
-        """Give a stack in which also a mirrored tile, m, covers a and b."""
+        """Return a stack in which also a mirrored tile, m, covers a and b."""
         stack.put_tiles(make_tile("m", 1.0, (0, 0, 200, 200), specs=[affine("-1 0 0 1 100 0")]))
         return stack
 

@@ -143,7 +143,7 @@ class HierarchicalConformance(ServiceConformance):
 
     @pytest.fixture
     def aligned(self, loading: Rest) -> Rest:
-        """Give tiles that were matched behind a lens, and a stack in which q lies 3 pixels lower."""
+        """Return tiles that were matched behind a lens, and a stack in which q lies 3 pixels lower."""
         lens = affine("1 0 0 1 5 0", metaData={"labels": ["lens"]})
         loading.put_tiles(
             make_tile("a", specs=[lens, affine("1 0 0 1 1000 0")]), make_tile("b", specs=[lens])

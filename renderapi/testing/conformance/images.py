@@ -75,7 +75,7 @@ BODY = {"width": 60, "height": 40, "scale": 0.5}
 
 
 def calls() -> list[tuple[Call, str, tuple[int, int]]]:
-    """Give a call of every endpoint, the kind of its image, and width and height."""
+    """Return a call of every endpoint, the kind of its image, and width and height."""
     listed: list[tuple[Call, str, tuple[int, int]]] = []
     for kind in COMMON:
         listed += [
@@ -142,7 +142,7 @@ class ImageConformance(ServiceConformance):
 
     @pytest.fixture
     def pictures(self, loading: Rest) -> Rest:
-        """Give a stack with a tile a of 100 x 80 pixels at 10, 20, and b, white, of group g, to its right."""
+        """Return a stack with a tile a of 100 x 80 pixels at 10, 20, and b, white, of group g, to its right."""
         loading.put_tiles(A, B)
         return loading
 

@@ -145,7 +145,7 @@ BAD_PAIRS = [
 
 
 def ids_of(found: list[dict[str, Any]]) -> list[Pair]:
-    """Give the ids of documents."""
+    """Return the ids of documents."""
     return [(pair["pGroupId"], pair["pId"], pair["qGroupId"], pair["qId"]) for pair in found]
 
 
@@ -154,13 +154,13 @@ class MatchConformance(ServiceConformance):
 
     @pytest.fixture
     def collection(self, api: Rest) -> Rest:
-        """Give a collection of all pairs, which were put in another order and direction."""
+        """Return a collection of all pairs, which were put in another order and direction."""
         api.put_pairs(*(make_pair(*pair[2:], *pair[:2]) for pair in reversed(PAIRS)))
         return api
 
     @pytest.fixture
     def two(self, api: Rest) -> Rest:
-        """Give collections c, of a and b, and d, of b and e."""
+        """Return collections c, of a and b, and d, of b and e."""
         api.put_pairs(make_pair(p="a"), make_pair(p="b", consensusSetData={"index": 1}))
         api.put_pairs(make_pair(p="b", points=[(7, 8)]), make_pair(p="e"), collection="d")
         return api

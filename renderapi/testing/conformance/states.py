@@ -94,7 +94,7 @@ READS: list[tuple[str, str, Any, int]] = [
 
 
 def refusal_of_transition(before: str, after: str) -> str:
-    """Give the words in which a transition is refused."""
+    """Return the words in which a transition is refused."""
     return (
         f"The s stack's state is currently {before} and must first be transitioned to COMPLETE before "
         f"transitioning it to {after}."
@@ -106,7 +106,7 @@ class StackStateConformance(ServiceConformance):
 
     @pytest.fixture
     def tiled(self, loading: Rest) -> Rest:
-        """Give a stack with one tile."""
+        """Return a stack with one tile."""
         loading.put_tiles(make_tile())
         return loading
 

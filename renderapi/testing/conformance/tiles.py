@@ -106,7 +106,7 @@ class TileDataConformance(ServiceConformance):
 
     @pytest.fixture
     def tile(self, loading: Rest) -> Rest:
-        """Give a stack with a tile t that has four transforms."""
+        """Return a stack with a tile t that has four transforms."""
         loading.put_tiles(make_tile("t", box=STORED, specs=[LENS, REF, MOVE, LAST]), transforms=[SHARED])
         return loading
 

@@ -15,32 +15,15 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from renderapi.errors import ConversionError, EstimationError, SpecError
-from renderapi.transform import _fit
-from renderapi.transform._native import (
-    AFFINE as _AFFINE,
-)
-from renderapi.transform._native import (
-    NATIVE_COUNTS,
-    native_matrix,
-    native_numbers,
-)
-from renderapi.transform._native import (
-    RIGID as _RIGID,
-)
-from renderapi.transform._native import (
-    SIMILARITY as _SIMILARITY,
-)
-from renderapi.transform._native import (
-    TRANSLATION as _TRANSLATION,
-)
-from renderapi.transform._numbers import (
+from renderapi.transform import least_squares
+from renderapi.transform._ransac import Ransac, as_ransac, inliers
+from renderapi.transform.data_strings import (
     format_doubles,
     format_floats32,
     parse_loosely,
     parse_native,
     split_fields,
 )
-from renderapi.transform._ransac import Ransac, as_ransac, inliers
 from renderapi.transform.leaf.common import (
     as_points,
     blocks,
@@ -50,6 +33,23 @@ from renderapi.transform.leaf.common import (
     write_extras,
 )
 from renderapi.transform.leaf.transform import MapsPoints, Transform
+from renderapi.transform.native import (
+    AFFINE as _AFFINE,
+)
+from renderapi.transform.native import (
+    NATIVE_COUNTS,
+    native_matrix,
+    native_numbers,
+)
+from renderapi.transform.native import (
+    RIGID as _RIGID,
+)
+from renderapi.transform.native import (
+    SIMILARITY as _SIMILARITY,
+)
+from renderapi.transform.native import (
+    TRANSLATION as _TRANSLATION,
+)
 from renderapi.utils import NullHandler
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class AffineModel(MapsPoints, Transform):
 
     @classmethod
     def identity(cls) -> AffineModel:
-        """Give the transform that maps every point to itself."""
+        """Return the transform that maps every point to itself."""
         return cls()
 
     def load_M(self) -> None:
@@ -272,7 +272,7 @@ class AffineModel(MapsPoints, Transform):
         return native_numbers(self.className, (m00, m01, m10, m11, b0, b1))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the document of the transform.
+        """Return the document of the transform.
 
         Returns
         -------
@@ -329,8 +329,8 @@ class AffineModel(MapsPoints, Transform):
         """
         p, q, w = point_pairs(A, B, weights, 3, "an affine transform")
         p, q, w, _ = _agreeing("affine", p, q, w, ransac)
-        m00, m01, m10, m11, b0, b1 = _fit.fit_points("affine", p, q, w)
-        _fit.require_spread(p, w, "an affine transform", line=True)
+        m00, m01, m10, m11, b0, b1 = least_squares.fit_points("affine", p, q, w)
+        least_squares.require_spread(p, w, "an affine transform", line=True)
         T = np.array([[m00], [m01], [m10], [m11], [b0], [b1]])
         if not np.isfinite(T).all():
             raise EstimationError("an affine transform cannot be estimated: the numbers are too large")
@@ -370,7 +370,9 @@ class AffineModel(MapsPoints, Transform):
         agreeing = None
         if as_ransac(ransac := kwargs.pop("ransac", None)) is not None:
             model = self._model(**kwargs)
-            p, q, w = point_pairs(A, B, kwargs.get("weights"), _fit.MODELS[model][1], f"the {model} model")
+            p, q, w = point_pairs(
+                A, B, kwargs.get("weights"), least_squares.MODELS[model][1], f"the {model} model"
+            )
             A, B, w, agreeing = _agreeing(model, p, q, w, ransac)
             if w is not None:
                 kwargs["weights"] = w
@@ -397,7 +399,7 @@ class AffineModel(MapsPoints, Transform):
         self.load_M()
 
     def concatenate(self, model: AffineModel) -> AffineModel:
-        """Give the transform that applies `model` first and this one then.
+        """Return the transform that applies `model` first and this one then.
 
         Parameters
         ----------
@@ -421,7 +423,7 @@ class AffineModel(MapsPoints, Transform):
         )
 
     def invert(self) -> AffineModel:
-        """Give the inverse transform.
+        """Return the inverse transform.
 
         Returns
         -------
@@ -433,12 +435,12 @@ class AffineModel(MapsPoints, Transform):
         NotInvertibleError
             If the transform is singular (an EstimationError and a numpy LinAlgError).
         """
-        m00, m01, m02, m10, m11, m12 = _fit.invert(*self.M[:2].ravel().tolist())
+        m00, m01, m02, m10, m11, m12 = least_squares.invert(*self.M[:2].ravel().tolist())
         return AffineModel(m00, m01, m10, m11, m02, m12)
 
     @staticmethod
     def convert_to_point_vector(points: ArrayLike) -> tuple[NDArray[np.float64], int]:
-        """Give points with a third column of ones, and their number.
+        """Return points with a third column of ones, and their number.
 
         Parameters
         ----------
@@ -455,7 +457,7 @@ class AffineModel(MapsPoints, Transform):
 
     @staticmethod
     def convert_points_vector_to_array(points: ArrayLike, Nd: int = 2) -> NDArray[np.float64]:
-        """Give homogeneous points without their last column.
+        """Return homogeneous points without their last column.
 
         Parameters
         ----------
@@ -520,7 +522,7 @@ class AffineModel(MapsPoints, Transform):
         return self.invert().tform(points)
 
     def calc_properties(self) -> tuple[float, float, float, float, float]:
-        """Give scales, shears and rotation: sx, sy, cx, cy, theta (see `calc_first_order_properties`)."""
+        """Return scales, shears and rotation: sx, sy, cx, cy, theta (see `calc_first_order_properties`)."""
         return calc_first_order_properties(self.M, force_shear=self.force_shear)
 
     @property
@@ -600,7 +602,7 @@ class TranslationModel(AffineModel):
         """
         p, q, w = point_pairs(src, dst, weights, 1, "a translation")
         p, q, w, _ = _agreeing("translation", p, q, w, ransac)
-        return _fit.matrix(_fit.fit_points("translation", p, q, w))
+        return least_squares.matrix(least_squares.fit_points("translation", p, q, w))
 
     def estimate(  # type: ignore[override]
         self,
@@ -690,9 +692,9 @@ class RigidModel(AffineModel):
         model = f"a {kind} model"
         p, q, w = point_pairs(src, dst, weights, 2, model)
         p, q, w, _ = _agreeing(kind, p, q, w, ransac)
-        _fit.require_spread(p, w, model)
-        M = _fit.matrix(_fit.fit_points(kind, p, q, w))
-        if not np.isfinite(M).all() or (rigid and not _fit.determines_rotation(p, q, w)):
+        least_squares.require_spread(p, w, model)
+        M = least_squares.matrix(least_squares.fit_points(kind, p, q, w))
+        if not np.isfinite(M).all() or (rigid and not least_squares.determines_rotation(p, q, w)):
             raise EstimationError(
                 f"{model} cannot be estimated: the target points do not determine a rotation"
             )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import SpecError
-from renderapi.transform import _numbers
+from renderapi.transform import data_strings
 from renderapi.transform.leaf.common import as_points, blocks
 from renderapi.transform.leaf.transform import ParsedTransform
 from renderapi.utils import encodeBase64
@@ -59,11 +59,11 @@ class AffineWarpFieldTransform(ParsedTransform):
     values: Array
 
     def _parse_text(self, text: str) -> None:
-        fields = _numbers.split_fields(text)
+        fields = data_strings.split_fields(text)
         if len(fields) < 9:
             raise SpecError("warp field data must contain at least 8 fields")
-        box = [_numbers.parse_double(field) for field in fields[:4]]
-        rows, columns = (_numbers.parse_integer(field) for field in fields[4:6])
+        box = [data_strings.parse_double(field) for field in fields[:4]]
+        rows, columns = (data_strings.parse_integer(field) for field in fields[4:6])
         interpolator, encoding = fields[6:8]
         if rows < 1 or columns < 1:
             raise SpecError(f"a warp field cannot have {rows} rows and {columns} columns")
@@ -71,13 +71,13 @@ class AffineWarpFieldTransform(ParsedTransform):
             raise SpecError(f"there is no interpolator '{interpolator}'")
         count = 6 * rows * columns
         if encoding == "base64":
-            values = _numbers.parse_block(fields[8], count)
+            values = data_strings.parse_block(fields[8], count)
         else:
             if len(fields) != 8 + count:
                 raise SpecError(
                     f"expected warp field data to contain {8 + count} fields but found {len(fields)} instead"
                 )
-            values = np.array([_numbers.parse_double(field) for field in fields[8:]])
+            values = np.array([data_strings.parse_double(field) for field in fields[8:]])
         self.offsetX, self.offsetY, self.width, self.height = box
         self.interpolator = interpolator
         self.values = values.reshape(6, rows, columns)
@@ -86,11 +86,11 @@ class AffineWarpFieldTransform(ParsedTransform):
         if not hasattr(self, "values"):
             return None
         values = np.asarray(self.values, dtype=np.float64)
-        box = _numbers.format_doubles(
+        box = data_strings.format_doubles(
             [float(v) for v in (self.offsetX, self.offsetY, self.width, self.height)]
         )
         if values.size < _BASE64_FROM:
-            field = f"none {_numbers.format_doubles(values.ravel().tolist())}"
+            field = f"none {data_strings.format_doubles(values.ravel().tolist())}"
         else:
             field = f"base64 {encodeBase64(values.ravel())}"
         return f"{box} {values.shape[1]} {values.shape[2]} {self.interpolator} {field}"

@@ -20,7 +20,7 @@ class NotInvertibleError(EstimationError, np.linalg.LinAlgError):
 
 
 def current_svd() -> Callable[..., Any]:
-    """Give the svd of scipy.linalg where that can be imported, else numpy's: programs take it from here."""
+    """Return the svd of scipy.linalg where that can be imported, else numpy's: programs take it from here."""
     try:
         from scipy.linalg import svd
     except ImportError:
@@ -74,7 +74,7 @@ def calc_first_order_properties(
 
 
 def as_points(points: ArrayLike, what: str = "Points") -> NDArray[np.float64]:
-    """Give points as an (N, 2) float64 array; the array itself if it is one already.
+    """Return points as an (N, 2) float64 array; the array itself if it is one already.
 
     Raises
     ------
@@ -132,12 +132,12 @@ def point_pairs(
 
 
 def polynomial_order(count: int) -> int:
-    """Give the order of a polynomial with `count` coefficients per coordinate, as Java computes it."""
+    """Return the order of a polynomial with `count` coefficients per coordinate, as Java computes it."""
     return int(math.nextafter(math.sqrt(2 * count + 0.25) - 1.5, math.inf))
 
 
 def term_count(order: int) -> int:
-    """Give the number of terms of a polynomial in x and y: (order + 1)(order + 2) / 2."""
+    """Return the number of terms of a polynomial in x and y: (order + 1)(order + 2) / 2."""
     return (order + 1) * (order + 2) // 2
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import EstimationError, SpecError
-from renderapi.transform import _numbers
+from renderapi.transform import data_strings
 from renderapi.transform.leaf.common import NotInvertibleError, as_points, blocks, point_pairs
 from renderapi.transform.leaf.transform import ParsedTransform
 
@@ -58,7 +58,7 @@ class HomographyModel2D(ParsedTransform):
 
     @classmethod
     def identity(cls) -> HomographyModel2D:
-        """Give the transform that maps every point to itself."""
+        """Return the transform that maps every point to itself."""
         return cls()
 
     @staticmethod
@@ -143,7 +143,7 @@ class HomographyModel2D(ParsedTransform):
         return self.M if return_params else None
 
     def concatenate(self, model: HomographyModel2D) -> HomographyModel2D:
-        """Give the transform that applies `model` first and this one then.
+        """Return the transform that applies `model` first and this one then.
 
         Parameters
         ----------
@@ -158,13 +158,13 @@ class HomographyModel2D(ParsedTransform):
         return HomographyModel2D(M=np.asarray(self.M) @ np.asarray(model.M))
 
     def _parse_text(self, text: str) -> None:
-        found = len(_numbers.split_fields(text))
+        found = len(data_strings.split_fields(text))
         if found != 9:
             raise SpecError(f"9 numbers are needed, {found} found")
-        self.M = np.array(_numbers.parse_doubles(text)).reshape(3, 3)
+        self.M = np.array(data_strings.parse_doubles(text)).reshape(3, 3)
 
     def _format_text(self) -> str:
-        return _numbers.format_doubles(np.asarray(self.M, dtype=np.float64).ravel().tolist())
+        return data_strings.format_doubles(np.asarray(self.M, dtype=np.float64).ravel().tolist())
 
     def tform(self, points: ArrayLike) -> Array:
         """Map points.
@@ -196,7 +196,7 @@ class HomographyModel2D(ParsedTransform):
         return out
 
     def invert(self) -> HomographyModel2D:
-        """Give the inverse transform.
+        """Return the inverse transform.
 
         Returns
         -------

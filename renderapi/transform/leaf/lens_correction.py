@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import EstimationError, SpecError
-from renderapi.transform import _numbers
+from renderapi.transform import data_strings
 from renderapi.transform.leaf.common import as_points, blocks, point_pairs, term_count
 from renderapi.transform.leaf.transform import ParsedTransform
 
@@ -73,7 +73,7 @@ class NonLinearCoordinateTransform(ParsedTransform):
 
     @classmethod
     def identity(cls) -> NonLinearCoordinateTransform:
-        """Give the correction of dimension 1 that maps every point to itself."""
+        """Return the correction of dimension 1 that maps every point to itself."""
         transform = cls()
         transform.dimension, transform.length = 1, 3
         transform.beta = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
@@ -88,14 +88,14 @@ class NonLinearCoordinateTransform(ParsedTransform):
             fields.pop()
         if len(fields) < 2:
             raise SpecError("at least dimension and length are needed")
-        dimension, length = _numbers.parse_integer(fields[0]), _numbers.parse_integer(fields[1])
+        dimension, length = data_strings.parse_integer(fields[0]), data_strings.parse_integer(fields[1])
         if len(fields) != 4 + 4 * length or length != term_count(dimension):
             raise SpecError(
                 f"dimension {dimension} needs length {term_count(dimension)} and "
                 f"{4 + 4 * term_count(dimension)} fields, found length {length} and {len(fields)} fields"
             )
-        values = np.array([_numbers.parse_double(field) for field in fields[2:-2]])
-        width, height = _numbers.parse_integer(fields[-2]), _numbers.parse_integer(fields[-1])
+        values = np.array([data_strings.parse_double(field) for field in fields[2:-2]])
+        width, height = data_strings.parse_integer(fields[-2]), data_strings.parse_integer(fields[-1])
         self.dimension, self.length, self.width, self.height = dimension, length, width, height
         self.beta = values[: 2 * length].reshape(length, 2)
         self.normMean = values[2 * length : 3 * length]
@@ -105,7 +105,7 @@ class NonLinearCoordinateTransform(ParsedTransform):
         if not hasattr(self, "beta"):
             return None
         numbers = [np.asarray(a, dtype=np.float64).ravel() for a in (self.beta, self.normMean, self.normVar)]
-        text = _numbers.format_doubles(np.concatenate(numbers).tolist())
+        text = data_strings.format_doubles(np.concatenate(numbers).tolist())
         return f"{self.dimension} {self.length} {text} {self.width} {self.height}"
 
     def _expanded(self, x: Array, y: Array, mean: Any, var: Any) -> list[Array]:
@@ -121,7 +121,7 @@ class NonLinearCoordinateTransform(ParsedTransform):
     def kernelExpand(
         self, src: ArrayLike, normMean: ArrayLike | None = None, normVar: ArrayLike | None = None
     ) -> Array:
-        """Give the normalised terms of points.
+        """Return the normalised terms of points.
 
         Parameters
         ----------

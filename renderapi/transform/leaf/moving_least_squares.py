@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import SpecError
-from renderapi.transform import _fit, _numbers
+from renderapi.transform import data_strings, least_squares
 from renderapi.transform.leaf.common import as_points, blocks
 from renderapi.transform.leaf.transform import ParsedTransform
 
@@ -62,13 +62,13 @@ class MovingLeastSquaresTransform(ParsedTransform):
     _single = False
 
     def _parse_text(self, text: str) -> None:
-        fields = _numbers.split_fields(text)
+        fields = data_strings.split_fields(text)
         if len(fields) < 3 or (len(fields) - 3) % 5 or len(fields) == 3:
             raise SpecError(f"3 fields and 5 for every match are needed, {len(fields)} found")
-        model, dimensions = fields[0], _numbers.parse_integer(fields[1])
-        if model not in _fit.MODELS or dimensions != 2:
+        model, dimensions = fields[0], data_strings.parse_integer(fields[1])
+        if model not in least_squares.MODELS or dimensions != 2:
             raise SpecError(f"there is no model '{model}' of {dimensions} dimensions for points x, y")
-        read = _numbers.parse_float32 if self._single else _numbers.parse_double
+        read = data_strings.parse_float32 if self._single else data_strings.parse_double
         alpha = read(fields[2])
         values = np.array([read(field) for field in fields[3:]]).reshape(-1, 5)
         self.model, self.alpha = model, alpha
@@ -79,7 +79,7 @@ class MovingLeastSquaresTransform(ParsedTransform):
             return None
         matches = np.column_stack([self.p, self.q, self.w]).ravel().tolist()
         numbers = [float(self.alpha), *matches]
-        text = _numbers.format_floats32(numbers) if self._single else _numbers.format_doubles(numbers)
+        text = data_strings.format_floats32(numbers) if self._single else data_strings.format_doubles(numbers)
         return f"{self.model} 2 {text}"
 
     def tform(self, points: ArrayLike) -> Array:
@@ -103,7 +103,7 @@ class MovingLeastSquaresTransform(ParsedTransform):
         """
         locations = as_points(points)
         out = locations.copy()
-        fit, minimum = _fit.MODELS[self.model]
+        fit, minimum = least_squares.MODELS[self.model]
         p, q = (np.asarray(a, dtype=np.float64) for a in (self.p, self.q))
         weights = np.asarray(self.w, dtype=np.float64)[:, None]
         columns = [np.ascontiguousarray(a)[:, None] for a in (*p.T, *q.T)]

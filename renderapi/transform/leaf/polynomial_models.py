@@ -10,7 +10,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from renderapi.errors import ConversionError, EstimationError, RenderError, SpecError
-from renderapi.transform import _numbers
+from renderapi.transform import data_strings
 from renderapi.transform.leaf.affine_models import AffineModel
 from renderapi.transform.leaf.common import (
     as_points,
@@ -200,7 +200,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
 
     @classmethod
     def identity(cls) -> Polynomial2DTransform:
-        """Give the transform of order 1 that maps every point to itself."""
+        """Return the transform of order 1 that maps every point to itself."""
         return cls(identity=True)
 
     def from_dict(self, d: dict[str, Any]) -> None:
@@ -221,7 +221,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
 
     def _parse(self, text: Any) -> None:
         try:
-            values = _numbers.parse_doubles(text)
+            values = data_strings.parse_doubles(text)
         except SpecError as error:
             raise self._refusal(error) from None
         if len(values) < 2:
@@ -237,7 +237,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         text, values = self.__dict__.get("_read_text", (None, None))
         if values is not None and values == _bytes(rows):
             return text  # type: ignore[no-any-return]
-        return _numbers.format_doubles(rows.ravel().tolist())
+        return data_strings.format_doubles(rows.ravel().tolist())
 
     @dataString.setter
     def dataString(self, text: str | None) -> None:
@@ -271,7 +271,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         return self.order == 1
 
     def coefficients(self, order: int | None = None) -> int:
-        """Give the number of coefficients of both coordinates for an order (default: that of this one)."""
+        """Return the number of coefficients of both coordinates for an order (default: that of this one)."""
         return 2 * term_count(self.order if order is None else order)
 
     @staticmethod
@@ -407,7 +407,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         return out
 
     def asorder(self, order: int) -> Polynomial2DTransform:
-        """Give the same transform with the coefficients of a higher order, which are 0.
+        """Return the same transform with the coefficients of a higher order, which are 0.
 
         Parameters
         ----------
@@ -436,7 +436,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
 
     @staticmethod
     def fromAffine(aff: AffineModel) -> Polynomial2DTransform:
-        """Give a polynomial of order 1 that does what an affine transform does.
+        """Return a polynomial of order 1 that does what an affine transform does.
 
         Parameters
         ----------
@@ -464,7 +464,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         return params
 
     def calc_properties(self) -> tuple[float, float, float, float, float]:
-        """Give scales, shears and rotation of the linear part: sx, sy, cx, cy, theta."""
+        """Return scales, shears and rotation of the linear part: sx, sy, cx, cy, theta."""
         return calc_first_order_properties(self._linear()[:, 1:], force_shear=self.force_shear)
 
     @property

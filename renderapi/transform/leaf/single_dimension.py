@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import SpecError
-from renderapi.transform import _numbers
+from renderapi.transform import data_strings
 from renderapi.transform.leaf.common import as_points
 from renderapi.transform.leaf.transform import ParsedTransform
 
@@ -72,8 +72,8 @@ class SingleDimensionTransform(ParsedTransform):
                 f"transform data must contain {count + 1} comma separated values ({count} coefficients "
                 f"followed by dimension), found {len(fields)} values instead"
             )
-        coefficients = [_numbers.parse_double(field.strip()) for field in fields[:-1]]
-        dimension = _numbers.parse_integer(fields[-1])
+        coefficients = [data_strings.parse_double(field.strip()) for field in fields[:-1]]
+        dimension = data_strings.parse_integer(fields[-1])
         if dimension not in (0, 1):
             raise SpecError(f"dimension must be 0 (x) or 1 (y), not {dimension}")
         self.coefficients, self.dimension = coefficients, dimension
@@ -82,7 +82,7 @@ class SingleDimensionTransform(ParsedTransform):
         if not hasattr(self, "coefficients"):
             return None
         return ",".join(
-            [*(_numbers.format_double(float(value)) for value in self.coefficients), str(self.dimension)]
+            [*(data_strings.format_double(float(value)) for value in self.coefficients), str(self.dimension)]
         )
 
     def _function(self, v: Array) -> Array:

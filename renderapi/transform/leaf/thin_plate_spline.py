@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import ConversionError, EstimationError, RenderError, SpecError
-from renderapi.transform import _inverse, _numbers, _spline
+from renderapi.transform import _inverse, _spline, data_strings
 from renderapi.transform.leaf.common import as_points, point_pairs
 from renderapi.transform.leaf.transform import ParsedTransform, Transform
 from renderapi.utils import NullHandler, decodeBase64, encodeBase64
@@ -72,7 +72,7 @@ class ThinPlateSplineTransform(ParsedTransform):
 
     @classmethod
     def identity(cls) -> ThinPlateSplineTransform:
-        """Give a spline that maps every point to itself: one landmark of weight 0, no affine part."""
+        """Return a spline that maps every point to itself: one landmark of weight 0, no affine part."""
         transform = cls()
         transform.srcPts, transform.dMtxDat = np.zeros((2, 1)), np.zeros((2, 1))
         transform.ndims, transform.nLm = 2, 1
@@ -80,14 +80,14 @@ class ThinPlateSplineTransform(ParsedTransform):
         return transform
 
     def _parse_text(self, text: str) -> None:
-        fields = _numbers.split_fields(text)
+        fields = data_strings.split_fields(text)
         if len(fields) != 5:
             raise SpecError(f"5 fields are needed, {len(fields)} found")
-        ndims, count = _numbers.parse_integer(fields[1]), _numbers.parse_integer(fields[2])
+        ndims, count = data_strings.parse_integer(fields[1]), data_strings.parse_integer(fields[2])
         if ndims != 2 or count < 1:
             raise SpecError(f"{count} landmarks of {ndims} dimensions")
-        affine = None if fields[3] == "null" else _numbers.parse_block(fields[3], 6)
-        values = _numbers.parse_block(fields[4], 4 * count)
+        affine = None if fields[3] == "null" else data_strings.parse_block(fields[3], 6)
+        values = data_strings.parse_block(fields[4], 4 * count)
         self.ndims, self.nLm = ndims, count
         self.aMtx = None if affine is None else affine[:4].reshape(2, 2)
         self.bVec = None if affine is None else affine[4:]
@@ -170,7 +170,7 @@ class ThinPlateSplineTransform(ParsedTransform):
         return linear, np.zeros(2) if b_vec is None else np.asarray(b_vec, dtype=np.float64).ravel()
 
     def computeDeformationContribution(self, points: ArrayLike) -> Array:
-        """Give the part of the displacement that is not affine.
+        """Return the part of the displacement that is not affine.
 
         Parameters
         ----------
@@ -340,7 +340,7 @@ class ThinPlateSplineTransform(ParsedTransform):
 
     @staticmethod
     def src_array(xmin: float, ymin: float, xmax: float, ymax: float, nx: int, ny: int) -> Array:
-        """Give a regular grid of points.
+        """Return a regular grid of points.
 
         Parameters
         ----------
@@ -437,7 +437,7 @@ class ThinPlateSplineTransform(ParsedTransform):
         max_iter: int = 50,
         nworst: int = 10,
     ) -> ThinPlateSplineTransform:
-        """Give a spline with fewer landmarks that maps the landmarks of this one well enough.
+        """Return a spline with fewer landmarks that maps the landmarks of this one well enough.
 
         Parameters
         ----------
@@ -473,7 +473,7 @@ class ThinPlateSplineTransform(ParsedTransform):
     def scale_coordinates(
         self, factor: float, ngrid: int = 20, preserve_srcPts: bool = False
     ) -> ThinPlateSplineTransform:
-        """Give the spline for coordinates that are scaled before and after it.
+        """Return the spline for coordinates that are scaled before and after it.
 
         Parameters
         ----------

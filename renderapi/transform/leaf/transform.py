@@ -9,7 +9,7 @@ import numpy as np
 
 from renderapi.errors import ConversionError, SpecError
 from renderapi.transform import _inverse
-from renderapi.transform._numbers import require_text
+from renderapi.transform.data_strings import require_text
 from renderapi.transform.leaf.common import as_points, read_extras, write_extras
 from renderapi.utils import NullHandler
 
@@ -75,7 +75,7 @@ class Transform:
         self.labels = labels
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the document of the transform.
+        """Return the document of the transform.
 
         Returns
         -------
@@ -207,7 +207,7 @@ class MapsPoints:
         raise NotImplementedError
 
     def residuals(self, src: ArrayLike, dst: ArrayLike) -> NDArray[np.float64]:
-        """Give how far mapped points are from where they should be.
+        """Return how far mapped points are from where they should be.
 
         Parameters
         ----------

@@ -1,0 +1,197 @@
+"""Building the command line of a Java client, and running it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from renderapi.client.java.options import check_jar, check_options
+from renderapi.client.java.script import (
+    RUN_OPTIONS,
+    ClientArgumentError,
+    as_words,
+    check_words,
+    failure,
+    run_subprocess_mode,
+)
+from renderapi.client.utils import find_client_script
+from renderapi.http.urls import required
+from renderapi.render import Render, check_client_script
+from renderapi.stack import make_stack_params
+from renderapi.utils import jbool
+
+PACKAGE = "org.janelia.render.client."
+BOX = ("minX", "maxX", "minY", "maxY")
+_DEFAULT_MEMORY = "1G"
+
+
+def call_run_ws_client(
+    className: str,
+    add_args: Sequence[Any] | None = None,
+    renderclient: Render | None = None,
+    memGB: str | None = None,
+    client_script: str | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Run any Java client.
+
+    Parameters
+    ----------
+    className : str
+        Full name of the class, for instance ``org.janelia.render.client.ImportJsonClient``.
+    add_args : list
+        Its arguments; numbers and paths are made text.
+    renderclient : Render, optional
+        Connection whose client script and memory are used.
+    memGB : str, optional
+        Memory for Java; default that of the connection, else 1G.
+    client_script : str, optional
+        Script to run; default that of the connection, else that of the environment.
+    **kwargs
+        ``subprocess_mode=``, ``stdout=``, ``stderr=``, ``timeout=`` as for `run_subprocess_mode`.
+
+    Returns
+    -------
+    int or bytes
+        As `run_subprocess_mode`.
+
+    Raises
+    ------
+    ClientScriptError
+        The client fails, or there is no script.
+    ClientArgumentError
+        An argument would not reach Java as it is.
+    """
+    import subprocess
+
+    render = renderclient if renderclient is not None else kwargs.get("render")
+    script = find_client_script(
+        render, client_script=client_script, client_scripts=kwargs.get("client_scripts")
+    )
+    if script is None:
+        check_client_script(script)
+    check_jar()
+    memory = memGB or getattr(render, "memGB", None) or _DEFAULT_MEMORY
+    words = as_words([script, memory, className, *(add_args or [])])
+    check_words(words[1:])
+    check_options(className, words[3:], script)
+    try:
+        return run_subprocess_mode(
+            words,
+            subprocess_mode=kwargs.get("subprocess_mode"),
+            **{name: kwargs[name] for name in RUN_OPTIONS if name in kwargs},
+        )
+    except (subprocess.SubprocessError, OSError) as error:
+        raise failure(error, words) from error
+
+
+# ------------------------------------------------------------------------------------------------- words
+
+
+def get_param(var: Any, flag: str) -> list[Any]:
+    """Return option and value as a list, or an empty list where the value is None."""
+    return [] if var is None else [flag, var]
+
+
+def flag(value: Any, flag: str) -> list[str]:
+    """Return an option that Java takes without a value."""
+    return [flag] if value is not None and jbool(value) == "true" else []
+
+
+def truth(value: Any) -> str | None:
+    """Return a boolean as an option takes it that wants ``true`` or ``false``, which Java reads in any case."""
+    if value is None or (isinstance(value, str) and value.strip().lower() in ("true", "false")):
+        return value
+    if isinstance(value, str):
+        raise ClientArgumentError(f"{value!r} is neither true nor false")
+    return str(bool(value))
+
+
+def whole(value: Any, name: str) -> int | None:
+    """Return what Java reads as a whole number: it refuses ``255.0``."""
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not number.is_integer():
+        raise ClientArgumentError(f"{name} must be a whole number, not {value!r}")
+    return int(number)
+
+
+def finite(value: Any, name: str) -> Any:
+    """Return a number as it is, one that is written as text as a number, and None as None.
+
+    Raises
+    ------
+    ClientArgumentError
+        If it is no finite number.
+    """
+    if value is None:
+        return None
+    try:
+        number = float(value)
+        if math.isfinite(number) and not isinstance(value, bool):
+            return number if isinstance(value, str) else value
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ClientArgumentError(f"{name} is {value!r:.100}: it must be a finite number; nothing was started")
+
+
+def several(values: Any) -> list[Any]:
+    """Return one value, or a list, tuple, array or iterable of values, as a list."""
+    if isinstance(values, np.ndarray):
+        return list(np.atleast_1d(values).tolist())
+    if isinstance(values, (str, PathLike)) or not isinstance(values, Iterable):
+        return [values]
+    return list(values)
+
+
+def stack_words(host: Any, port: Any, owner: Any, project: Any, stack: str) -> list[Any]:
+    """Build the options that name a stack and its server."""
+    return make_stack_params(
+        required("host", host), port, required("owner", owner), required("project", project), stack
+    )
+
+
+def one_of(value: str | None, allowed: Sequence[str], name: str) -> str | None:
+    """Refuse a value that is none of the allowed ones; None stands for Java's default."""
+    if value is not None and value not in allowed:
+        raise ClientArgumentError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
+    return value
+
+
+def branch(compat: str) -> str:
+    """Return a branch of render, which must be one."""
+    one_of(compat, ("master", "newsolver"), "compat")
+    return compat
+
+
+def client_options(kwargs: Mapping[str, Any], subprocess_mode: str | None, **more: Any) -> dict[str, Any]:
+    """Keywords with which a function hands on how its client is to be run."""
+    streams = {name: kwargs[name] for name in RUN_OPTIONS if name in kwargs}
+    return {"subprocess_mode": subprocess_mode, **streams, **more}
+
+
+def needs_result(subprocess_mode: str | None) -> str | None:
+    """Replace the mode in which a failed client would look like one that found nothing."""
+    return None if subprocess_mode == "call" else subprocess_mode
+
+
+def box_words(box: Mapping[str, Any] | None) -> list[Any]:
+    """Options of a box in a layer: all four of its sides, or none."""
+    given: dict[str, Any] = {name: (box or {}).get(name) for name in BOX}
+    missing = [name for name, value in given.items() if value is None]
+    if len(missing) == len(BOX):
+        return []
+    if missing:
+        raise ClientArgumentError(f"a box needs all of {', '.join(BOX)}; missing: {', '.join(missing)}")
+    for low, high in (("minX", "maxX"), ("minY", "maxY")):
+        if float(given[low]) > float(given[high]):
+            raise ClientArgumentError(f"{low} ({given[low]}) is above {high} ({given[high]})")
+    return [word for name in ("minX", "maxX", "minY", "maxY") for word in (f"--{name}", given[name])]

@@ -1,0 +1,1 @@
+"""Documents as render-ws keeps and answers them: completed, resolved, measured, mapped."""

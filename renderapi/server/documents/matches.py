@@ -1,0 +1,132 @@
+"""Point matches of pairs of canvases: normalised as render-ws stores them, and merged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from renderapi import _json
+from renderapi.server.documents.tiles import Document
+from renderapi.server.http.refusals import MeaningRefusal, Refusal
+from renderapi.server.http.values import Rules, as_double, as_integer, as_list, as_object, as_text, fields
+
+_CONSENSUS: Rules = {"index": as_integer, "originalPId": as_text, "originalQId": as_text}
+_IDS = ("pGroupId", "pId", "qGroupId", "qId")
+
+
+def utf16_key(text: str) -> bytes:
+    """Return the key by which Java compares strings: UTF-16 code units, never numbers."""
+    return text.encode("utf-16-be", "surrogatepass")
+
+
+def _is_after(text: str, other: str) -> bool:
+    if text.isascii() and other.isascii():
+        return text > other
+    return utf16_key(text) > utf16_key(other)
+
+
+def _numbers(raw: Any, where: str) -> list[Any]:
+    if type(raw) is list and set(map(type, raw)) <= {float}:
+        return raw
+    values = as_list(raw, where, as_double)
+    if values is None:
+        raise Refusal(400, f"Cannot read null as an array of {where}")
+    # a null in an array of Java's primitive numbers is zero
+    return [0.0 if value is None else value for value in values]
+
+
+def _points(raw: Any, where: str) -> list[list[Any]] | None:
+    return as_list(raw, where, _numbers)
+
+
+def canvas_matches(raw: Any) -> Document:
+    """Read the matches of one pair, with p and q in the order in which render-ws keeps them.
+
+    Raises
+    ------
+    Refusal
+        400 without all four ids, 500 for matches without weights.
+    """
+    given = as_object(raw, "canvas matches")
+    if given is None:
+        raise MeaningRefusal(500, "canvas matches must not be null")
+    ids = {key: as_text(given.get(key), key) for key in _IDS}
+    p_group, p_id, q_group, q_id = ids.values()
+    if p_group is None or p_id is None or q_group is None or q_id is None:
+        raise MeaningRefusal(
+            400, "CanvasMatches are missing required pGroupId, qGroupId, pId, and/or qId values"
+        )
+    flip = _is_after(p_group, q_group) or (p_group == q_group and _is_after(p_id, q_id))
+    if flip:
+        p_group, p_id, q_group, q_id = q_group, q_id, p_group, p_id
+    document: Document = {"pGroupId": p_group, "pId": p_id, "qGroupId": q_group, "qId": q_id}
+    consensus = fields(given.get("consensusSetData"), "consensusSetData", _CONSENSUS)
+    if consensus is not None:
+        document["consensusSetData"] = consensus
+    matches = as_object(given.get("matches"), "matches")
+    count = 0
+    if matches is not None:
+        p, q = _points(matches.get("p"), "p"), _points(matches.get("q"), "q")
+        if matches.get("w") is None:
+            raise MeaningRefusal(500, f"the matches of {p_id} and {q_id} have no weights")
+        w = _numbers(matches["w"], "w")
+        if flip:
+            p, q = q, p
+        points = {"p": p, "q": q, "w": w}
+        document["matches"] = {key: value for key, value in points.items() if value is not None}
+        count = len(w)
+    document["matchCount"] = count
+    return document
+
+
+def pair_columns(document: Document) -> tuple[Any, ...]:
+    """Encode normalised matches as the columns of their row.
+
+    p group, q group, p id and q id - what answers are ordered by -, whether there is a consensus set, the
+    bytes before the matches, the matches, and their number.
+    """
+    head = {key: value for key, value in document.items() if key not in ("matches", "matchCount")}
+    matches = document.get("matches")
+    return (
+        document["pGroupId"],
+        document["qGroupId"],
+        document["pId"],
+        document["qId"],
+        "consensusSetData" in document,
+        _json.dumps(head)[:-1],
+        None if matches is None else _json.dumps(matches),
+        document["matchCount"],
+    )
+
+
+def pair_document(details: bool = True) -> str:
+    """Return the SQL expression that puts the JSON of a pair together."""
+    matches = """ || CASE WHEN matches IS NULL THEN '' ELSE ',"matches":' || matches END""" if details else ""
+    return f"""head{matches} || ',"matchCount":' || match_count || '}}'"""
+
+
+def merged(documents: Sequence[Document]) -> Document:
+    """Append the points of several documents of one pair to those of the first, which may have none.
+
+    Raises
+    ------
+    Refusal
+        500 if another one has no matches.
+    """
+    first = documents[0]
+    if any("matches" not in document for document in documents[1:]):
+        raise Refusal(
+            500, f"matches of {first['pId']} and {first['qId']} without their details cannot be merged"
+        )
+    together: Document = {}
+    for document in documents:
+        for name, values in document.get("matches", {}).items():
+            if name == "w":
+                together[name] = [*together.get(name, []), *values]
+            else:
+                before = together.get(name) or [[] for _ in values]
+                together[name] = [[*old, *new] for old, new in zip(before, values)]
+    answer = {name: value for name, value in first.items() if name != "matchCount"}
+    answer["matches"] = together
+    answer["matchCount"] = len(together["w"])
+    return answer

@@ -1,0 +1,1 @@
+"""How requests come in and answers go out: the application, how endpoints are declared, and ways of running."""

@@ -1,0 +1,1 @@
+"""What is kept in SQLite, and the only place with SQL."""

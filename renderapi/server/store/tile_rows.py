@@ -1,0 +1,461 @@
+"""Rows of tiles and shared transforms: selecting and saving them."""
+
+# ruff: noqa: S608 - conditions and names of columns are put into queries, values never are
+
+from __future__ import annotations
+
+import copy
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+from renderapi import _json
+from renderapi._patterns import SECONDS, compiled
+from renderapi.server.documents.tiles import Document, ResolvedTiles, kinds_of_references
+from renderapi.server.http.refusals import Refusal, too_broad
+from renderapi.server.http.values import as_number
+from renderapi.server.store.database import insert
+from renderapi.transform.trees import references
+from renderapi.utils import java_double
+
+# the sign keeps the database from walking over all ids of a stack, which are sorted, for those of one layer
+_SORTED_ID = "+tile_id"
+# what must be written in another way in a string of JSON
+_ESCAPED = bytes(range(32)) + b'"\\'
+
+
+class Selected(NamedTuple):
+    """Stored tiles.
+
+    Attributes
+    ----------
+    content : bytes
+        Their documents by ascending id, separated by line feeds, of which a document has none.
+    number : int
+        How many there are.
+    refs : set of str
+        Ids of the shared transforms that they refer to.
+    nested : bool
+        Whether the transforms of some of them have to be flattened.
+    """
+
+    content: bytes
+    number: int
+    refs: set[str]
+    nested: bool
+
+    def documents(self) -> list[bytes]:
+        """Return the document of each tile."""
+        return self.content.split(b"\n") if self.number else []
+
+
+class TileQuery:
+    """A selection of tiles of a stack.
+
+    Parameters
+    ----------
+    row : int or None
+        Row of the stack; None selects nothing.
+    z : float, optional
+        Exactly this layer.
+    min_z, max_z : float, optional
+        Layers from and to, inclusive.
+    box : tuple of (float or None), optional
+        minX, minY, maxX, maxY; tiles that touch it count.
+    max_height : float
+        No tile of the stack is higher; only needed with a box.
+    group, section : str, optional
+        Exactly this group id, this section id.
+    ids : list of str, optional
+        Only tiles with these ids.
+    """
+
+    def __init__(
+        self,
+        row: int | None,
+        *,
+        z: float | None = None,
+        min_z: float | None = None,
+        max_z: float | None = None,
+        box: tuple[float | None, ...] = (None, None, None, None),
+        max_height: float = 0.0,
+        group: str | None = None,
+        section: str | None = None,
+        ids: list[str] | None = None,
+    ) -> None:
+        min_x, min_y, max_x, max_y = box
+        conditions = {
+            "z = ?": z,
+            "z >= ?": min_z,
+            "z <= ?": max_z,
+            "section_id = ?": section,
+            "group_id = ?": group,
+            "min_y <= ?": max_y,
+            "max_y >= ?": min_y,
+            "min_x <= ?": max_x,
+            "max_x >= ?": min_x,
+        }
+        chosen = {text: value for text, value in conditions.items() if value is not None}
+        self.description = " and ".join(
+            text.replace("?", value if isinstance(value, str) else java_double(value))
+            for text, value in chosen.items()
+        )
+        if min_y is not None:
+            # implied by max_y >= min_y; begins the range of the index
+            chosen["min_y >= ?"] = _lowest(min_y, max_height)
+        if ids is not None:
+            chosen["tile_id IN (SELECT value FROM json_each(?))"] = _json.dumps(ids).decode()
+            self.description = f"{len(ids)} tile ids"
+        # told, because it would rather walk over all tiles of an index that has every column
+        index = None
+        if ids is not None:
+            index = "tile_by_id"
+        elif z is not None or min_z is not None or max_z is not None:
+            index = "tile_by_layer"
+        elif section is not None:
+            index = "tile_by_section"
+        self.source = f"tile INDEXED BY {index}" if index else "tile"
+        self.where = " AND ".join(["stack = ?", *chosen])
+        self.values: tuple[Any, ...] = (row, *chosen.values())
+
+    def matching(self, connection: sqlite3.Connection, name: str, pattern: str | None) -> TileQuery:
+        """Return the selection of those tiles whose id contains a match; itself without a pattern.
+
+        Parameters
+        ----------
+        name : str
+            Name of the query parameter.
+        pattern : str or None
+            Regular expression.
+        """
+        if pattern is None:
+            return self
+        narrowed = copy.copy(self)
+        narrowed.where += " AND tile_id IN (SELECT value FROM json_each(?))"
+        ids = IdPattern(name, pattern).matching(self.tile_ids(connection))
+        narrowed.values = (*self.values, _json.dumps(ids).decode())
+        return narrowed
+
+    def bounds(self, connection: sqlite3.Connection) -> tuple[float, float, float, float] | None:
+        """Return minX, minY, maxX, maxY of all tiles together, None if there are none."""
+        found: tuple[Any, ...] = connection.execute(
+            f"SELECT min(min_x), min(min_y), max(max_x), max(max_y) FROM {self.source} WHERE {self.where}",
+            self.values,
+        ).fetchone()
+        return None if found[0] is None else found
+
+    def selected(self, connection: sqlite3.Connection, most: int, *, keyed: bool = False) -> Selected:
+        """Return the tiles; refuse (400) more than render-ws would give.
+
+        They are put together by the database: row by row, another thread could take the interpreter away
+        each time.
+
+        Parameters
+        ----------
+        most : int
+            How many it would give.
+        keyed : bool
+            Separate by commas, and put its id before each document, as in a JSON object.
+        """
+        document, separator = (
+            ("json_quote(tile_id) || ':' || document", "','") if keyed else ("document", "char(10)")
+        )
+        self.checked(connection, most)
+        content, number, refs, nested = connection.execute(
+            f"SELECT CAST(group_concat({document}, {separator}) AS BLOB), count(*), "
+            "group_concat(DISTINCT refs), max(nested) FROM (SELECT tile_id, document, refs, nested FROM "
+            f"{self.source} WHERE {self.where} ORDER BY {_SORTED_ID})",
+            self.values,
+        ).fetchone()
+        return Selected(content or b"", number, all_refs(refs), bool(nested))
+
+    def checked(self, connection: sqlite3.Connection, most: int) -> TileQuery:
+        """Return the selection itself; refuse (400) more tiles than render-ws would give."""
+        if self.count(connection, most + 1) > most:
+            raise too_broad(self.description, most)
+        return self
+
+    def tile_ids(self, connection: sqlite3.Connection) -> list[str]:
+        """Return the ids of the tiles, ascending."""
+        query = f"SELECT tile_id FROM {self.source} WHERE {self.where} ORDER BY {_SORTED_ID}"
+        return [tile_id for (tile_id,) in connection.execute(query, self.values)]
+
+    def array_of_ids(self, connection: sqlite3.Connection) -> bytes:
+        """Return the ids of the tiles, ascending, as a JSON array."""
+        query = f"SELECT tile_id FROM {self.source} WHERE {self.where} ORDER BY {_SORTED_ID}"
+        return array_of_ids(connection, query, self.values)[0]
+
+    def objects(self, connection: sqlite3.Connection) -> list[tuple[str | None, str]]:
+        """Return section id and tile id of the tiles, which are group and id in point matches."""
+        query = f"SELECT section_id, tile_id FROM {self.source} WHERE {self.where}"
+        return connection.execute(query, self.values).fetchall()
+
+    def count(self, connection: sqlite3.Connection, most: int = -1) -> int:
+        """Count the tiles, perhaps only up to some number."""
+        (number,) = connection.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM {self.source} WHERE {self.where} LIMIT {most})", self.values
+        ).fetchone()
+        return int(number)
+
+    def tile_bounds(
+        self, connection: sqlite3.Connection, with_depth: bool = False, *, ordered: bool = False
+    ) -> list[Document]:
+        """Return the TileBounds of the tiles.
+
+        Parameters
+        ----------
+        with_depth : bool
+            Write minZ and maxZ too, as render's branch newsolver does.
+        ordered : bool
+            In the order of their ids.
+        """
+        order = f" ORDER BY {_SORTED_ID}" if ordered else ""
+        rows = connection.execute(
+            "SELECT min_x, min_y, max_x, max_y, tile_id, section_id, z "
+            f"FROM {self.source} WHERE {self.where}{order}",
+            self.values,
+        )
+        return [_tile_bounds(*row, with_depth=with_depth) for row in rows]
+
+
+def array_of_ids(connection: sqlite3.Connection, query: str, values: Any) -> tuple[bytes, str | None]:
+    """Return the ids that a query selects as a JSON array, and the last one of them.
+
+    The database strings them together, and no id is looked at by itself unless one has a character that JSON
+    writes in another way.
+    """
+    number, lines = connection.execute(
+        f"SELECT count(*), CAST(group_concat(tile_id, char(10)) AS BLOB) FROM ({query})", values
+    ).fetchone()
+    if not number:
+        return b"[]", None
+    if len(lines) - len(lines.translate(None, _ESCAPED)) == number - 1:
+        return b'["' + lines.replace(b"\n", b'","') + b'"]', lines[lines.rfind(b"\n") + 1 :].decode()
+    (array,) = connection.execute(f"SELECT json_group_array(tile_id) FROM ({query})", values).fetchone()
+    return array.encode(), _json.loads(array)[-1]
+
+
+def ids_at_points(
+    connection: sqlite3.Connection, row: int, points: Sequence[tuple[float, float, float]]
+) -> list[list[str]]:
+    """Return the ids of the tiles of a stack whose boxes contain each point (x, y, z), ascending.
+
+    The database looks for all of them in one query; it is left to the others meanwhile.
+    """
+    found: list[list[str]] = [[] for _ in points]
+    if not points:
+        return found
+    highest = max_height(connection, row)
+    values: list[float] = []
+    for number, (x, y, z) in enumerate(points):
+        values += (number, x, y, z, _lowest(y, highest))
+    rows = connection.execute(
+        f"WITH point (number, x, y, z, lowest) AS (VALUES {', '.join(['(?, ?, ?, ?, ?)'] * len(points))}) "
+        "SELECT number, tile_id FROM point CROSS JOIN tile INDEXED BY tile_by_layer WHERE stack = ? "
+        "AND tile.z = point.z AND min_y BETWEEN lowest AND y AND max_y >= y AND min_x <= x AND max_x >= x "
+        "ORDER BY number, tile_id",
+        (*values, row),
+    )
+    for number, tile_id in rows.fetchall():
+        found[number].append(tile_id)
+    return found
+
+
+def _lowest(y: float, max_height: float) -> float:
+    """Return what no tile that reaches down to y begins above, with a margin for rounding."""
+    highest = y - max_height
+    return highest - 1e-9 * abs(highest) - 1.0
+
+
+class IdPattern:
+    """A regular expression that a client sends to choose tiles by their ids.
+
+    Parameters
+    ----------
+    name : str
+        Name of the query parameter.
+    text : str
+        The expression.
+
+    Raises
+    ------
+    Refusal
+        400 for one that this server does not take.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        self._name = name
+        try:
+            self._search = compiled(text).search
+        except ValueError as problem:
+            raise Refusal(
+                400, f"{name} '{text:.100}' is no regular expression that this server takes: {problem}"
+            ) from None
+
+    def matching(self, ids: list[str]) -> list[str]:
+        """Return the ids that contain a match; refuse (400) an expression that searches for too long."""
+        end = time.monotonic() + SECONDS
+        found = []
+        for tile_id in ids:
+            try:
+                if time.monotonic() > end:
+                    raise TimeoutError
+                if self._search(tile_id):
+                    found.append(tile_id)
+            except TimeoutError:
+                raise Refusal(
+                    400, f"{self._name} takes too long: more than {SECONDS:g} s for {len(ids):,} ids"
+                ) from None
+        return found
+
+
+def _tile_bounds(
+    min_x: float,
+    min_y: float,
+    max_x: float,
+    max_y: float,
+    tile_id: str,
+    section_id: str | None,
+    z: float | None,
+    *,
+    with_depth: bool,
+) -> Document:
+    document: Document = {"minX": min_x, "minY": min_y, "maxX": max_x, "maxY": max_y, "tileId": tile_id}
+    if with_depth and z is not None:
+        document = {
+            **{"minX": min_x, "minY": min_y, "minZ": z},
+            **{"maxX": max_x, "maxY": max_y, "maxZ": z, "tileId": tile_id},
+        }
+    if section_id is not None:
+        document["sectionId"] = section_id
+    if z is not None:
+        document["z"] = z
+    return document
+
+
+def all_refs(refs: str | None) -> set[str]:
+    """Read arrays of references that the database has strung together with commas."""
+    return set(chain.from_iterable(_json.loads(f"[{refs}]"))) if refs else set()
+
+
+def max_height(connection: sqlite3.Connection, row: int) -> float:
+    """Return the height that no tile of a stack exceeds."""
+    (height,) = connection.execute("SELECT max_height FROM stack WHERE id = ?", (row,)).fetchone()
+    return float(height)
+
+
+def tile_document(connection: sqlite3.Connection, row: int, tile_id: str) -> bytes | None:
+    """Look a tile up by its id."""
+    found = connection.execute(
+        "SELECT document FROM tile WHERE stack = ? AND tile_id = ?", (row, tile_id)
+    ).fetchone()
+    return None if found is None else bytes(found[0])
+
+
+def transform_document(connection: sqlite3.Connection, row: int, transform_id: str) -> bytes | None:
+    """Look a shared transform up by its id."""
+    found = connection.execute(
+        "SELECT document FROM transform WHERE stack = ? AND transform_id = ?", (row, transform_id)
+    ).fetchone()
+    return None if found is None else bytes(found[0])
+
+
+class TileBatch:
+    """Tiles and shared transforms, encoded and ready to be written.
+
+    Encoding needs no database, so that the write transaction is short.
+    """
+
+    def __init__(self, resolved: ResolvedTiles) -> None:
+        self.transforms = [
+            (ident, _written(dict.fromkeys(references(spec))), _json.dumps(spec))
+            for ident, spec in resolved.transforms.items()
+        ]
+        self.tiles = list(map(_tile_values, resolved.tiles, _json.dumps_each(resolved.tiles)))
+        self.max_height = max((tile[3] - tile[2] for tile in self.tiles), default=0.0)
+
+    def save(self, connection: sqlite3.Connection, row: int) -> None:
+        """Write the batch; what has the same id is replaced as a whole."""
+        insert(
+            connection,
+            "INSERT INTO transform (stack, transform_id, refs, document)",
+            row,
+            self.transforms,
+            "ON CONFLICT (stack, transform_id) "
+            "DO UPDATE SET refs = excluded.refs, document = excluded.document",
+        )
+        insert(
+            connection,
+            "INSERT INTO tile (stack, tile_id, z, min_y, max_y, min_x, max_x, section_id, group_id, "
+            "channels, refs, nested, document)",
+            row,
+            self.tiles,
+            "ON CONFLICT (stack, tile_id) DO UPDATE SET z = excluded.z, min_y = excluded.min_y, "
+            "max_y = excluded.max_y, min_x = excluded.min_x, max_x = excluded.max_x, "
+            "section_id = excluded.section_id, group_id = excluded.group_id, channels = excluded.channels, "
+            "refs = excluded.refs, nested = excluded.nested, document = excluded.document",
+        )
+        connection.execute(
+            "UPDATE stack SET max_height = ? WHERE id = ? AND max_height < ?",
+            (self.max_height, row, self.max_height),
+        )
+
+
+def _written(refs: Iterable[str]) -> str | None:
+    refs = list(refs)
+    return _json.dumps(refs).decode() if refs else None
+
+
+def _tile_values(tile: Document, content: bytes) -> tuple[Any, ...]:
+    refs, nested = kinds_of_references(tile["transforms"])
+    channels = None
+    if tile.get("channels"):
+        names = {channel["name"] for channel in tile["channels"] if "name" in channel}
+        channels = _json.dumps(sorted(names)).decode() if names else None
+    layout = tile.get("layout")
+    return (
+        tile["tileId"],
+        tile.get("z"),
+        tile["minY"],
+        tile["maxY"],
+        tile["minX"],
+        tile["maxX"],
+        None if layout is None else layout.get("sectionId"),
+        tile.get("groupId"),
+        channels,
+        _written(refs),
+        nested,
+        content,
+    )
+
+
+def check_boxes(tiles: Iterable[Document], z: float | None) -> None:
+    """Refuse (400) tiles without a bounding box, or of another layer than they are sent to.
+
+    What render-ws would store and never find again, a box or a layer that is no number, is refused too.
+    """
+    empty = True
+    for tile in tiles:
+        empty = False
+        if not ("minX" in tile and "minY" in tile and "maxX" in tile and "maxY" in tile):
+            raise Refusal(
+                400,
+                f"tile with id '{tile['tileId']}' is missing bounding box attributes "
+                "(minX, minY, maxX, and/or maxY)",
+            )
+        for key in ("minX", "minY", "maxX", "maxY", "z"):
+            if type(tile.get(key)) is str:
+                raise Refusal(400, f"tile with id '{tile['tileId']}' has {tile[key]} as {key}")
+        if z is not None and tile.get("z") != z:
+            own = as_number(tile.get("z"), "z")
+            raise Refusal(
+                400,
+                f"all tiles must have a z value of {java_double(z)} but tile with id '{tile['tileId']}' "
+                f"has a z value of {'null' if own is None else java_double(own)}",
+            )
+    if empty:
+        raise Refusal(
+            400, "collection does not have any tiles (maybe they were removed by a prior validation process)"
+        )
