@@ -16,7 +16,7 @@ PICTURE = HOME / "pictures" / "rooms.svg"
 #: From the ground up; a room imports from its own floor and those below.
 FLOORS = (
     (
-        "errors", "utils", "http", "_json", "_patterns", "_pillow", "_compiler", "_version",
+        "errors", "utils", "http", "_server_words", "_json", "_patterns", "_pillow", "_compiler", "_version",
         "_extras", "_slips", "_doubts", "transform", "geometry", "rendering",
         "layout", "channel", "image_pyramid", "schemas", "external",
     ),

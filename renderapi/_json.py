@@ -165,6 +165,11 @@ def dumps(obj: Any, copied: list[bool] | None = None) -> bytes:
     copied : list, optional
         Gets an item where bytes that came from elsewhere are in it as they came.
 
+    Returns
+    -------
+    bytes
+        UTF-8, without blanks or line ends between tokens.
+
     Raises
     ------
     SpecError

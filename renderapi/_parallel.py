@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 def in_threads(
     work: Callable[[Item], Result], items: Iterable[Item], threads: int
 ) -> Generator[Result, None, None]:
-    """Do work on items from several threads, and give the results in the order of the items.
+    """Do work on items from several threads, and hand over the results in the order of the items.
 
     At most twice as many results as there are threads are held. After an error, Ctrl-C or when the results
     are no longer wanted nothing is begun any more; what is under way is not waited for.
@@ -36,6 +36,11 @@ def in_threads(
         Taken one after the other, as results are.
     threads : int
         With one the work is done by the caller's thread.
+
+    Yields
+    ------
+    object
+        What `work` returned for each item, in the order of the items.
     """
     if threads <= 1:
         yield from map(work, items)
@@ -176,7 +181,7 @@ def checks_reporter(
 def progress_reporter(
     progress: Any, total: int | None, what: str, unit: str = " tiles"
 ) -> Iterator[Callable[[int], None]]:
-    """Return a function that is told of each step forward.
+    """Show how far work has come; the block is given what is told of each step.
 
     Parameters
     ----------
@@ -189,6 +194,11 @@ def progress_reporter(
         Text beside the bar.
     unit : str
         What is counted.
+
+    Yields
+    ------
+    callable
+        Called with the number of steps that were done since the last call.
 
     Raises
     ------

@@ -249,6 +249,11 @@ class ImagePyramid(TransformedDict):
         ----------
         d : dict or None
             Level to ImageAndMask document; unknown keys are kept.
+
+        Returns
+        -------
+        ImagePyramid
+            The pyramid, without levels for None.
         """
         return cls({level: MipMap(**mipmap) for level, mipmap in (d or {}).items()})
 

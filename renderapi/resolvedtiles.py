@@ -107,6 +107,11 @@ class ResolvedTiles:
         content : bytes
             JSON.
 
+        Returns
+        -------
+        ResolvedTiles
+            The collection.
+
         Raises
         ------
         ValueError
@@ -137,6 +142,11 @@ class ResolvedTiles:
         ----------
         bounds : bool
             Whether to write the bounding boxes of the tiles, as in `TileSpec.to_dict`.
+
+        Returns
+        -------
+        dict
+            ``tileIdToSpecMap`` and ``transformIdToSpecMap``, each by id.
 
         Raises
         ------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from renderapi.http import transport
 from renderapi.http.transport import confirmed
-from renderapi.http.urls import dvid_segments, whole
+from renderapi.http.urls import dvid_segments, whole_pixels
 from renderapi.render import renderaccess, stack_url
 from renderapi.stack import z_range
 from renderapi.utils import get_json, put_json, rest_delete
@@ -620,7 +620,7 @@ def get_tile_count_of_box(
     RenderError
         If the server refuses.
     """
-    box = x, y, whole("width", width), whole("height", height)
+    box = x, y, whole_pixels("width", width), whole_pixels("height", height)
     url = stack_url(host, port, owner, project, stack, "z", z, "box", box, "tile-count")
     return _count(session, url)
 

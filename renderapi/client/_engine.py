@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from renderapi._parallel import thread_session
 from renderapi.client.java.arguments import box_words
-from renderapi.client.utils import _call_with_client, find_client_script
-from renderapi.http.access import _call_with_connection, access
+from renderapi.client.utils import fill_in_client, find_client_script
+from renderapi.http.access import access, fill_in_connection
 from renderapi.http.urls import required
 from renderapi.render import environment_setting
 
@@ -68,12 +68,12 @@ def engineaccess(f: Decorated) -> Decorated:
     return access(f, _call_with_engine)
 
 
-def _call_with_engine(call: Any, render: Any, kwargs: dict[str, Any]) -> None:
+def _call_with_engine(callee: Any, render: Any, kwargs: dict[str, Any]) -> None:
     if uses_java(**{"render": render, **kwargs}):
-        _call_with_client(call, render, kwargs)
+        fill_in_client(callee, render, kwargs)
         kwargs["engine"] = "java"
     else:
-        _call_with_connection(call, render, kwargs)
+        fill_in_connection(callee, render, kwargs)
         kwargs["engine"] = "python"
 
 

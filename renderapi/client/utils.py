@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from renderapi.errors import ClientScriptError
-from renderapi.http.access import _call_with_connection, access
+from renderapi.http.access import access, fill_in_connection
 from renderapi.render import Render, RenderClient, check_client_script, environment_setting
 from renderapi.utils import fitargspec
 
@@ -35,7 +35,7 @@ def renderclientaccess(f: Decorated) -> Decorated:
         Raises `ClientScriptError` when no client script is configured, or when there is no such file.
         Whether it can be executed is judged when it is run.
     """
-    return access(f, _call_with_client)
+    return access(f, fill_in_client)
 
 
 def find_client_script(render: Any = None, **settings: Any) -> str | None:
@@ -47,6 +47,11 @@ def find_client_script(render: Any = None, **settings: Any) -> str | None:
         Connection.
     **settings
         ``client_script`` and ``client_scripts`` of the call; the rest is ignored.
+
+    Returns
+    -------
+    str or None
+        Path of the script; whether it is there is not looked at.
     """
     places = [
         settings,
@@ -62,13 +67,29 @@ def find_client_script(render: Any = None, **settings: Any) -> str | None:
     return None
 
 
-def _call_with_client(call: Any, render: Any, kwargs: dict[str, Any]) -> None:
+def fill_in_client(callee: Any, render: Any, kwargs: dict[str, Any]) -> None:
+    """Complete a call as `renderapi.http.access.fill_in_connection` does, and with the script and its memory.
+
+    Parameters
+    ----------
+    callee : renderapi.http.access.Callee
+        The function that is called.
+    render : Render, optional
+        Connection.
+    kwargs : dict
+        Keywords of the call; those that are missing or None are filled in.
+
+    Raises
+    ------
+    ClientScriptError
+        If no client script is configured, or there is no such file.
+    """
     script = find_client_script(**{"render": render, **kwargs})
     if script is None or script != getattr(render, "client_script", None):
         # the script of a RenderClient was looked at when the connection was made, unless that was not wanted
         check_client_script(script, runs_now=False)
-    _call_with_connection(call, render, kwargs)
-    if "client_script" in call.accepts:
+    fill_in_connection(callee, render, kwargs)
+    if "client_script" in callee.accepts:
         kwargs["client_script"] = script
-    if "memGB" in call.accepts and not kwargs.get("memGB"):
+    if "memGB" in callee.accepts and not kwargs.get("memGB"):
         kwargs["memGB"] = environment_setting("memGB")

@@ -46,6 +46,11 @@ class TileSpecValidator:
         data : str
             ``name:number`` pairs separated by commas. Unknown names are ignored, and of two the last counts.
 
+        Returns
+        -------
+        TileSpecValidator
+            One of this class; what is not set has the default of Java.
+
         Raises
         ------
         ValueError
@@ -138,7 +143,7 @@ class TileSpecValidator:
         return bounding_boxes(tiles, shared)
 
     def problems(self, tile: Document, measured: Array) -> Iterator[str]:
-        """Return what is wrong with a tile, in the order in which it is looked for.
+        """Look for what is wrong with a tile, in the order in which Java looks for it.
 
         Parameters
         ----------
@@ -146,6 +151,11 @@ class TileSpecValidator:
             TileSpec document.
         measured : float64 array
             What `measure` gave for it.
+
+        Yields
+        ------
+        str
+            One thing that is wrong; nothing for a tile that is valid.
         """
         for channel in tile.get("channels") or [tile]:
             levels = channel.get("mipmapLevels") or {}
@@ -192,7 +202,7 @@ class TemTileSpecValidator(TileSpecValidator):
     maxSize: float = 5000.0
 
     def problems(self, tile: Document, measured: Array) -> Iterator[str]:
-        """Return what is wrong with a tile, in the order in which it is looked for."""
+        """Look for what is wrong with a tile, in the order in which Java looks for it."""
         yield from super().problems(tile, measured)
         min_x, min_y, max_x, max_y = measured.tolist()
         for name, value, limit, bad in (
@@ -253,7 +263,7 @@ class WarpedTileSpecValidator(TileSpecValidator):
         return result
 
     def problems(self, tile: Document, measured: Array) -> Iterator[str]:
-        """Return what is wrong with a tile, in the order in which it is looked for."""
+        """Look for what is wrong with a tile, in the order in which Java looks for it."""
         yield from super().problems(tile, measured)
         delta = float(measured[0])
         if delta > self.maxDeltaThreshold:
@@ -279,6 +289,11 @@ def validator_of(class_name: str | None, data: str | None) -> TileSpecValidator 
         Name of the class, with or without package; None for no validator, whatever the settings.
     data : str, optional
         Settings, see `TileSpecValidator.from_data`.
+
+    Returns
+    -------
+    TileSpecValidator or None
+        The validator; None without a class.
 
     Raises
     ------

@@ -75,7 +75,7 @@ def renderaccess(f: Decorated) -> Decorated:
     >>> where(render=renderapi.Render("http://localhost", 8080))
     'http://localhost:8080'
     """
-    return access(f, _call_with_connection)
+    return access(f, fill_in_connection)
 
 
 def access(f: Decorated, complete: Callable[..., Any]) -> Decorated:
@@ -86,18 +86,23 @@ def access(f: Decorated, complete: Callable[..., Any]) -> Decorated:
     f : callable
         The function.
     complete : callable
-        Called as ``complete(call, render, kwargs)`` with a `_Call`, the connection or None, and the keywords
+        Called as ``complete(callee, render, kwargs)`` with a `Callee`, the connection or None, and the keywords
         of the call, which it fills in.
+
+    Returns
+    -------
+    callable
+        The wrapper; the function itself is its ``__wrapped__``.
     """
-    call = _Call(f)
-    connection_index = call.first_connection_index
-    names = call.positional
+    callee = Callee(f)
+    connection_index = callee.first_connection_index
+    names = callee.positional
 
     @functools.wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         for index, value in enumerate(args):
             if isinstance(value, Connection):
-                call.refuse_misplaced(index)
+                callee.refuse_misplaced(index)
         if len(args) > connection_index:
             # connection parameters given by position: move them to their names, so that a None is filled in
             if len(args) > len(names):
@@ -113,15 +118,15 @@ def access(f: Decorated, complete: Callable[..., Any]) -> Decorated:
                 f"render must be a renderapi Render, as renderapi.connect() gives it, not {render!r:.100} "
                 f"of type {type(render).__name__}"
             )
-        complete(call, render, kwargs)
-        if call.known is not None and not call.known.issuperset(kwargs):
-            warn_unknown(kwargs, f, call.known)
+        complete(callee, render, kwargs)
+        if callee.known is not None and not callee.known.issuperset(kwargs):
+            warn_unknown(kwargs, f, callee.known)
         return f(*args, **kwargs)
 
     return wrapper  # type: ignore[return-value]
 
 
-class _Call:
+class Callee:
     """What the decorator needs to know about a function, read once from its signature."""
 
     def __init__(self, f: Callable[..., Any]) -> None:
@@ -161,19 +166,30 @@ class _Call:
         )
 
 
-def _call_with_connection(call: _Call, render: Connection | None, kwargs: dict[str, Any]) -> None:
+def fill_in_connection(callee: Callee, render: Connection | None, kwargs: dict[str, Any]) -> None:
+    """Complete a call with the settings of a connection, without one with those of the environment.
+
+    Parameters
+    ----------
+    callee : Callee
+        The function that is called.
+    render : Render, optional
+        Connection.
+    kwargs : dict
+        Keywords of the call; those that are missing or None are filled in.
+    """
     if render is None:
-        for name in call.settings:
+        for name in callee.settings:
             if kwargs.get(name) is None:
                 value = environment_setting(name)
                 kwargs[name] = as_port(value) if name == "port" else value
-        if call.wants_session and kwargs.get("session") is None:
+        if callee.wants_session and kwargs.get("session") is None:
             kwargs["session"] = transport.default_session()
         return
     for name, value in render._call_defaults().items():
-        if name in call.accepts and kwargs.get(name) is None:
+        if name in callee.accepts and kwargs.get(name) is None:
             kwargs[name] = value
-    if call.wants_session:
+    if callee.wants_session:
         kwargs["session"] = render.session_for(kwargs.get("session"))
 
 

@@ -86,6 +86,11 @@ def ask_for(missing: list[str], checks: Mapping[str, Callable[[str], Any]] | Non
         Names of settings.
     checks : dict, optional
         What raises `ConnectionSettingsError` for an answer that cannot be: it is shown, and asked again.
+
+    Returns
+    -------
+    dict of str to str
+        The answer for each of them.
     """
     if _somebody_is_there():
         try:

@@ -24,6 +24,7 @@ from urllib3.exceptions import (
 from urllib3.util import Retry
 
 from renderapi import _json, errors
+from renderapi._server_words import meaning_of
 from renderapi.http.sessions import (
     DEFAULT_TIMEOUT,
     READING_METHODS,
@@ -79,7 +80,7 @@ def send(
     headers: dict[str, str] | None = None,
     **options: Any,
 ) -> requests.Response:
-    """Send one request and give its answer, if it is a success.
+    """Send one request, and raise what its answer stands for if it is no success.
 
     Parameters
     ----------
@@ -95,6 +96,11 @@ def send(
         Additional headers.
     **options
         Handed to `requests.Session.request`.
+
+    Returns
+    -------
+    requests.Response
+        The answer, with a status below 300.
 
     Raises
     ------
@@ -289,49 +295,6 @@ def _kind_of_failure(error: Exception, cause: Exception) -> tuple[Callable[..., 
     )
 
 
-#: What the text of an error answer says, more exactly than its status.
-_KNOWN_TEXTS: list[tuple[str, type[errors.RenderError], str]] = [
-    (
-        r"Java heap space|OutOfMemory|GC overhead|NegativeArraySize",
-        errors.ServerOutOfMemoryError,
-        "The server ran out of memory: ask for less at a time (a smaller box or scale).",
-    ),
-    (
-        r"READ_ONLY",
-        errors.StackStateError,
-        "A read-only stack must first be set COMPLETE, then LOADING.",
-    ),
-    (
-        r"LOADING state|must be LOADING|cannot be cloned to stack|must first be transitioned|because it is ",
-        errors.StackStateError,
-        "Change the state first: renderapi.stack.set_stack_state(stack, 'LOADING').",
-    ),
-    (
-        r"Stack data aggregation|cannot set stats",
-        errors.StackStateError,
-        "The stack has no tiles: import some before it is set COMPLETE.",
-    ),
-    (
-        r"have not been stored|section data not aggregated",
-        errors.StackStateError,
-        "Stats exist once tiles are imported and the stack was set COMPLETE: "
-        "renderapi.stack.set_stack_state(stack, 'COMPLETE').",
-    ),
-    (r"already exists", errors.ConflictError, ""),
-    (
-        r"waiting to connect. Client view of cluster state|MongoTimeout|MongoSocket",
-        errors.ServerError,
-        "The render server runs, but its MongoDB does not answer.",
-    ),
-    (
-        r"Upscaling is not currently supported",
-        errors.BadRequestError,
-        "Tiles lack the mipmap level 0 that this scale needs.",
-    ),
-    (r"query too broad", errors.BadRequestError, "Ask by section (z) or by box."),
-]
-
-
 def _refused(response: requests.Response, method: str, url: str) -> errors.RenderError:
     status = response.status_code
     text = _text(response)
@@ -371,9 +334,9 @@ def _kind_of(status: int, text: str) -> tuple[type[errors.RenderError], str]:
         return errors.ConflictError, ""
     if status == 413:
         return errors.BadRequestError, "The request is too large: send it in smaller batches."
-    for pattern, kind, hint in _KNOWN_TEXTS:
-        if re.search(pattern, text):
-            return kind, hint
+    meaning = meaning_of(text)
+    if meaning is not None:
+        return meaning
     return (errors.ServerError, "") if status >= 500 else (errors.BadRequestError, "")
 
 

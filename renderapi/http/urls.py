@@ -184,8 +184,8 @@ def format_number(value: object) -> str:
     return repr(number)
 
 
-def whole(name: str, size: Any) -> int:
-    """Return a size in pixels as an integer."""
+def whole_pixels(name: str, size: Any) -> int:
+    """Cut a size in pixels down to whole pixels, as the URL of a box has it."""
     # render-ws reads the size of a box as integers and answers 404 to a fraction
     try:
         return int(float(size))
@@ -195,7 +195,7 @@ def whole(name: str, size: Any) -> int:
 
 def dvid_segments(x: float, y: float, z: float, width: float, height: float) -> tuple[str, ...]:
     """Return the segments of the path of a box as DVID has them."""
-    size = f"{whole('width', width)}_{whole('height', height)}"
+    size = f"{whole_pixels('width', width)}_{whole_pixels('height', height)}"
     return "dvid", "imagetile", "raw", "xy", size, "_".join(map(format_number, (x, y, z)))
 
 

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from renderapi.errors import BadRequestError, RenderError, SpecError
-from renderapi.http.urls import whole
+from renderapi.http.urls import whole_pixels
 from renderapi.image._formats import IMAGE_FORMATS, Wanted
 from renderapi.image._requests import (
     DRAWING,
     Boxes,
     box_of,
     fetched,
-    flag,
     further_query,
     newer_query,
+    query_boolean,
     query_of,
 )
 from renderapi.image._save import save_section
@@ -211,9 +211,9 @@ def get_tile_image_data(
     wanted = Wanted.like(img_format, "a tile", gray)
     url = stack_url(host, port, owner, project, stack, "tile", tileId, wanted.ending)
     flags = {
-        "normalizeForMatching": flag(normalizeForMatching or None),
-        "filter": flag(filter),
-        "excludeAllTransforms": flag(excludeAllTransforms),
+        "normalizeForMatching": query_boolean(normalizeForMatching or None),
+        "filter": query_boolean(filter),
+        "excludeAllTransforms": query_boolean(excludeAllTransforms),
         **newer_query(maskMinX, maskMinY),
     }
     query = query_of(flags, channel, scale=scale, minIntensity=minIntensity, maxIntensity=maxIntensity)
@@ -308,8 +308,8 @@ def get_tile_renderparams(
         "excludeAllTransforms": excludeAllTransforms,
         "excludeTransformsAfterLast": excludeTransformsAfterLast,
         "excludeFirstTransformAndAllAfter": excludeFirstTransformAndAllAfter,
-        "width": None if width is None else whole("width", width),
-        "height": None if height is None else whole("height", height),
+        "width": None if width is None else whole_pixels("width", width),
+        "height": None if height is None else whole_pixels("height", height),
         "binaryMask": binaryMask,
         "filter": filter,
         "filterListName": filterListName,
@@ -443,7 +443,10 @@ def get_bb_image(
     """
     wanted = Wanted.like(img_format, "a box", gray)
     query = query_of(
-        {"binaryMask": flag(binaryMask), "filter": flag(filter), **newer_query(maskMinX, maskMinY, tileSpecOrder)},
+        {
+            "binaryMask": query_boolean(binaryMask), "filter": query_boolean(filter),
+            **newer_query(maskMinX, maskMinY, tileSpecOrder),
+        },
         channel,
         minIntensity=minIntensity, maxIntensity=maxIntensity, maxTileSpecsToRender=maxTileSpecsToRender,
     )  # fmt: skip

@@ -142,6 +142,13 @@ class Grid:
         progress : optional
             As for `renderapi._parallel.progress_reporter`, told of blocks.
 
+        Yields
+        ------
+        block : Block
+            Where the piece belongs.
+        pixels : ndarray
+            What is of the block alone, without the margin that it was fetched with.
+
         Raises
         ------
         Exception

@@ -155,6 +155,11 @@ def as_gray(pixels: NDArray[Any]) -> NDArray[Any]:
     pixels : (H, W), (H, W, 3) or (H, W, 4) array
         One channel stays as it is; of gray pixels, whose channels are equal, and that are opaque, this is
         the first channel.
+
+    Returns
+    -------
+    (H, W) array
+        8 bit gray; the very same array where it had one channel.
     """
     if pixels.ndim == 2:
         return pixels

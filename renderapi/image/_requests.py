@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from renderapi._parallel import thread_session
 from renderapi.errors import BadRequestError, NotFoundError
 from renderapi.http import transport
-from renderapi.http.urls import format_number, join_url, whole
+from renderapi.http.urls import format_number, join_url, whole_pixels
 from renderapi.image._formats import Wanted
 from renderapi.utils import jbool
 
@@ -41,7 +41,7 @@ def query_of(words: Mapping[str, Any], channels: str | None, **numbers: Any) -> 
 
 def drawing_query(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a query of the `DRAWING` keywords of a call, which may hold others too."""
-    words = {name: flag(given.get(name)) for name in _FLAGS}
+    words = {name: query_boolean(given.get(name)) for name in _FLAGS}
     words["filterListName"] = given.get("filterListName")
     newer = newer_query(*(given.get(name) for name in ("maskMinX", "maskMinY", "tileSpecOrder")))
     return query_of(
@@ -55,7 +55,9 @@ def further_query(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a query of the keywords of a call that its signature does not name."""
     query = {name: value for name, value in drawing_query(given).items() if value is not None}
     query |= {name: given[name] for name in _KEPT_TRANSFORMS if name in given}
-    return query | {name: whole(name, given[name]) for name in ("x", "y", "width", "height") if name in given}
+    return query | {
+        name: whole_pixels(name, given[name]) for name in ("x", "y", "width", "height") if name in given
+    }
 
 
 def newer_query(
@@ -65,19 +67,20 @@ def newer_query(
     if order not in (None, *_TILE_ORDERS):
         raise BadRequestError(f"tileSpecOrder is {order!r}; it must be one of {', '.join(_TILE_ORDERS)}")
     return {
-        "maskMinX": None if mask_x is None else whole("maskMinX", mask_x),
-        "maskMinY": None if mask_y is None else whole("maskMinY", mask_y),
+        "maskMinX": None if mask_x is None else whole_pixels("maskMinX", mask_x),
+        "maskMinY": None if mask_y is None else whole_pixels("maskMinY", mask_y),
         "tileSpecOrder": order,
         "tileIdPattern": pattern,
     }
 
 
-def flag(value: Any) -> str | None:
+def query_boolean(value: Any) -> str | None:
+    """Write a boolean as the server reads it in a query; None stays away from the query."""
     return None if value is None else jbool(value)
 
 
 def box_of(x: float, y: float, width: float, height: float) -> tuple[float, float, int, int]:
-    return x, y, whole("width", width), whole("height", height)
+    return x, y, whole_pixels("width", width), whole_pixels("height", height)
 
 
 def fetched(
@@ -148,4 +151,4 @@ class Boxes:
         from renderapi.image._blocks import Grid
 
         x, y, scale = (float(format_number(number)) for number in (*box[:2], self.scale))
-        return Grid(x, y, box[2], box[3], scale, whole("block", block))
+        return Grid(x, y, box[2], box[3], scale, whole_pixels("block", block))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from renderapi.errors import BadRequestError
 from renderapi.image import _files
 from renderapi.image._formats import Wanted
-from renderapi.image._requests import Boxes, box_of, flag, query_of
+from renderapi.image._requests import Boxes, box_of, query_boolean, query_of
 from renderapi.render import format_number, renderaccess, stack_url
 from renderapi.utils import get_json
 
@@ -115,7 +115,7 @@ def save_section(
         low, high = (bounds["minX"], bounds["minY"]), (bounds["maxX"], bounds["maxY"])
         box = box_of(*low, high[0] - low[0], high[1] - low[1])
     query = query_of(
-        {"binaryMask": flag(binaryMask), "filter": flag(filter)}, channel,
+        {"binaryMask": query_boolean(binaryMask), "filter": query_boolean(filter)}, channel,
         minIntensity=minIntensity, maxIntensity=maxIntensity, maxTileSpecsToRender=maxTileSpecsToRender,
     )  # fmt: skip
     source = Boxes(layer, query, scale, wanted, session, render)

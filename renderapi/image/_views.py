@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from renderapi.errors import BadRequestError
 from renderapi.http.urls import dvid_segments, format_number
 from renderapi.image._formats import Wanted
-from renderapi.image._requests import DRAWING, box_of, drawing_query, fetched, flag
+from renderapi.image._requests import DRAWING, box_of, drawing_query, fetched, query_boolean
 from renderapi.render import accepts, renderaccess, stack_url
 from renderapi.utils import get_json
 
@@ -438,7 +438,7 @@ def get_large_data_overview(
         {
             **drawing_query(kwargs),
             "maxOverviewWidthAndHeight": maxOverviewWidthAndHeight,
-            "translateOrigin": flag(translateOrigin),
+            "translateOrigin": query_boolean(translateOrigin),
         },
     )
 
@@ -685,7 +685,7 @@ def get_tile_with_neighbors_image(
             **drawing_query(kwargs),
             "widthFactor": widthFactor,
             "heightFactor": heightFactor,
-            "boundingBoxesOnly": flag(boundingBoxesOnly),
+            "boundingBoxesOnly": query_boolean(boundingBoxesOnly),
         },
     )
 

@@ -135,6 +135,11 @@ def read_tile_pairs(paths: Iterable[Path], template: str) -> dict[str, Any]:
     template : str
         The ``renderParametersUrlTemplate`` where there is no file.
 
+    Returns
+    -------
+    dict
+        ``renderParametersUrlTemplate``, and ``neighborPairs`` of all files in their order.
+
     Raises
     ------
     ClientScriptError
