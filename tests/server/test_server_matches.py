@@ -7,7 +7,7 @@ import pytest
 from embedded import wait_until
 
 from renderapi.server.documents.matches import canvas_matches, merged, utf16_key
-from renderapi.server.http.refusals import Refusal
+from renderapi.server.documents.problems import FailedError, InvalidError, Problem
 
 DATA = Path(__file__).parents[1] / "data/golden"
 GOLDEN = json.loads((DATA / "json_shapes.json").read_text())
@@ -48,13 +48,13 @@ def numbers(value):
 )
 def test_normalization_of_the_original(case):
     if "error" in case:
-        with pytest.raises(Refusal) as refusal:
+        with pytest.raises(Problem) as refused:
             canvas_matches(case["input"])
         kind, _, message = case["error"].partition(": ")
         if kind == "IllegalArgumentException":
-            assert (refusal.value.status, refusal.value.message) == (400, message)
+            assert (refused.type, refused.value.message) == (InvalidError, message)
         else:
-            assert refusal.value.status == 500
+            assert refused.type is FailedError
     else:
         assert numbers(canvas_matches(case["input"])) == numbers(case["result"])
 
@@ -67,7 +67,7 @@ def test_merging_of_the_original():
             canvas_matches(document) if case["normalizeFirst"] else document for document in case["inputs"]
         ]
         if "error" in case:
-            with pytest.raises(Refusal):
+            with pytest.raises(FailedError):
                 merged(documents)
         else:
             assert numbers(merged(documents)) == numbers(case["result"])

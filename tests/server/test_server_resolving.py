@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from embedded import affine, make_tile
 
+from renderapi.server.documents.problems import FailedError
 from renderapi.server.documents.resolving import SharedTransforms, UnresolvedError, flatten_tile
 from renderapi.server.documents.tiles import transform
-from renderapi.server.http.refusals import Refusal
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())
 REF = {"type": "ref", "refId": "x"}
@@ -158,7 +158,7 @@ def test_what_cannot_be_resolved_fails_when_it_is_read(loading, target):
 
 def test_a_missing_reference_is_named():
     shared = SharedTransforms({"y": affine(), "x": affine()})
-    with pytest.raises(Refusal, match=r"tile spec t is not fully resolved .* specs: \[x, y\]"):
+    with pytest.raises(FailedError, match=r"tile spec t is not fully resolved .* specs: \[x, y\]"):
         flatten_tile(make_tile("t", specs=[{"type": "ref", "refId": "z"}]), shared)
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from renderapi.errors import SpecError
+from renderapi.server.documents.problems import FailedError, InvalidError, Problem
 from renderapi.server.documents.tiles import Document
-from renderapi.server.http.refusals import Refusal
 
 _BAD_NUMBERS = re.compile(r"Inappropriate parameters for ([\w.$]+)")
 _NO_NUMBER = re.compile(r': (For input string: ".*"|empty String)')
@@ -20,17 +20,17 @@ NO_SIZE = "width and height must be set to create a bounding box"
 NOT_CALCULABLE = (SpecError, ArithmeticError, ValueError, MemoryError)
 
 
-def refusal_of(problem: BaseException) -> Refusal:
+def problem_of(problem: BaseException) -> Problem:
     """Say in the words of render-ws why a tile cannot be calculated with."""
     reason = str(getattr(problem, "reason", None) or problem).replace("with id 'None'", "with id 'null'")
     if reason == NO_SIZE:
-        return Refusal(500, reason)
+        return FailedError(reason)
     # render-ws does not say more of the numbers than that one cannot be read
     bare = _BAD_NUMBERS.match(reason)
     if bare is None:
-        return Refusal(400, reason)
+        return InvalidError(reason)
     number = _NO_NUMBER.search(reason) if _PLAIN.fullmatch(bare[1]) else None
-    return Refusal(400, number[1] if number else bare[0])
+    return InvalidError(number[1] if number else bare[0])
 
 
 def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None:
@@ -38,8 +38,10 @@ def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None
 
     Raises
     ------
-    Refusal
-        500 for a tile without width or height, 400 for a transform that cannot be made.
+    FailedError
+        For a tile without width or height.
+    InvalidError
+        For a transform that cannot be made.
     """
     if not tiles:
         return
@@ -49,6 +51,6 @@ def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None
     try:
         boxes = bounding_boxes(tiles, shared, nested_references=False).tolist()
     except NOT_CALCULABLE as problem:
-        raise refusal_of(problem) from problem
+        raise problem_of(problem) from problem
     for tile, box in zip(tiles, boxes):
         tile["minX"], tile["minY"], tile["maxX"], tile["maxY"] = box

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from renderapi import _json
-from renderapi.server.documents.boxes import NO_SIZE, NOT_CALCULABLE, refusal_of
+from renderapi.server.documents.boxes import NO_SIZE, NOT_CALCULABLE, problem_of
+from renderapi.server.documents.problems import FailedError, InvalidError
 from renderapi.server.documents.tiles import Document
-from renderapi.server.http.refusals import Refusal
 from renderapi.utils import java_double
 
 if TYPE_CHECKING:
@@ -29,21 +29,27 @@ _KEPT, _MOST_CELLS_KEPT = 64, 1e4
 
 
 def check_mesh(tile: Document) -> float:
-    """Refuse a tile whose mesh cannot be made: 500 without a size, 400 if the mesh is too large.
+    """Refuse a tile whose mesh cannot be made.
 
     Returns
     -------
     float
         About how many cells the mesh has.
+
+    Raises
+    ------
+    FailedError
+        Without a size.
+    InvalidError
+        If the mesh is too large.
     """
     if "width" not in tile or "height" not in tile:
-        raise Refusal(500, NO_SIZE)
+        raise FailedError(NO_SIZE)
     width, height, cell = (float(tile[key]) for key in _SHAPE[:3])
     size = max(abs(cell), 1e-300)
     cells = (abs(width) / size + 1) * (abs(height) / size + 1)
     if not cells < _MOST_CELLS:
-        raise Refusal(
-            400,
+        raise InvalidError(
             f"a tile of {java_double(width)} x {java_double(height)} pixels cannot have a mesh with "
             f"a meshCellSize of {java_double(cell)}",
         )
@@ -79,15 +85,15 @@ def to_world(tiles: Sequence[Document], index: ArrayLike, points: ArrayLike) -> 
 
     Raises
     ------
-    Refusal
-        400 if a transform cannot be made.
+    Problem
+        If a transform cannot be made.
     """
     from renderapi.geometry import points_to_world
 
     try:
         return points_to_world(tiles, index, points)
     except NOT_CALCULABLE as problem:
-        raise refusal_of(problem) from problem
+        raise problem_of(problem) from problem
 
 
 def to_local(tiles: Sequence[Document], index: ArrayLike, points: ArrayLike) -> Points:
@@ -111,8 +117,8 @@ def to_local(tiles: Sequence[Document], index: ArrayLike, points: ArrayLike) -> 
 
     Raises
     ------
-    Refusal
-        400 if a transform or the mesh cannot be made, 500 for a tile without width or height.
+    Problem
+        If a transform or the mesh cannot be made, or for a tile without width or height.
     """
     from renderapi.geometry import points_to_local
 
@@ -126,7 +132,7 @@ def to_local(tiles: Sequence[Document], index: ArrayLike, points: ArrayLike) -> 
     try:
         return points_to_local(tiles, index, points, make_mesh=make_mesh)
     except NOT_CALCULABLE as problem:
-        raise refusal_of(problem) from problem
+        raise problem_of(problem) from problem
 
 
 def is_singular(tile: Document) -> bool:
@@ -158,7 +164,7 @@ def pair_distances(
 
     Raises
     ------
-    Refusal
+    Problem
         As for `to_local`.
     """
     from renderapi.geometry import match_residuals, residual_statistics
@@ -168,5 +174,5 @@ def pair_distances(
     try:
         distances = match_residuals([pair], aligned, matched=matched).distances
     except NOT_CALCULABLE as problem:
-        raise refusal_of(problem) from problem
+        raise problem_of(problem) from problem
     return residual_statistics(distances), np.sort(distances[np.isfinite(distances)])

@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from renderapi import _json
+from renderapi.server.documents.problems import FailedError, InvalidError
 from renderapi.server.documents.tiles import Document
-from renderapi.server.http.refusals import MeaningRefusal, Refusal
-from renderapi.server.http.values import Rules, as_double, as_integer, as_list, as_object, as_text, fields
+from renderapi.server.documents.values import (
+    Rules,
+    as_double,
+    as_integer,
+    as_list,
+    as_object,
+    as_text,
+    fields,
+)
 
 _CONSENSUS: Rules = {"index": as_integer, "originalPId": as_text, "originalQId": as_text}
 _IDS = ("pGroupId", "pId", "qGroupId", "qId")
@@ -30,7 +38,7 @@ def _numbers(raw: Any, where: str) -> list[Any]:
         return raw
     values = as_list(raw, where, as_double)
     if values is None:
-        raise Refusal(400, f"Cannot read null as an array of {where}")
+        raise InvalidError(f"Cannot read null as an array of {where}")
     # a null in an array of Java's primitive numbers is zero
     return [0.0 if value is None else value for value in values]
 
@@ -44,17 +52,19 @@ def canvas_matches(raw: Any) -> Document:
 
     Raises
     ------
-    Refusal
-        400 without all four ids, 500 for matches without weights.
+    InvalidError
+        Without all four ids.
+    FailedError
+        For matches without weights.
     """
     given = as_object(raw, "canvas matches")
     if given is None:
-        raise MeaningRefusal(500, "canvas matches must not be null")
+        raise FailedError("canvas matches must not be null", late=True)
     ids = {key: as_text(given.get(key), key) for key in _IDS}
     p_group, p_id, q_group, q_id = ids.values()
     if p_group is None or p_id is None or q_group is None or q_id is None:
-        raise MeaningRefusal(
-            400, "CanvasMatches are missing required pGroupId, qGroupId, pId, and/or qId values"
+        raise InvalidError(
+            "CanvasMatches are missing required pGroupId, qGroupId, pId, and/or qId values", late=True
         )
     flip = _is_after(p_group, q_group) or (p_group == q_group and _is_after(p_id, q_id))
     if flip:
@@ -68,7 +78,7 @@ def canvas_matches(raw: Any) -> Document:
     if matches is not None:
         p, q = _points(matches.get("p"), "p"), _points(matches.get("q"), "q")
         if matches.get("w") is None:
-            raise MeaningRefusal(500, f"the matches of {p_id} and {q_id} have no weights")
+            raise FailedError(f"the matches of {p_id} and {q_id} have no weights", late=True)
         w = _numbers(matches["w"], "w")
         if flip:
             p, q = q, p
@@ -110,13 +120,13 @@ def merged(documents: Sequence[Document]) -> Document:
 
     Raises
     ------
-    Refusal
-        500 if another one has no matches.
+    FailedError
+        If another one has no matches.
     """
     first = documents[0]
     if any("matches" not in document for document in documents[1:]):
-        raise Refusal(
-            500, f"matches of {first['pId']} and {first['qId']} without their details cannot be merged"
+        raise FailedError(
+            f"matches of {first['pId']} and {first['qId']} without their details cannot be merged"
         )
     together: Document = {}
     for document in documents:

@@ -1,6 +1,6 @@
 """Shared transforms in the place of references, and lists flattened, as render-ws answers them.
 
-Reading follows references through up to ten steps; a reference that leads straight to another one stays
+A reference that leads straight to another one stays
 unresolved, as in render-ws. Labels of a list are added to all that it contains, in place: a shared
 transform that got a label in the list of one tile shows it in all tiles of the same answer. What has no meta
 data of its own gets those of the list, the very object; an interpolation is copied wherever it is used, without
@@ -9,19 +9,10 @@ its meta data.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 
-from renderapi import _json
+from renderapi.server.documents.problems import FailedError
 from renderapi.server.documents.tiles import Document
-from renderapi.server.http.refusals import Refusal
-from renderapi.server.store.tile_rows import Selected
-from renderapi.transform.trees import references
-
-MAX_STEPS = 10
-
-_BEFORE = b'"transforms":'
-_AFTER = b',"meshCellSize":'
 
 
 class UnresolvedError(LookupError):
@@ -31,10 +22,9 @@ class UnresolvedError(LookupError):
         super().__init__()
         self.known = sorted(known)
 
-    def refusal(self, tile_id: str | None) -> Refusal:
+    def problem(self, tile_id: str | None) -> FailedError:
         """Say it as render-ws does of a tile."""
-        return Refusal(
-            500,
+        return FailedError(
             f"tile spec {tile_id} is not fully resolved after applying the following transform specs: "
             f"[{', '.join(self.known)}]",
         )
@@ -118,84 +108,17 @@ def _merge(spec: Document, of_list: Document) -> None:
         own["labels"] = list(dict.fromkeys([*labels_of(spec), *of_list["labels"]]))
 
 
-def load_transforms(connection: sqlite3.Connection, row: int, ids: Iterable[str]) -> dict[str, bytes]:
-    """Load shared transforms and those that they refer to, up to ten steps; missing ones are left out."""
-    loaded: dict[str, bytes] = {}
-    wanted = set(ids)
-    for _ in range(MAX_STEPS):
-        if not wanted:
-            break
-        found = connection.execute(
-            "SELECT transform_id, refs, document FROM transform WHERE stack = ? "
-            "AND transform_id IN (SELECT value FROM json_each(?))",
-            (row, _json.dumps(sorted(wanted)).decode()),
-        ).fetchall()
-        wanted = set()
-        for ident, refs, document in found:
-            loaded[ident] = document
-            if refs is not None:
-                wanted.update(_json.loads(refs))
-        wanted.difference_update(loaded)
-    return loaded
-
-
-def shared_transforms(connection: sqlite3.Connection, row: int, ids: Iterable[str]) -> SharedTransforms:
-    """Load the shared transforms with some ids, and those that they refer to."""
-    loaded = load_transforms(connection, row, ids)
-    return SharedTransforms({ident: _json.loads(document) for ident, document in loaded.items()})
-
-
-def resolved_content(connection: sqlite3.Connection, row: int, tiles: Selected) -> bytes:
-    """Return tiles as JSON, separated by commas, with their transforms resolved and flattened.
-
-    Tiles that have only leaves are copied, references are replaced in the bytes, and only where lists are in
-    lists the transforms are decoded.
-    """
-    content = tiles.content
-    if tiles.refs or tiles.nested:
-        shared = shared_transforms(connection, row, tiles.refs)
-        if tiles.nested or not all(shared.has_some(ident) for ident in tiles.refs):
-            return b",".join(_flattened_documents(shared, tiles.documents()))
-        for ident in tiles.refs:
-            flat = _json.dumps(shared.of_id(ident))
-            # a quote inside of a string is escaped, so that these bytes are a reference and nothing else
-            content = content.replace(_json.dumps({"type": "ref", "refId": ident}), flat[1:-1])
-    return content.replace(b"\n", b",")
-
-
-def _flattened_documents(shared: SharedTransforms, documents: list[bytes]) -> list[bytes]:
-    parts = []
-    for document in documents:
-        start, end = document.index(_BEFORE) + len(_BEFORE), document.rindex(_AFTER)
-        try:
-            flat = shared.flatten(_json.loads(document[start:end]))
-        except UnresolvedError as problem:
-            raise problem.refusal(_json.loads(document)["tileId"]) from None
-        parts.append((document, start, end, flat))
-    # encoded only now: a later tile may have added labels to a transform of an earlier one
-    return [
-        b"".join([document[:start], b'{"type":"list","specList":', _json.dumps(flat), b"}", document[end:]])
-        for document, start, end, flat in parts
-    ]
-
-
-def resolved_tile(connection: sqlite3.Connection, row: int, content: bytes) -> Document:
-    """Return a tile decoded, with its transforms resolved and flattened."""
-    tile: Document = _json.loads(content)
-    return flatten_tile(tile, shared_transforms(connection, row, references(tile["transforms"])))
-
-
 def flatten_tile(tile: Document, shared: SharedTransforms) -> Document:
     """Resolve and flatten the transforms of a tile.
 
     Raises
     ------
-    Refusal
-        500 if a reference cannot be resolved.
+    FailedError
+        If a reference cannot be resolved.
     """
     try:
         flat = shared.flatten(tile["transforms"])
-    except UnresolvedError as problem:
-        raise problem.refusal(tile.get("tileId")) from None
+    except UnresolvedError as unresolved:
+        raise unresolved.problem(tile.get("tileId")) from None
     tile["transforms"] = {"type": "list", "specList": flat}
     return tile

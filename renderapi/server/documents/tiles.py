@@ -12,8 +12,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from renderapi.server.http.refusals import MeaningRefusal, Refusal
-from renderapi.server.http.values import (
+from renderapi.server.documents.problems import FailedError, InvalidError
+from renderapi.server.documents.values import (
     Rule,
     Rules,
     as_double,
@@ -126,7 +126,7 @@ def _mipmap_levels(raw: Any) -> Document:
         try:
             level = parse_integer(key)
         except ValueError as problem:
-            raise Refusal(400, f"Cannot read {shown(key)} as a mipmap level: {problem}") from None
+            raise InvalidError(f"Cannot read {shown(key)} as a mipmap level: {problem}") from None
         image = fields(value, "mipmapLevels", _IMAGE_AND_MASK)
         if image is not None:
             levels[level] = image
@@ -142,7 +142,7 @@ def channel(raw: Any, where: str = "channels") -> Document:
     """Read a channel; its intensity range is written unless it is null."""
     given = as_object(raw, where)
     if given is None:
-        raise Refusal(400, "Cannot read null as a channel")
+        raise InvalidError("Cannot read null as a channel")
     document: Document = {}
     name = as_text(given.get("name"), "name")
     if name is not None:
@@ -211,7 +211,7 @@ def tile_spec(raw: Any, derive: bool = False) -> Document:
         Leave room for the bounding box, which is going to be derived, in the place where render-ws has it.
     """
     if type(raw) is not dict:
-        raise Refusal(400, f"Cannot read {shown(raw)} as a tile spec")
+        raise InvalidError(f"Cannot read {shown(raw)} as a tile spec")
     if _USUAL_KINDS.keys() >= raw.keys() and "transforms" in raw:
         usual = _usual_tile(tuple(raw), tuple(map(type, raw.values())), derive)
         if usual is not None:
@@ -283,11 +283,11 @@ def tile_spec(raw: Any, derive: bool = False) -> Document:
 
 def _transform_list(raw: Any) -> Document:
     if raw is None:
-        raise MeaningRefusal(500, "the transforms of a tile spec must not be null")
+        raise FailedError("the transforms of a tile spec must not be null", late=True)
     if type(raw) is not dict:
-        raise Refusal(400, f"Cannot read {shown(raw)} as a list of transforms")
+        raise InvalidError(f"Cannot read {shown(raw)} as a list of transforms")
     if raw.get("type") != "list":
-        raise Refusal(400, 'the transforms of a tile spec must be of "type": "list"')
+        raise InvalidError('the transforms of a tile spec must be of "type": "list"')
     return transform(raw)
 
 
@@ -302,9 +302,9 @@ def transform(raw: Any, depth: int = 0) -> Document:
         How many transforms it is part of; more than the database of a render-ws could keep are refused.
     """
     if depth > MOST_NESTED:
-        raise Refusal(400, f"transforms cannot be nested more than {MOST_NESTED} times")
+        raise InvalidError(f"transforms cannot be nested more than {MOST_NESTED} times")
     if type(raw) is not dict:
-        raise Refusal(400, f"Cannot read {shown(raw)} as a transform")
+        raise InvalidError(f"Cannot read {shown(raw)} as a transform")
     get = raw.get
     kind = get("type")
     if kind not in ("list", "ref", "interpolated"):
@@ -330,10 +330,10 @@ def transform(raw: Any, depth: int = 0) -> Document:
                     specs.append({"type": "leaf", "className": class_name, "dataString": data})
                     continue
             if spec is None:
-                raise MeaningRefusal(
-                    500,
+                raise FailedError(
                     "A null spec is part of the transform spec list with id "
                     f"'{document.get('id', 'null')}'.  Check for an extraneous comma at the end of the list.",
+                    late=True,
                 )
             specs.append(transform(spec, depth + 1))
         document["specList"] = specs
@@ -345,7 +345,7 @@ def transform(raw: Any, depth: int = 0) -> Document:
         for key in ("a", "b"):
             part = get(key)
             if part is None:
-                raise MeaningRefusal(500, f"an interpolated transform has no {key}")
+                raise FailedError(f"an interpolated transform has no {key}", late=True)
             document[key] = transform(part, depth + 1)
         fraction = as_double(get("lambda"), "lambda")
         if fraction is not None:
@@ -357,7 +357,7 @@ def _specs(value: Any) -> list[Any]:
     if value is None:
         return []
     if type(value) is not list:
-        raise Refusal(400, f"Cannot read {shown(value)} as an array for specList")
+        raise InvalidError(f"Cannot read {shown(value)} as an array for specList")
     return value
 
 
@@ -413,7 +413,7 @@ class ResolvedTiles:
     def __init__(self, raw: Any, derive: bool = False) -> None:
         given = as_object(raw, "resolved tiles")
         if given is None:
-            raise Refusal(400, "no resolved tiles provided")
+            raise InvalidError("no resolved tiles provided")
         self.transforms: dict[str, Document] = {}
         for value in (as_object(given.get("transformIdToSpecMap"), "transformIdToSpecMap") or {}).values():
             # not one that render-ws would find something by
@@ -424,17 +424,17 @@ class ResolvedTiles:
                 self.transforms[spec["id"]] = spec
         self.tiles: list[Document] = []
         if given.get("tileIdToSpecMap", {}) is None:
-            raise MeaningRefusal(500, "tileIdToSpecMap must not be null")
+            raise FailedError("tileIdToSpecMap must not be null", late=True)
         for key, value in (as_object(given.get("tileIdToSpecMap"), "tileIdToSpecMap") or {}).items():
             if value is None:
-                raise MeaningRefusal(500, f"the tile spec with key '{key}' must not be null")
+                raise FailedError(f"the tile spec with key '{key}' must not be null", late=True)
             tile = tile_spec(value, derive)
             if "tileId" not in tile:
-                raise Refusal(400, f"tile spec with key '{key}' has no tileId")
+                raise InvalidError(f"tile spec with key '{key}' has no tileId")
             self.tiles.append(tile)
 
     def check_references(self) -> None:
-        """Refuse (400) a tile whose references this body does not resolve in one step.
+        """Refuse a tile whose references this body does not resolve in one step.
 
         A reference to a reference, or to a list that contains one, counts as unresolved.
         """
@@ -445,4 +445,4 @@ class ResolvedTiles:
                 missing.update(remaining.get(ident, (ident,)))
             if missing:
                 ids = ", ".join(sorted(missing))
-                raise Refusal(400, f"tile {tile['tileId']} requires the following transform ids [{ids}]")
+                raise InvalidError(f"tile {tile['tileId']} requires the following transform ids [{ids}]")

@@ -17,13 +17,16 @@ from werkzeug.routing import BaseConverter, Map, Rule, ValidationError
 
 from renderapi.errors import SpecError
 from renderapi.server.documents.java_order import as_hash_set
+from renderapi.server.documents.keys import CollectionKey, StackKey
+from renderapi.server.documents.problems import Problem
+from renderapi.server.documents.stacks import STATES
+from renderapi.server.documents.values import parse_double, parse_integer
 from renderapi.server.http import turns
 from renderapi.server.http.collecting import reading
 from renderapi.server.http.endpoint import JSON, TEXT, Answer, Context, Endpoint, Service, decode
 from renderapi.server.http.openapi import swagger
 from renderapi.server.http.protocol import check_accept, tidy_path
-from renderapi.server.http.refusals import CollectionKey, Refusal, StackKey
-from renderapi.server.http.values import parse_double, parse_integer
+from renderapi.server.http.refusals import Refusal, status_of
 from renderapi.server.http.visitors import Visitors
 from renderapi.server.services import (
     configuration,
@@ -39,7 +42,6 @@ from renderapi.server.services import (
 from renderapi.server.services.drawing import CACHE_BYTES, MAX_PIXELS, Drawing
 from renderapi.server.store import metadata
 from renderapi.server.store.database import DamagedError, Store, StoreError, is_full
-from renderapi.server.store.metadata import STATES
 
 logger = logging.getLogger("renderapi.server")
 
@@ -210,7 +212,7 @@ class Application(Flask):
         self.url_map, views = _routes(server.drawing.compat)
         self.view_functions.update(views)
         self.wsgi_app = _EncodedPath(self.wsgi_app)  # type: ignore[method-assign]
-        self.register_error_handler(Refusal, _refused)
+        self.register_error_handler(Problem, _refused)
         self.register_error_handler(HTTPException, _http_problem)
         self.register_error_handler(SpecError, lambda problem: _refused(Refusal(400, str(problem))))
         self.register_error_handler(UnicodeEncodeError, lambda problem: _refused(Refusal(400, str(problem))))
@@ -351,8 +353,8 @@ def _fold_names(path: dict[str, Any], endpoint: Endpoint) -> None:
             path["stack"] = key.checked()
         elif "matchCollection" in path:
             path["collection"] = CollectionKey(path.pop("owner"), path.pop("matchCollection")).checked()
-    except Refusal as refusal:
-        raise Refusal(endpoint.name_status, refusal.message) from None
+    except Problem as problem:
+        raise Refusal(endpoint.name_status, problem.message) from None
 
 
 def _body(endpoint: Endpoint) -> Any:
@@ -386,11 +388,10 @@ def _response(answer: Answer) -> Response:
     return response
 
 
-def _refused(refusal: Refusal) -> Response:
-    logger.info(
-        "%s %s: %d %s", request.method, request.path, refusal.status, " ".join(refusal.message.split("\n"))
-    )
-    return Response(refusal.message, status=refusal.status, content_type=_TEXT_UTF8)
+def _refused(problem: Problem) -> Response:
+    status = status_of(problem)
+    logger.info("%s %s: %d %s", request.method, request.path, status, " ".join(problem.message.split("\n")))
+    return Response(problem.message, status=status, content_type=_TEXT_UTF8)
 
 
 def _http_problem(problem: HTTPException) -> Response:

@@ -23,8 +23,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from renderapi import _json
+from renderapi.server.documents.values import parse_boolean, parse_double, parse_integer
 from renderapi.server.http.refusals import Refusal
-from renderapi.server.http.values import parse_boolean, parse_double, parse_integer
 from renderapi.server.services.drawing import Drawing
 
 if TYPE_CHECKING:

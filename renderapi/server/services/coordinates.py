@@ -9,9 +9,12 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from renderapi import _json
+from renderapi.server.documents.keys import StackKey
 from renderapi.server.documents.mapping import Points, is_singular, to_local, to_world
-from renderapi.server.documents.resolving import SharedTransforms, flatten_tile, shared_transforms
+from renderapi.server.documents.problems import Problem
+from renderapi.server.documents.resolving import SharedTransforms, flatten_tile
 from renderapi.server.documents.tiles import Document, tile_spec
+from renderapi.server.documents.values import Rules, as_boolean, as_double, as_list, as_text, fields
 from renderapi.server.http.endpoint import (
     OWNER,
     STACK,
@@ -23,12 +26,12 @@ from renderapi.server.http.endpoint import (
     json_of,
     string,
 )
-from renderapi.server.http.refusals import Refusal, StackKey
+from renderapi.server.http.refusals import Refusal
 from renderapi.server.http.turns import SLICE, by_slices
-from renderapi.server.http.values import Rules, as_boolean, as_double, as_list, as_text, fields
 from renderapi.server.services.layers import LAYER
 from renderapi.server.services.parameters import get_tile
 from renderapi.server.store import metadata
+from renderapi.server.store.resolved import shared_transforms
 from renderapi.server.store.tile_rows import TileQuery, ids_at_points
 from renderapi.transform.trees import references
 from renderapi.utils import java_double
@@ -111,7 +114,7 @@ class Layers:
     def __init__(self, read: Callable[[], AbstractContextManager[sqlite3.Connection]], key: StackKey) -> None:
         self.key = key
         self.read = read
-        self._tiles: dict[str, Document | Refusal] = {}
+        self._tiles: dict[str, Document | Problem] = {}
 
     def load(self, ids: Sequence[str]) -> None:
         """Resolve tiles beforehand, all with one query; what is wrong with one is said when it is asked for."""
@@ -129,7 +132,7 @@ class Layers:
                 self._tiles[tile["tileId"]] = flatten_tile(
                     {key: tile[key] for key in _USED if key in tile}, shared
                 )
-            except Refusal:
+            except Problem:
                 # which transforms there are, for the message, is a matter of the tile alone
                 continue
 
@@ -140,10 +143,10 @@ class Layers:
             try:
                 with self.read() as connection:
                     found = get_tile(connection, self.key, tile_id)
-            except Refusal as refusal:
-                found = refusal
+            except Problem as problem:
+                found = problem
             self._tiles[tile_id] = found
-        if isinstance(found, Refusal):
+        if isinstance(found, Problem):
             raise found
         return found
 
@@ -169,10 +172,10 @@ Mapping = Callable[[Sequence[Document], list[int], list[tuple[float, float]]], P
 
 def _mapped(
     layers: Layers, requests: list[tuple[str, tuple[float, float]]], map_points: Mapping
-) -> list[list[float] | Refusal]:
+) -> list[list[float] | Problem]:
     """Map points, each of its own tile: many at once, or tile by tile if one of them is bad."""
 
-    def mapped(some: Sequence[tuple[str, tuple[float, float]]]) -> list[list[float] | Refusal]:
+    def mapped(some: Sequence[tuple[str, tuple[float, float]]]) -> list[list[float] | Problem]:
         layers.load([tile_id for tile_id, _ in some])
         return _mapped_at_once(layers, some, map_points)
 
@@ -182,20 +185,20 @@ def _mapped(
 
 def _mapped_at_once(
     layers: Layers, requests: Sequence[tuple[str, tuple[float, float]]], map_points: Mapping
-) -> list[list[float] | Refusal]:
+) -> list[list[float] | Problem]:
     by_tile: dict[str, list[int]] = {}
     for index, (tile_id, _) in enumerate(requests):
         by_tile.setdefault(tile_id, []).append(index)
-    answers: list[list[float] | Refusal] = [[]] * len(requests)
+    answers: list[list[float] | Problem] = [[]] * len(requests)
     tiles: list[Document] = []
     places: list[list[int]] = []
     for tile_id, indices in by_tile.items():
         try:
             tiles.append(layers.tile(tile_id))
             places.append(indices)
-        except Refusal as refusal:
+        except Problem as problem:
             for index in indices:
-                answers[index] = refusal
+                answers[index] = problem
 
     def map_some(first: int, end: int) -> None:
         of = [number - first for number in range(first, end) for _ in places[number]]
@@ -206,13 +209,13 @@ def _mapped_at_once(
 
     try:
         map_some(0, len(tiles))
-    except Refusal:
+    except Problem:
         for number, indices in enumerate(places):
             try:
                 map_some(number, number + 1)
-            except Refusal as refusal:
+            except Problem as problem:
                 for index in indices:
-                    answers[index] = refusal
+                    answers[index] = problem
     return answers
 
 
@@ -229,7 +232,7 @@ def local_to_world(layers: Layers, items: Sequence[Item | None]) -> list[Item]:
     for index, answer in enumerate(answers):
         if answer is None:
             item, point = items[index], next(mapped)
-            if isinstance(point, Refusal):
+            if isinstance(point, Problem):
                 answers[index] = _failed(item, point.message)
             else:
                 tile_id = item["tileId"]  # type: ignore[index]
@@ -294,7 +297,7 @@ def _visible(
     """Answer one world point from its places in the tiles that contain it; the last one is on top."""
     answer: list[Item] = []
     for (tile_id, _), point in mapped:
-        if isinstance(point, Refusal):
+        if isinstance(point, Problem):
             return [_failed(item, point.message)]
         if _is_finite(point):
             answer.append({"tileId": tile_id, "local": _position(point, z)})

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import SpecError
-from renderapi.server.documents.boxes import refusal_of
+from renderapi.server.documents.boxes import problem_of
+from renderapi.server.documents.problems import Problem
 from renderapi.server.documents.tiles import Document
 from renderapi.server.http import turns
 from renderapi.server.http.refusals import Refusal, not_built
@@ -142,11 +143,11 @@ class Drawing:
         except ChannelsError as problem:
             raise Refusal(500, str(problem)) from None
         except SpecError as problem:
-            refusal = refusal_of(problem)
-            refusal.message = _UNRESOLVED.sub(
-                r"spec 'null' has the following unresolved references: \1", refusal.message
+            said = problem_of(problem)
+            said.message = _UNRESOLVED.sub(
+                r"spec 'null' has the following unresolved references: \1", said.message
             )
-            raise refusal from None
+            raise said from None
         except ImageSourceError as problem:
             text = str(problem)
             hint = next((hint for words, hint in _HINTS.items() if words in text), "")
@@ -158,8 +159,8 @@ class Drawing:
         """Refuse what `check_images` does, but for what only the options of this server forbid."""
         try:
             self.check_images(tile)
-        except Refusal as refusal:
-            if not any(words in refusal.message for words in _HINTS):
+        except Problem as problem:
+            if not any(words in problem.message for words in _HINTS):
                 raise
 
     def check_images(self, tile: Document) -> None:

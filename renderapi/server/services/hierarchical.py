@@ -5,9 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from renderapi import _json
+from renderapi.server.documents.keys import CollectionKey, StackKey
 from renderapi.server.documents.mapping import pair_distances
 from renderapi.server.documents.matches import utf16_key
 from renderapi.server.documents.tiles import Document
+from renderapi.server.documents.values import (
+    Rule,
+    Rules,
+    as_boolean,
+    as_double,
+    as_integer,
+    as_labels,
+    as_long,
+    as_text,
+    fields,
+)
 from renderapi.server.http.endpoint import (
     ABSENT,
     OK,
@@ -23,18 +35,7 @@ from renderapi.server.http.endpoint import (
     string,
     text_of,
 )
-from renderapi.server.http.refusals import CollectionKey, Refusal, StackKey, not_built
-from renderapi.server.http.values import (
-    Rule,
-    Rules,
-    as_boolean,
-    as_double,
-    as_integer,
-    as_labels,
-    as_long,
-    as_text,
-    fields,
-)
+from renderapi.server.http.refusals import Refusal, not_built
 from renderapi.server.services.layers import LAYER
 from renderapi.server.services.matches import between_objects, find_collection, select_documents
 from renderapi.server.services.parameters import get_tile, normalized_for_matching

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from renderapi.server.documents.keys import StackKey
+from renderapi.server.documents.values import as_int, fields, parse_integer
 from renderapi.server.http.endpoint import (
     OWNER,
     STACK,
@@ -18,8 +20,7 @@ from renderapi.server.http.endpoint import (
     flag,
     integer,
 )
-from renderapi.server.http.refusals import QueryRefusal, Refusal, StackKey, not_built
-from renderapi.server.http.values import as_int, fields, parse_integer
+from renderapi.server.http.refusals import QueryRefusal, Refusal, not_built
 from renderapi.server.services.layers import DVID_BOX, ID_PATTERN, LAYER, LAYER_BOX
 from renderapi.server.services.parameters import (
     NEIGHBOR_QUERY,

@@ -10,13 +10,12 @@ from typing import Any
 
 from renderapi import _json
 from renderapi.server.documents.boxes import derive_boxes
-from renderapi.server.documents.resolving import (
-    flatten_tile,
-    load_transforms,
-    resolved_content,
-    shared_transforms,
-)
+from renderapi.server.documents.keys import StackKey, section_missing, stack_missing, transform_missing
+from renderapi.server.documents.problems import Problem
+from renderapi.server.documents.resolving import flatten_tile
+from renderapi.server.documents.stacks import OFFLINE
 from renderapi.server.documents.tiles import Document, ResolvedTiles
+from renderapi.server.documents.values import as_list, as_number, as_text, parse_double
 from renderapi.server.http.collecting import reading
 from renderapi.server.http.endpoint import (
     CREATED,
@@ -34,16 +33,9 @@ from renderapi.server.http.endpoint import (
     string,
     text_of,
 )
-from renderapi.server.http.refusals import (
-    MeaningRefusal,
-    Refusal,
-    StackKey,
-    section_missing,
-    stack_missing,
-    transform_missing,
-)
-from renderapi.server.http.values import as_list, as_number, as_text, parse_double
+from renderapi.server.http.refusals import Refusal
 from renderapi.server.store import metadata
+from renderapi.server.store.resolved import load_transforms, resolved_content, shared_transforms
 from renderapi.server.store.tile_rows import (
     Selected,
     TileBatch,
@@ -134,7 +126,7 @@ def _section_documents(rows: Any) -> list[Document]:
 def _sections(server: Context, key: StackKey, min_z: float | None, max_z: float | None) -> list[Document]:
     with server.store.read() as connection:
         stack = metadata.get(connection, key)
-        if stack.state == metadata.OFFLINE:
+        if stack.state == OFFLINE:
             raise stack_missing(key)
         (aggregated,) = connection.execute(
             "SELECT aggregated FROM stack WHERE id = ?", (stack.row,)
@@ -362,7 +354,9 @@ def _number_of_tiles(body: Any) -> int:
 def _read_tiles(server: Context, key: StackKey, z: float | None, derive: bool | None, body: Any) -> TileBatch:
     try:
         resolved = ResolvedTiles(body, bool(derive))
-    except MeaningRefusal:
+    except Problem as problem:
+        if not problem.late:
+            raise
         _must_take_tiles(server, key)
         raise
     _must_take_tiles(server, key)

@@ -13,14 +13,16 @@ from typing import Any
 from flask import request
 
 from renderapi import _json
-from renderapi.server.documents.resolving import SharedTransforms, flatten_tile, shared_transforms
+from renderapi.server.documents.keys import StackKey
+from renderapi.server.documents.resolving import SharedTransforms, flatten_tile
 from renderapi.server.documents.tiles import Document
+from renderapi.server.documents.values import as_int
 from renderapi.server.http.endpoint import STACK, TEXT, Answer, Context, enumeration
-from renderapi.server.http.refusals import Refusal, StackKey
-from renderapi.server.http.values import as_int
+from renderapi.server.http.refusals import Refusal
 from renderapi.server.services.layers import LAYER, Z_RANGE
 from renderapi.server.services.layers import service as service  # noqa: PLC0414 - app takes it from here
 from renderapi.server.store import metadata
+from renderapi.server.store.resolved import shared_transforms
 from renderapi.server.store.tile_rows import TileQuery, all_refs
 from renderapi.utils import java_double
 

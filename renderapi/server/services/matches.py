@@ -14,8 +14,11 @@ from operator import itemgetter
 from typing import Any
 
 from renderapi import _json
+from renderapi.server.documents.keys import CollectionKey, collection_missing
 from renderapi.server.documents.matches import canvas_matches, merged, pair_columns, pair_document, utf16_key
+from renderapi.server.documents.problems import MissingError, Problem
 from renderapi.server.documents.tiles import Document
+from renderapi.server.documents.values import as_list, as_object, as_text, fields
 from renderapi.server.http.collecting import reading
 from renderapi.server.http.endpoint import (
     COLLECTION,
@@ -30,14 +33,7 @@ from renderapi.server.http.endpoint import (
     json_of,
     strings,
 )
-from renderapi.server.http.refusals import (
-    CollectionKey,
-    MeaningRefusal,
-    Refusal,
-    collection_missing,
-    not_built,
-)
-from renderapi.server.http.values import as_list, as_object, as_text, fields
+from renderapi.server.http.refusals import Refusal, not_built
 from renderapi.server.store.database import insert
 
 service = Service("MatchService", "Point matches")
@@ -473,7 +469,9 @@ def save_matches(server: Context, collection: CollectionKey, body: Any) -> Answe
     try:
         with reading(len(body) if isinstance(body, list) else 0):
             pairs = as_list(body, "matches", lambda pair, _: pair_columns(canvas_matches(pair)))
-    except MeaningRefusal:
+    except Problem as problem:
+        if not problem.late:
+            raise
         # to render-ws the collection is there as soon as it looks at the pairs
         with server.store.write() as connection:
             _make_collection(connection, collection)
@@ -528,7 +526,7 @@ def rename_collection(server: Context, collection: CollectionKey, body: Any) -> 
     with server.store.write() as connection:
         try:
             row = find_collection(connection, collection)
-        except Refusal:
+        except MissingError:
             raise Refusal(404, f"{collection} does not exist") from None
         if named is None:
             raise Refusal(500, "the new match collection id must not be null")

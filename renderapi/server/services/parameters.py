@@ -13,8 +13,9 @@ from typing import Any
 from renderapi import _json
 from renderapi.errors import SpecError
 from renderapi.server.documents.boxes import derive_boxes
+from renderapi.server.documents.keys import StackKey, tile_missing
 from renderapi.server.documents.matches import utf16_key
-from renderapi.server.documents.resolving import labels_of, resolved_content, resolved_tile
+from renderapi.server.documents.resolving import labels_of
 from renderapi.server.documents.tiles import (
     DEFAULT_MESH_CELL_SIZE,
     Document,
@@ -22,6 +23,15 @@ from renderapi.server.documents.tiles import (
     filter_spec,
     mipmap_path_builder,
     tile_spec,
+)
+from renderapi.server.documents.values import (
+    Rules,
+    as_boolean,
+    as_int,
+    as_integer,
+    as_list,
+    as_number,
+    as_text,
 )
 from renderapi.server.http.endpoint import (
     Context,
@@ -34,18 +44,10 @@ from renderapi.server.http.endpoint import (
     string,
     strings,
 )
-from renderapi.server.http.refusals import QueryRefusal, Refusal, StackKey, tile_missing
-from renderapi.server.http.values import (
-    Rules,
-    as_boolean,
-    as_int,
-    as_integer,
-    as_list,
-    as_number,
-    as_text,
-)
+from renderapi.server.http.refusals import QueryRefusal, Refusal
 from renderapi.server.services.layers import box_query, no_tiles_in_layer
 from renderapi.server.store import metadata
+from renderapi.server.store.resolved import resolved_content, resolved_tile
 from renderapi.server.store.tile_rows import TileQuery, tile_document
 
 TILE_ORDERS = ("ASCENDING_TILE_ID_ORDER", "DESCENDING_TILE_ID_ORDER", "CLUSTER_GROUP_ID_ORDER")

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from renderapi import _json
-from renderapi.server.documents.resolving import resolved_content
+from renderapi.server.documents.keys import StackKey, stack_missing
+from renderapi.server.documents.problems import FailedError
+from renderapi.server.documents.stacks import COMPLETE, LOADING, OFFLINE, READ_ONLY, stack_version
 from renderapi.server.documents.tiles import Document, mipmap_path_builder
+from renderapi.server.documents.values import as_double, as_integer, as_list, as_text, fields
 from renderapi.server.http import turns
 from renderapi.server.http.endpoint import (
     ABSENT,
@@ -35,10 +38,10 @@ from renderapi.server.http.endpoint import (
     string,
     text_of,
 )
-from renderapi.server.http.refusals import Refusal, StackKey, stack_missing
-from renderapi.server.http.values import as_double, as_integer, as_list, as_text, fields
+from renderapi.server.http.refusals import Refusal
 from renderapi.server.store import metadata
-from renderapi.server.store.metadata import COMPLETE, LOADING, OFFLINE, READ_ONLY, Stack
+from renderapi.server.store.metadata import Stack
+from renderapi.server.store.resolved import resolved_content
 from renderapi.server.store.tile_rows import IdPattern, TileQuery, array_of_ids
 
 # ids that are sent at a time
@@ -132,7 +135,7 @@ def stack_metadata(server: Context, stack: StackKey) -> Answer:
 @service.post(STACK)
 def save_version(server: Context, stack: StackKey, body: Any) -> Answer:
     """Create a stack, or begin the next version of one."""
-    version = metadata.stack_version(body)
+    version = stack_version(body)
     with server.store.write() as connection:
         existing = metadata.find(connection, stack)
         number = 0
@@ -190,7 +193,7 @@ def clone(
     body: Any,
 ) -> Answer:
     """Copy the tiles and shared transforms of a stack, or of some of its layers, to another stack."""
-    version = metadata.stack_version(body)
+    version = stack_version(body)
     target = StackKey(stack.owner, toProject or stack.project, toStack).checked()
     with server.store.write() as connection:
         source = metadata.get(connection, stack).row
@@ -400,8 +403,8 @@ def set_state(server: Context, stack: StackKey, state: str) -> Answer:
     """Bring a stack into another state; COMPLETE derives its stats."""
     try:
         _change_state(server, stack, state)
-    except Refusal as refusal:
-        if refusal.status == 500 and state == COMPLETE:
+    except FailedError:
+        if state == COMPLETE:
             with server.store.write() as connection:
                 # looking for the sections has made the collections of an OFFLINE stack again, empty ones
                 connection.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
+from renderapi.server.documents.keys import CollectionKey, StackKey
 from renderapi.server.http.endpoint import (
     OK,
     STACK,
@@ -14,7 +15,6 @@ from renderapi.server.http.endpoint import (
     Service,
     json_bytes,
 )
-from renderapi.server.http.refusals import CollectionKey, StackKey
 from renderapi.server.services.layers import (
     DVID_BOX,
     ID_PATTERN,

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from renderapi.server.documents.boxes import derive_boxes
+from renderapi.server.documents.problems import Problem
 from renderapi.server.documents.resolving import SharedTransforms
 from renderapi.server.documents.tiles import Document, tile_spec, transform
+from renderapi.server.documents.values import as_list, fields
 from renderapi.server.http.endpoint import OWNER, TEXT, Answer, Context, Service, decode, text_of
 from renderapi.server.http.refusals import Refusal
-from renderapi.server.http.values import as_list, fields
 from renderapi.server.services.parameters import RENDER_PARAMETERS
 from renderapi.transform.trees import references
 
@@ -100,7 +101,7 @@ def _decoded(body: str, kind: str) -> Any:
             if not body.strip():
                 raise Refusal(400, "there is nothing")
             fields(raw, "render parameters", RENDER_PARAMETERS)
-    except Refusal as problem:
+    except Problem as problem:
         if kind == "render":
             raise Refusal(400, "failed to parse json text") from problem
         raise
@@ -111,9 +112,9 @@ def _declare(kind: str, class_name: str, check: Callable[[Context, Any], str], w
     def validate(server: Context, owner: str, body: str) -> Answer:
         try:
             value = check(server, _decoded(body, kind))
-        except Refusal as refusal:
+        except Problem as problem:
             return text_of(
-                f"Failed to parse {class_name} from JSON text.  Specific error is: {refusal.message}\n", 400
+                f"Failed to parse {class_name} from JSON text.  Specific error is: {problem.message}\n", 400
             )
         return text_of(f"Successfully parsed {class_name} from JSON text.  Parsed value is: {value}.\n")
 

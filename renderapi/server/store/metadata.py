@@ -9,26 +9,11 @@ from typing import Any
 
 from renderapi import _json
 from renderapi.server.documents.java_order import as_hash_set
-from renderapi.server.documents.tiles import Document, mipmap_path_builder
-from renderapi.server.http.refusals import Refusal, StackKey, read_only, stack_missing
-from renderapi.server.http.values import Rules, as_date, as_double, as_integer, as_text, fields
+from renderapi.server.documents.keys import StackKey, stack_missing
+from renderapi.server.documents.problems import FailedError, InvalidError
+from renderapi.server.documents.stacks import COMPLETE, LOADING, OFFLINE, READ_ONLY, STATES, VERSION_ORDER
+from renderapi.server.documents.tiles import Document
 
-LOADING, COMPLETE, READ_ONLY, OFFLINE = STATES = ("LOADING", "COMPLETE", "READ_ONLY", "OFFLINE")
-
-_VERSION_RULES: Rules = {
-    "createTimestamp": as_date,
-    "versionNotes": as_text,
-    "cycleNumber": as_integer,
-    "cycleStepNumber": as_integer,
-    "stackResolutionX": as_double,
-    "stackResolutionY": as_double,
-    "stackResolutionZ": as_double,
-    "materializedBoxRootPath": as_text,
-    "mipmapPathBuilder": mipmap_path_builder,
-    "alignmentQuality": as_double,
-    "defaultChannel": as_text,
-}
-_VERSION_ORDER = {key: place for place, key in enumerate(_VERSION_RULES)}
 _METADATA_KEYS = (
     "stackId",
     "state",
@@ -38,14 +23,6 @@ _METADATA_KEYS = (
     "stats",
     "hierarchicalData",
 )
-
-
-def stack_version(raw: Any) -> Document:
-    """Read a stack version from a body."""
-    version = fields(raw, "stack version", _VERSION_RULES)
-    if version is None:
-        raise Refusal(400, "no stack version provided")
-    return version
 
 
 @dataclass
@@ -75,14 +52,14 @@ class Stack:
         version = {**self.version, **values}
         self.metadata["currentVersion"] = {
             key: version[key]
-            for key in sorted(version, key=_VERSION_ORDER.__getitem__)
+            for key in sorted(version, key=VERSION_ORDER.__getitem__)
             if version[key] is not None
         }
 
     def must_be_writable(self) -> Stack:
-        """Refuse (500) a READ_ONLY stack."""
+        """Refuse a READ_ONLY stack."""
         if self.state == READ_ONLY:
-            raise read_only(self.key.stack)
+            raise FailedError(f"Data for stack {self.key.stack} cannot be modified because it is READ_ONLY.")
         return self
 
     def save(self, connection: sqlite3.Connection) -> None:
@@ -105,7 +82,7 @@ def find(connection: sqlite3.Connection, key: StackKey) -> Stack | None:
 
 
 def get(connection: sqlite3.Connection, key: StackKey) -> Stack:
-    """Look a stack up, refuse (404) if there is none."""
+    """Look a stack up, refuse if there is none."""
     stack = find(connection, key)
     if stack is None:
         raise stack_missing(key)
@@ -113,7 +90,7 @@ def get(connection: sqlite3.Connection, key: StackKey) -> Stack:
 
 
 def last_modified(connection: sqlite3.Connection, key: StackKey) -> int:
-    """Return when a stack was last modified, in ms since 1970; refuse (404) if there is none.
+    """Return when a stack was last modified, in ms since 1970; refuse if there is none.
 
     While tiles are loaded it does not change, as in render-ws.
     """
@@ -123,7 +100,7 @@ def last_modified(connection: sqlite3.Connection, key: StackKey) -> int:
 
 
 def content_row(connection: sqlite3.Connection, key: StackKey) -> int:
-    """Return the row of a stack that has contents; refuse (404) if there is none or it is OFFLINE.
+    """Return the row of a stack that has contents; refuse if there is none or it is OFFLINE.
 
     An OFFLINE stack that failed to become COMPLETE has contents, and nothing in them.
     """
@@ -147,22 +124,20 @@ def contents(connection: sqlite3.Connection, key: StackKey) -> int | None:
 
 
 def must_be_loading(stack: Stack, what: str) -> Stack:
-    """Refuse a stack in another state: with 500 for what is put, with 400 for what is deleted."""
+    """Refuse a stack in another state: render-ws fails at what is put, and takes nothing that is deleted for valid."""
     if stack.state == LOADING:
         return stack
     if what == "resolved tiles":
-        raise Refusal(
-            500,
+        raise FailedError(
             "Resolved tiles can only be saved to stacks in the LOADING state, "
             f"but this stack's state is {stack.state}.",
         )
     if what == "z":
-        raise Refusal(
-            500,
+        raise FailedError(
             "Z values can only be updated for stacks in the LOADING state, "
             f"but this stack's state is {stack.state}.",
         )
-    raise Refusal(400, f"stack state is {stack.state} but must be LOADING to delete data")
+    raise InvalidError(f"stack state is {stack.state} but must be LOADING to delete data")
 
 
 def create(connection: sqlite3.Connection, key: StackKey, number: int, version: Document) -> Stack:
@@ -190,8 +165,10 @@ def change_state(connection: sqlite3.Connection, stack: Stack, state: str) -> bo
 
     Raises
     ------
-    Refusal
-        400 for a transition that there is not, 500 where COMPLETE finds no tiles.
+    InvalidError
+        For a transition that there is not.
+    FailedError
+        Where COMPLETE finds no tiles.
     """
     before = stack.state
     allowed = (
@@ -204,8 +181,7 @@ def change_state(connection: sqlite3.Connection, stack: Stack, state: str) -> bo
         }[before]
     )
     if not allowed:
-        raise Refusal(
-            400,
+        raise InvalidError(
             f"The {stack.key.stack} stack's state is currently {before} and must first be transitioned to "
             f"COMPLETE before transitioning it to {state}.",
         )
@@ -213,7 +189,7 @@ def change_state(connection: sqlite3.Connection, stack: Stack, state: str) -> bo
     if state == COMPLETE and before != READ_ONLY:
         stats = derive_stats(connection, stack)
         if before == OFFLINE:
-            raise Refusal(400, "cannot set stats for OFFLINE stack")
+            raise InvalidError("cannot set stats for OFFLINE stack")
         stack.metadata["stats"] = stats
         if before == LOADING:
             stack.metadata["lastModifiedTimestamp"] = _json.timestamp()
@@ -248,8 +224,7 @@ def derive_stats(connection: sqlite3.Connection, stack: Stack) -> Document:
         row,
     ).fetchone()
     if not count:
-        raise Refusal(
-            500,
+        raise FailedError(
             "Stack data aggregation returned no results because the stack has no tiles.  "
             f"The aggregation query was over the tiles of {stack.key}.",
         )
@@ -274,11 +249,10 @@ def derive_stats(connection: sqlite3.Connection, stack: Stack) -> Document:
 
 
 def bounds(stack: Stack) -> Document:
-    """Return the bounds of a stack, refuse (400) if its stats were not derived."""
+    """Return the bounds of a stack, refuse if its stats were not derived."""
     stats = stack.metadata.get("stats")
     if stats is None:
-        raise Refusal(
-            400,
+        raise InvalidError(
             f"Stats for {stack.key} have not been stored.  If all data has been loaded for this stack, "
             "setting its state to COMPLETE will trigger derivation and storage of all the stack's stats.",
         )

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from renderapi import _json
 from renderapi._patterns import SECONDS, compiled
+from renderapi.server.documents.problems import InvalidError
 from renderapi.server.documents.tiles import Document, ResolvedTiles, kinds_of_references
-from renderapi.server.http.refusals import Refusal, too_broad
-from renderapi.server.http.values import as_number
+from renderapi.server.documents.values import as_number
 from renderapi.server.store.database import insert
 from renderapi.transform.trees import references
 from renderapi.utils import java_double
@@ -147,7 +147,7 @@ class TileQuery:
         return None if found[0] is None else found
 
     def selected(self, connection: sqlite3.Connection, most: int, *, keyed: bool = False) -> Selected:
-        """Return the tiles; refuse (400) more than render-ws would give.
+        """Return the tiles; refuse more than render-ws would give.
 
         They are put together by the database: row by row, another thread could take the interpreter away
         each time.
@@ -172,9 +172,9 @@ class TileQuery:
         return Selected(content or b"", number, all_refs(refs), bool(nested))
 
     def checked(self, connection: sqlite3.Connection, most: int) -> TileQuery:
-        """Return the selection itself; refuse (400) more tiles than render-ws would give."""
+        """Return the selection itself; refuse more tiles than render-ws would give."""
         if self.count(connection, most + 1) > most:
-            raise too_broad(self.description, most)
+            raise InvalidError(f"query too broad, over {most} tiles match {self.description}")
         return self
 
     def tile_ids(self, connection: sqlite3.Connection) -> list[str]:
@@ -281,8 +281,8 @@ class IdPattern:
 
     Raises
     ------
-    Refusal
-        400 for one that this server does not take.
+    InvalidError
+        For one that this server does not take.
     """
 
     def __init__(self, name: str, text: str) -> None:
@@ -290,12 +290,12 @@ class IdPattern:
         try:
             self._search = compiled(text).search
         except ValueError as problem:
-            raise Refusal(
-                400, f"{name} '{text:.100}' is no regular expression that this server takes: {problem}"
+            raise InvalidError(
+                f"{name} '{text:.100}' is no regular expression that this server takes: {problem}"
             ) from None
 
     def matching(self, ids: list[str]) -> list[str]:
-        """Return the ids that contain a match; refuse (400) an expression that searches for too long."""
+        """Return the ids that contain a match; refuse an expression that searches for too long."""
         end = time.monotonic() + SECONDS
         found = []
         for tile_id in ids:
@@ -305,8 +305,8 @@ class IdPattern:
                 if self._search(tile_id):
                     found.append(tile_id)
             except TimeoutError:
-                raise Refusal(
-                    400, f"{self._name} takes too long: more than {SECONDS:g} s for {len(ids):,} ids"
+                raise InvalidError(
+                    f"{self._name} takes too long: more than {SECONDS:g} s for {len(ids):,} ids"
                 ) from None
         return found
 
@@ -432,7 +432,7 @@ def _tile_values(tile: Document, content: bytes) -> tuple[Any, ...]:
 
 
 def check_boxes(tiles: Iterable[Document], z: float | None) -> None:
-    """Refuse (400) tiles without a bounding box, or of another layer than they are sent to.
+    """Refuse tiles without a bounding box, or of another layer than they are sent to.
 
     What render-ws would store and never find again, a box or a layer that is no number, is refused too.
     """
@@ -440,22 +440,20 @@ def check_boxes(tiles: Iterable[Document], z: float | None) -> None:
     for tile in tiles:
         empty = False
         if not ("minX" in tile and "minY" in tile and "maxX" in tile and "maxY" in tile):
-            raise Refusal(
-                400,
+            raise InvalidError(
                 f"tile with id '{tile['tileId']}' is missing bounding box attributes "
                 "(minX, minY, maxX, and/or maxY)",
             )
         for key in ("minX", "minY", "maxX", "maxY", "z"):
             if type(tile.get(key)) is str:
-                raise Refusal(400, f"tile with id '{tile['tileId']}' has {tile[key]} as {key}")
+                raise InvalidError(f"tile with id '{tile['tileId']}' has {tile[key]} as {key}")
         if z is not None and tile.get("z") != z:
             own = as_number(tile.get("z"), "z")
-            raise Refusal(
-                400,
+            raise InvalidError(
                 f"all tiles must have a z value of {java_double(z)} but tile with id '{tile['tileId']}' "
                 f"has a z value of {'null' if own is None else java_double(own)}",
             )
     if empty:
-        raise Refusal(
-            400, "collection does not have any tiles (maybe they were removed by a prior validation process)"
+        raise InvalidError(
+            "collection does not have any tiles (maybe they were removed by a prior validation process)"
         )

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
 from renderapi.server.documents.java_order import as_hash_set
-from renderapi.server.http.refusals import Refusal
+from renderapi.server.documents.problems import InvalidError
 
 T = TypeVar("T")
 Rule = Callable[[Any, str], Any]
@@ -86,7 +86,7 @@ def shown(value: Any) -> str:
 
 
 def _bad(value: Any, kind: str, where: str) -> NoReturn:
-    raise Refusal(400, f"Cannot read {shown(value)} as {kind} for {where}")
+    raise InvalidError(f"Cannot read {shown(value)} as {kind} for {where}")
 
 
 def as_double(value: Any, where: str) -> float | str | None:
@@ -232,7 +232,7 @@ def one_of(words: tuple[str, ...]) -> Callable[[Any, str], str | None]:
     def read(value: Any, where: str) -> str | None:
         if value is None or value in words:
             return value  # type: ignore[no-any-return]
-        raise Refusal(400, f"Cannot read {shown(value)} for {where}: it is none of {', '.join(words)}")
+        raise InvalidError(f"Cannot read {shown(value)} for {where}: it is none of {', '.join(words)}")
 
     return read
 
