@@ -3,6 +3,7 @@
     Exception
     ├── RenderError                     the server or the caller did something wrong
     │   ├── NotFoundError               (LookupError) 404: no such stack, tile, collection
+    │   │   └── EndpointMissingError    ... no such thing on servers of this branch of render
     │   ├── BadRequestError             (ValueError) 4xx: the server refuses the request
     │   ├── AccessDeniedError           (PermissionError) 401, 403
     │   ├── StackStateError             (ValueError) the stack is not in the state needed
@@ -46,6 +47,7 @@ __all__ = [
     "ConflictError",
     "ConnectionSettingsError",
     "ConversionError",
+    "EndpointMissingError",
     "EstimationError",
     "ImportFailedError",
     "NotFoundError",
@@ -111,6 +113,10 @@ class RenderError(_RequestDetails, Exception):
 
 class NotFoundError(RenderError, LookupError):
     """There is no such stack, tile, section, transform or match collection (404)."""
+
+
+class EndpointMissingError(NotFoundError):
+    """Servers of this branch of render do not have what a function asks for."""
 
 
 class BadRequestError(RenderError, ValueError):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from renderapi.http import transport
+from renderapi.http.capabilities import only_of
 from renderapi.http.transport import confirmed, decode_json
 from renderapi.http.urls import required
 from renderapi.render import owner_url, renderaccess, stack_url
@@ -32,8 +33,29 @@ __all__ = [
     "set_hierarchical_data",
 ]
 
+#: What servers of newsolver lack, and what to do there.
+_TIER_DATA = (
+    "tier data",
+    "Delete the stacks and collections of the tiers one by one: renderapi.stack.delete_stack, "
+    "renderapi.pointmatch.delete_collection.",
+)
+_MISSING_LAYERS = (
+    "list of missing tier match layers",
+    "Compare the layers of the tiers (renderapi.stack.get_z_values_for_stack) with the groups of their matches "
+    "(renderapi.pointmatch.get_match_groupIds).",
+)
+_HIERARCHICAL_DATA = (
+    "hierarchical data of stacks",
+    "Keep them elsewhere, for instance in the versionNotes of the stack (renderapi.stack.set_stack_metadata).",
+)
+_WARP_FIELD = (
+    "warp field of tiers",
+    "There is nothing in its place: ask a server of master.",
+)
+
 
 @renderaccess
+@only_of("master", *_TIER_DATA)
 def delete_tier_data(
     host: str | None = None,
     port: int | None = None,
@@ -57,7 +79,7 @@ def delete_tier_data(
 
     Raises
     ------
-    NotFoundError
+    EndpointMissingError
         If the server is one of newsolver, which does not have this.
     RenderError
         If the server refuses.
@@ -68,6 +90,7 @@ def delete_tier_data(
 
 
 @renderaccess
+@only_of("master", *_MISSING_LAYERS)
 def get_missing_tier_match_layers(
     stack: str,
     host: str | None = None,
@@ -94,7 +117,9 @@ def get_missing_tier_match_layers(
     Raises
     ------
     NotFoundError
-        If there is no such stack, or the server is one of newsolver, which does not have this.
+        If there is no such stack.
+    EndpointMissingError
+        If the server is one of newsolver, which does not have this.
     RenderError
         If the server refuses.
     """
@@ -104,6 +129,7 @@ def get_missing_tier_match_layers(
 
 
 @renderaccess
+@only_of("master", *_MISSING_LAYERS)
 def get_missing_tier_match_layers_by_project(
     host: str | None = None,
     port: int | None = None,
@@ -127,7 +153,7 @@ def get_missing_tier_match_layers_by_project(
 
     Raises
     ------
-    NotFoundError
+    EndpointMissingError
         If the server is one of newsolver, which does not have this.
     RenderError
         If the server refuses.
@@ -138,6 +164,7 @@ def get_missing_tier_match_layers_by_project(
 
 
 @renderaccess
+@only_of("master", *_HIERARCHICAL_DATA)
 def get_hierarchical_data(
     stack: str,
     host: str | None = None,
@@ -165,7 +192,9 @@ def get_hierarchical_data(
     Raises
     ------
     NotFoundError
-        If there is no such stack, or the server is one of newsolver, which does not have this.
+        If there is no such stack.
+    EndpointMissingError
+        If the server is one of newsolver, which does not have this.
     RenderError
         If the server refuses.
     """
@@ -175,6 +204,7 @@ def get_hierarchical_data(
 
 
 @renderaccess
+@only_of("master", *_HIERARCHICAL_DATA)
 def set_hierarchical_data(
     stack: str,
     data: Mapping[str, Any],
@@ -204,7 +234,9 @@ def set_hierarchical_data(
     Raises
     ------
     NotFoundError
-        If there is no such stack, or the server is one of newsolver, which does not have this.
+        If there is no such stack.
+    EndpointMissingError
+        If the server is one of newsolver, which does not have this.
     RenderError
         If the server refuses.
     """
@@ -214,6 +246,7 @@ def set_hierarchical_data(
 
 
 @renderaccess
+@only_of("master", *_HIERARCHICAL_DATA)
 def delete_hierarchical_data(
     stack: str,
     host: str | None = None,
@@ -240,7 +273,9 @@ def delete_hierarchical_data(
     Raises
     ------
     NotFoundError
-        If there is no such stack, or the server is one of newsolver, which does not have this.
+        If there is no such stack.
+    EndpointMissingError
+        If the server is one of newsolver, which does not have this.
     RenderError
         If the server refuses.
     """
@@ -248,6 +283,7 @@ def delete_hierarchical_data(
 
 
 @renderaccess
+@only_of("master", *_WARP_FIELD)
 def get_affine_warp_field_transform(
     z: float,
     host: str | None = None,
@@ -283,7 +319,9 @@ def get_affine_warp_field_transform(
     Raises
     ------
     NotFoundError
-        If there are no tiers of the layer, or the server is one of newsolver, which does not have this.
+        If there are no tiers of the layer.
+    EndpointMissingError
+        If the server is one of newsolver, which does not have this.
     RenderError
         If the server refuses.
     """
@@ -303,6 +341,7 @@ def get_affine_warp_field_transform(
 
 
 @renderaccess
+@only_of("master", *_WARP_FIELD)
 def get_affine_warp_field_transform_debug(
     z: float,
     host: str | None = None,
@@ -337,7 +376,9 @@ def get_affine_warp_field_transform_debug(
     Raises
     ------
     NotFoundError
-        If there are no tiers of the layer, or the server is one of newsolver, which does not have this.
+        If there are no tiers of the layer.
+    EndpointMissingError
+        If the server is one of newsolver, which does not have this.
     RenderError
         If the server refuses.
     """

@@ -32,6 +32,7 @@ from renderapi.http.access import (
     renderaccess,
     warn_unknown,
 )
+from renderapi.http.capabilities import ServerInfo, branch_of, describe, is_unknown_path
 from renderapi.http.environment import ENVIRONMENT, as_port, ask_for, environment_setting, set_by
 from renderapi.http.transport import SETTING_NAMES, RenderSession, SessionPool, SessionView, Settings
 from renderapi.http.urls import (
@@ -62,6 +63,7 @@ __all__ = [
     "NullHandler",
     "Render",
     "RenderClient",
+    "ServerInfo",
     "accepts",
     "access",
     "check_client_script",
@@ -183,6 +185,26 @@ class Render(Connection):
     def timeout(self) -> tuple[float, float]:
         """Seconds to wait for a connection, and for an answer."""
         return self._settings.effective_timeout()
+
+    @property
+    def server(self) -> ServerInfo:
+        """What the server can do: which render-ws it is, its version, its endpoints.
+
+        It is asked when this is first read, by two requests at most, for all threads; after pickling again.
+
+        Returns
+        -------
+        ServerInfo
+            Of kind ``"unknown"`` where the server, or a proxy in front of it, tells nothing.
+
+        Raises
+        ------
+        ServerUnreachableError, ServerTimeoutError
+            If there is no answer at all.
+        """
+        base = format_baseurl(required("host", self.DEFAULT_HOST), self.DEFAULT_PORT)
+        info: ServerInfo = self._sessions.remembered(base, lambda: describe(self.session, base))
+        return info
 
     @property
     def DEFAULT_KWARGS(self) -> dict[str, Any]:
@@ -617,18 +639,15 @@ def get_branch(
         paths = list(get_json(session, f"{services.removesuffix('/v1')}/swagger.json")["paths"])
     except (BadAnswerError, NotFoundError, KeyError, TypeError):
         paths = []  # not shipped, or a proxy lets the services through only
-    for branch, sign in (("newsolver", "/resolvedTilesWithMatchesFrom/"), ("master", "/hierarchicalData")):
-        if any(sign in path for path in paths):
-            return branch
+    if branch := branch_of(paths):
+        return branch
     for owner in get_json(session, join_url(services, "owners", "")):
         for found in _stack_ids(host, port, owner, session):
             url = stack_url(host, port, owner, found["project"], found["stack"], "hierarchicalData")
             try:
                 transport.send(session, "GET", url)
             except NotFoundError as error:
-                # a stack that is gone is told in words; of a path that is unknown there is little to say
-                text = error.server_text
-                return "newsolver" if not text or "Could not find resource" in text else "master"
+                return "newsolver" if is_unknown_path(error) else "master"
             return "master"
     return None
 

@@ -15,6 +15,7 @@ from renderapi._doubts import Doubts
 from renderapi._slips import check_tile_list, check_transform_list
 from renderapi.errors import BadAnswerError, RenderError, SpecError
 from renderapi.http import transport
+from renderapi.http.capabilities import only_of
 from renderapi.http.transport import confirmed
 from renderapi.render import Render, format_number, format_preamble, renderaccess, stack_url
 from renderapi.tilespec import TileSpec, from_raw_parts, read_answer
@@ -358,6 +359,12 @@ def get_resolved_tiles_from_z(
 
 
 @renderaccess
+@only_of(
+    "newsolver",
+    "tiles with matches",
+    "Ask for them one after the other: renderapi.resolvedtiles.get_resolved_tiles, then "
+    "renderapi.pointmatch.get_matches_with_group and get_matches_outside_group for the sections.",
+)
 def get_resolved_tiles_with_matches(
     stack: str,
     matchCollection: str,
@@ -407,7 +414,9 @@ def get_resolved_tiles_with_matches(
     Raises
     ------
     NotFoundError
-        If there are no such tiles or no such collection, or the server is one of master.
+        If there are no such tiles or no such collection.
+    EndpointMissingError
+        If the server is one of master, which does not have this.
     """
     query = {"minZ": minZ, "maxZ": maxZ, "minX": minX, "maxX": maxX, "minY": minY, "maxY": maxY}
     params: dict[str, str | None] = {

@@ -3,6 +3,7 @@
 ``python tests/endpoint_table.py`` writes the page.
 """
 
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -283,6 +284,33 @@ NEWSOLVER = {
 }
 
 
+#: Words of the query that only newsolver knows.
+NEWER_WORDS = {"tileIdPattern": "^t", "matchPattern": "^t", "tileSpecOrder": "DESCENDING_TILE_ID_ORDER",
+               "maskMinX": "3", "maskMinY": "4"}  # fmt: skip
+_BY_PATTERN = (
+    f"{Z}/tileBounds",
+    f"{S}/section/{{sectionId}}/tileBounds",
+    f"{Z}/tile-specs",
+    f"{Z}/last-tile-transforms",
+)
+
+
+def newer_words(endpoint):
+    """Return the words that newsolver added to the query of an endpoint."""
+    method, _, path = endpoint.partition(" ")
+    if method != "GET":
+        return []
+    found = []
+    picture = re.search(r"render-parameters$|-image$|/(jpg|png|tif)$|\.(jpg|png)$", path)
+    if path in _BY_PATTERN or (picture and re.fullmatch(re.escape(Z) + "/[^/]*", path)):
+        found.append("tileIdPattern")
+    if path in (f"{S}/resolvedTiles", f"{Z}/resolvedTiles"):
+        found.append("matchPattern")
+    if picture:
+        found += ["tileSpecOrder", "maskMinX", "maskMinY"]
+    return found
+
+
 def endpoints():
     """Return the names of the query of each endpoint."""
     found = dict(NEWSOLVER)
@@ -290,6 +318,12 @@ def endpoints():
         _, method, path, *names = line.split()
         found[f"{method} {re.sub(r':[a-z]+}', '}', path)}"] = {name.rstrip("*") for name in names}
     return found
+
+
+def function_of(name):
+    """Return the function of a row."""
+    module, _, function = name.partition(".")
+    return getattr(importlib.import_module(f"renderapi.{module}"), function)
 
 
 def arguments_of(function, given):
@@ -306,11 +340,18 @@ def page():
         "Endpoints", "=========", "",
         "Every endpoint of render-ws, below ``/render-ws/v1``, and the function that asks for it. This page is made by",
         "``tests/endpoint_table.py``. The last one only servers of render's branch newsolver have; those have none of",
-        "the tiers and hierarchical data, where the functions raise a `renderapi.errors.NotFoundError`.", "",
-        ".. list-table::", "   :header-rows: 1", "", "   * - endpoint", "     - function",
+        "the tiers and hierarchical data. A function for what a server does not have raises an",
+        "`renderapi.errors.EndpointMissingError`; `renderapi.render.Render.server` tells what it has. The last column",
+        "has words of the query that only newsolver knows, and others ignore; functions have keywords of their names.",
+        "",
+        ".. list-table::", "   :header-rows: 1", "",
+        "   * - endpoint", "     - function", "     - only newsolver",
     ]  # fmt: skip
     for endpoint, function, _, _ in ROWS:
-        lines += [f"   * - ``{endpoint}``", f"     - `renderapi.{function}`"]
+        words = "all" if endpoint in NEWSOLVER else ", ".join(f"``{word}``" for word in newer_words(endpoint))
+        if function_of(function).__dict__.get("only_of") == "master":
+            words = "does not have it"
+        lines += [f"   * - ``{endpoint}``", f"     - `renderapi.{function}`", f"     - {words}".rstrip()]
     return "\n".join(lines) + "\n"
 
 

@@ -1,14 +1,29 @@
 """Every endpoint of render-ws has a function, which asks for just that."""
 
-import importlib
 import json
 import re
 from urllib.parse import parse_qs, quote
 
 import endpoint_table
 import pytest
+import requests
 import responses
-from endpoint_table import MATCH, PAGE, PATH, QUERY, ROWS, TILE, O, P, S, arguments_of, endpoints
+from endpoint_table import (
+    MATCH,
+    NEWER_WORDS,
+    PAGE,
+    PATH,
+    QUERY,
+    ROWS,
+    TILE,
+    O,
+    P,
+    S,
+    arguments_of,
+    endpoints,
+    function_of,
+    newer_words,
+)
 from PIL import Image
 
 import renderapi
@@ -18,11 +33,6 @@ from renderapi.server import serve_background
 
 ROOT = "http://render.example:8080/render-ws/v1"
 ENDPOINTS = endpoints()
-
-
-def function_of(name):
-    module, _, function = name.partition(".")
-    return getattr(importlib.import_module(f"renderapi.{module}"), function)
 
 
 def path_of(endpoint):
@@ -62,6 +72,40 @@ def test_a_function_asks_for_its_endpoint(endpoint, name, body, given):
         assert call.request.body == body.encode()
     else:
         assert (json.loads(call.request.body) if call.request.body else None) == body
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name", "given"),
+    [(endpoint, name, given) for endpoint, name, _, given in ROWS if newer_words(endpoint)],
+)
+def test_a_function_sends_the_words_that_only_newsolver_knows(endpoint, name, given):
+    function = function_of(name)
+    words = newer_words(endpoint)
+    numbers = {word: int(text) if text.isdigit() else text for word, text in NEWER_WORDS.items()}
+    more = {word: numbers[word] for word in words}
+    render = connect("render.example", 8080, "own", "proj", web_only=True, retries=0)
+    with responses.RequestsMock() as server:
+        server.add("GET", re.compile(".*"), status=400, body="no")
+        with pytest.raises(RenderError):
+            function(**{**arguments_of(function, given), **more}, render=render)
+        (call,) = server.calls
+    sent = parse_qs(call.request.url.partition("?")[2])
+    assert {word: sent[word] for word in words} == {word: [NEWER_WORDS[word]] for word in words}
+
+
+def test_the_embedded_server_describes_those_words_as_newsolver_s():
+    described = {}
+    for compat in ("master", "newsolver"):
+        with serve_background(transport="socket", compat=compat) as server:
+            described[compat] = requests.get(f"{server.url}/swagger.json", timeout=10).json()["paths"]
+    for path, methods in described["newsolver"].items():
+        for method, operation in methods.items():
+            endpoint = f"{method.upper()} {path.removeprefix('/v1')}"
+            if endpoint in endpoint_table.NEWSOLVER:
+                continue
+            older = described["master"][path][method]["parameters"]
+            names = {p["name"] for p in operation["parameters"]} - {p["name"] for p in older}
+            assert names == set(newer_words(endpoint)), endpoint
 
 
 #: Arguments that the stack of the test has nothing for.

@@ -48,6 +48,11 @@ class Connection:
         """Return what is filled into a call, but for the session."""
         raise NotImplementedError
 
+    @property
+    def server(self) -> Any:
+        """What the server can do."""
+        raise NotImplementedError
+
 
 def renderaccess(f: Decorated) -> Decorated:
     """Let a function take ``render=`` for the connection settings among its parameters.

@@ -16,7 +16,7 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import urljoin
@@ -504,6 +504,8 @@ class SessionPool:
         self._local = threading.local()
         self._made: weakref.WeakSet[RenderSession] = weakref.WeakSet()
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._answers: dict[str, Any] = {}
         self._pid = os.getpid()
 
     def get(self) -> RenderSession:
@@ -516,6 +518,15 @@ class SessionPool:
             with self._lock:
                 self._made.add(session)
         return session
+
+    def remembered(self, key: str, ask: Callable[[], Any]) -> Any:
+        """Return what `ask` finds out, which is asked once for all threads; a failure is not kept."""
+        if self._pid != os.getpid():
+            self._reset()
+        with self._asking:
+            if key not in self._answers:
+                self._answers[key] = ask()
+            return self._answers[key]
 
     def close(self) -> None:
         """Close the connections of every thread; the next request opens new ones."""

@@ -122,6 +122,7 @@ def _answered(errors: str | None, fetch: Callable[[], NDArray[Any]]) -> ImageOrE
     "fillWithNoise",
     "filterListName",
     "height",
+    "tileSpecOrder",
     "width",
     "x",
     "y",
@@ -187,8 +188,8 @@ def get_tile_image_data(
         branch newsolver know them, others ignore them (`renderapi.render.get_branch`).
     **kwargs
         Also ``binaryMask``, ``convertToGray``, ``excludeFirstTransformAndAllAfter``, ``excludeMask``,
-        ``excludeTransformsAfterLast``, ``fillWithNoise``, ``filterListName``, ``height``, ``width``, ``x``
-        and ``y``, as they are sent to the server.
+        ``excludeTransformsAfterLast``, ``fillWithNoise``, ``filterListName``, ``height``,
+        ``tileSpecOrder``, ``width``, ``x`` and ``y``, as they are sent to the server.
 
     Returns
     -------
@@ -222,7 +223,7 @@ def get_tile_image_data(
 
 
 @renderaccess
-@accepts("fillWithNoise", "x", "y")
+@accepts("fillWithNoise", "tileSpecOrder", "x", "y")
 def get_tile_renderparams(
     stack: str,
     tileId: str,
@@ -288,7 +289,7 @@ def get_tile_renderparams(
     maskMinX, maskMinY
         As for `get_tile_image_data`.
     **kwargs
-        Also ``fillWithNoise``, ``x`` and ``y``, as they are sent to the server.
+        Also ``fillWithNoise``, ``tileSpecOrder``, ``x`` and ``y``, as they are sent to the server.
 
     Returns
     -------
