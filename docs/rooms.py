@@ -45,6 +45,22 @@ UPWARDS = {("coordinate", "client")}
 _FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
+#: What is inside of a room, from the ground up: each module or folder imports only from the rows below its own, so
+#: that what stands in one row, the wings, know nothing of each other.
+WINGS = {
+    "client": (
+        ("checks", "params", "project", "utils"),
+        ("documents", "files"),
+        ("validation",),
+        ("java", "local"),
+        ("calls",),
+        ("client_calls", "importing"),
+        ("client",),
+        ("__init__",),
+    ),
+}
+
+
 def floor_of(room: str) -> int:
     """Return the number of the floor of a room; the ground floor is 0."""
     return _FLOOR[room]
@@ -61,19 +77,33 @@ def imports() -> dict[str, set[str]]:
     below: dict[str, set[str]] = {room_of(path): set() for path in paths}
     for path in paths:
         room = room_of(path)
-        below[room] |= {other for other in _named(path) if other in below and other != room}
+        below[room] |= {name[0] for name in _named(path) if name[0] in below and name[0] != room}
     return below
 
 
-def _named(path: Path) -> Iterator[str]:
+def inner_imports(room: str) -> dict[str, set[str]]:
+    """Read what every module and folder directly in a room imports from the others there."""
+    home = PACKAGE / room
+    inside = {
+        path: path.relative_to(home).parts[0].removesuffix(".py") for path in sorted(home.rglob("*.py"))
+    }
+    below: dict[str, set[str]] = {name: set() for name in inside.values()}
+    for path, name in inside.items():
+        others = {named[1] for named in _named(path) if named[0] == room and len(named) > 1}
+        below[name] |= (others & below.keys()) - {name}
+    return below
+
+
+def _named(path: Path) -> Iterator[list[str]]:
+    """Yield the names below the package that a file imports, in their parts."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "renderapi":
-            parts = (node.module or "").split(".")
-            yield from parts[1:2] or (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
-            yield from (
-                alias.name.split(".")[1] for alias in node.names if alias.name.startswith("renderapi.")
-            )
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (name.split(".")[1:] for name in names if name.startswith("renderapi."))
 
 
 # ------------------------------------------------------------------------------------------- drawing

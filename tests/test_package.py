@@ -133,6 +133,16 @@ def test_every_room_has_a_floor_and_every_floor_its_rooms(rooms):
     assert all(below in rooms.imports()[above] for above, below in rooms.UPWARDS)
 
 
+def test_wings_know_only_what_is_below_them(rooms):
+    for room, rows in rooms.WINGS.items():
+        row_of = {name: number for number, row in enumerate(rows) for name in row}
+        below = rooms.inner_imports(room)
+        assert row_of.keys() == below.keys(), room
+        for name, others in below.items():
+            for other in others:
+                assert row_of[other] < row_of[name], f"{room}: {name} imports {other}"
+
+
 def test_the_picture_of_the_rooms_is_that_of_their_imports(rooms):
     assert rooms.PICTURE.read_text() == rooms.drawing(), "python docs/rooms.py draws it anew"
 

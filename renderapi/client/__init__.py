@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from renderapi.client import client, client_calls, params, utils
+from renderapi.client.checks import ClientArgumentError
 from renderapi.client.client import (
     import_jsonfiles,
     import_jsonfiles_and_transforms_parallel_by_z,
@@ -39,7 +40,6 @@ from renderapi.client.client_calls import (
     tilePairClient,
     transformSectionClient,
 )
-from renderapi.client.java.script import ClientArgumentError
 from renderapi.client.params import (
     ArgumentParameters,
     FeatureExtractionParameters,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from renderapi.client._arrays import (
+from renderapi.client.calls.arrays import (
     local_to_world_array,
     materialize_renderparameters_image,
     materialize_tilespec_image,

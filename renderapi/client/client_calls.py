@@ -1,4 +1,4 @@
-"""The Java clients of render, one function per client (re-exports; they live in the ``_*_clients`` beside).
+"""The Java clients of render, one function per client (re-exports; they live in `calls`).
 
 Each function runs ``run_ws_client.sh MEMORY CLASS OPTIONS...`` of the client scripts that are configured
 (``connect(client_scripts=...)``, ``RENDER_CLIENT_SCRIPTS``). Options that were not given are left to Java.
@@ -21,16 +21,17 @@ from __future__ import annotations
 
 import logging
 
-from renderapi.client._pair_clients import get_canvas_url_template, pointMatchClient, tilePairClient
-from renderapi.client._render_clients import renderClient, rendererClient, renderSectionClient
-from renderapi.client._stack_clients import (
+from renderapi.client.calls.images import renderClient, rendererClient, renderSectionClient
+from renderapi.client.calls.pairs import get_canvas_url_template, pointMatchClient, tilePairClient
+from renderapi.client.calls.stacks import (
     coordinateClient,
     importJsonClient,
     importTransformChangesClient,
     transformSectionClient,
 )
+from renderapi.client.checks import ClientArgumentError
 from renderapi.client.java.arguments import call_run_ws_client, get_param
-from renderapi.client.java.script import ClientArgumentError, run_subprocess_mode
+from renderapi.client.java.script import run_subprocess_mode
 from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
 from renderapi.client.utils import renderclientaccess
 from renderapi.errors import ClientScriptError

@@ -11,20 +11,20 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from renderapi._slips import warn_caller
+from renderapi.client.documents import Document
 from renderapi.errors import SpecError
 from renderapi.geometry import bounding_boxes, points_to_world
 from renderapi.transform.least_squares import rigid
 
 logger = logging.getLogger("renderapi.client")
 
-Document = dict[str, Any]
 Array = NDArray[np.float64]
 V = TypeVar("V", bound="TileSpecValidator")
 

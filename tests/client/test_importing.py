@@ -17,8 +17,9 @@ import responses
 from loopback import Loopback, answer
 
 import renderapi
-from renderapi.client import _engine, importing
+from renderapi.client import importing
 from renderapi.client.local import uploading
+from renderapi.client.project import Project
 from renderapi.errors import (
     ClientScriptError,
     ImportFailedError,
@@ -704,7 +705,7 @@ def test_a_generator_is_not_drawn_from_when_its_stack_is_gone():
     with serve_background() as server:
         render = server.connect("o", "p")
         renderapi.stack.create_stack("s", render=render)
-        job = uploading.Import("gone", _engine.Project(render=render, host=render.DEFAULT_HOST,
+        job = uploading.Import("gone", Project(render=render, host=render.DEFAULT_HOST,
                            port=render.DEFAULT_PORT, owner="o", project="p", session=render.session))  # fmt: skip
         for threads in (1, 4):
             drawn.clear()

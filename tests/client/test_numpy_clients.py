@@ -23,7 +23,7 @@ from renderapi.client import (
     transformSectionClient,
     world_to_local_array,
 )
-from renderapi.client._engine import uses_java
+from renderapi.client.calls.engine import uses_java
 from renderapi.client.local.coordinates import Place, map_coordinates
 from renderapi.client.local.stacks import METHODS, Layer
 from renderapi.client.validation import WarpedTileSpecValidator, validator_of
@@ -886,7 +886,7 @@ class TestSections:
 
 
 def _connection(render):
-    from renderapi.client._engine import Project
+    from renderapi.client.project import Project
 
     return Project(render.DEFAULT_HOST, render.DEFAULT_PORT, "own", "proj", None, render)
 
@@ -1078,7 +1078,7 @@ class TestCoordinates:
 
     def test_batches(self, render, monkeypatch):
         monkeypatch.setattr("renderapi.client.local.coordinates.BATCH_POINTS", 7)
-        monkeypatch.setattr("renderapi.client.local.stacks._IDS_AT_ONCE", 2)
+        monkeypatch.setattr("renderapi.client.documents._IDS_AT_ONCE", 2)
         document = [{"world": point} for point in self.points(30).tolist()]
         done = []
         place = Place(_connection(render), render.stack, 1.0)

@@ -291,7 +291,7 @@ def test_a_java_without_default_epsilon_is_not_started(script, connection, optio
 
 def test_a_java_with_a_default_epsilon_is_started(script, connection, monkeypatch):
     monkeypatch.setattr(
-        "renderapi.client._pair_clients.known_options", lambda *_: ({"--matchMaxEpsilon"}, "old.jar")
+        "renderapi.client.calls.pairs.known_options", lambda *_: ({"--matchMaxEpsilon"}, "old.jar")
     )
     pointMatchClient("stk", "coll", [("a", "b")], **connection)
     assert script.only_call()[8:] == [tile_url("a"), tile_url("b")]

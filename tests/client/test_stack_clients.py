@@ -179,7 +179,7 @@ def test_replace_last_is_spelled_as_java_has_it_now(script, connection):
 
 def test_replace_last_of_an_old_java(script, connection, monkeypatch):
     monkeypatch.setattr(
-        "renderapi.client._stack_clients.known_options", lambda *_: ({"--replaceLast"}, "old.jar")
+        "renderapi.client.calls.stacks.known_options", lambda *_: ({"--replaceLast"}, "old.jar")
     )
     monkeypatch.setattr("renderapi.client.java.arguments.check_options", lambda *_: None)
     transformSectionClient("stk", "tf", AFFINE, "1,0,0,1,5,6", [1], replaceLast=True, **connection)

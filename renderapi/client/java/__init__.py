@@ -1,1 +1,1 @@
-"""Running the Java clients: their words, options, scripts and files, and whether they did what was asked."""
+"""Running the Java clients: their words, options and scripts, and whether they did what was asked."""

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from os import PathLike
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from renderapi.client.checks import BOX, checked_box
 from renderapi.client.java.options import check_jar, check_options
-from renderapi.client.java.script import (
-    RUN_OPTIONS,
-    ClientArgumentError,
-    as_words,
-    check_words,
-    failure,
-    run_subprocess_mode,
-)
+from renderapi.client.java.script import RUN_OPTIONS, as_words, check_words, failure, run_subprocess_mode
 from renderapi.client.utils import find_client_script
 from renderapi.http.urls import required
 from renderapi.render import Render, check_client_script
@@ -25,7 +15,6 @@ from renderapi.stack import make_stack_params
 from renderapi.utils import jbool
 
 PACKAGE = "org.janelia.render.client."
-BOX = ("minX", "maxX", "minY", "maxY")
 _DEFAULT_MEMORY = "1G"
 
 
@@ -97,59 +86,9 @@ def get_param(var: Any, flag: str) -> list[Any]:
     return [] if var is None else [flag, var]
 
 
-def flag(value: Any, flag: str) -> list[str]:
-    """Return an option that Java takes without a value."""
+def flag_option(value: Any, flag: str) -> list[str]:
+    """Return an option that Java takes without a value, or nothing where the value is not true."""
     return [flag] if value is not None and jbool(value) == "true" else []
-
-
-def truth(value: Any) -> str | None:
-    """Return a boolean as an option takes it that wants ``true`` or ``false``, which Java reads in any case."""
-    if value is None or (isinstance(value, str) and value.strip().lower() in ("true", "false")):
-        return value
-    if isinstance(value, str):
-        raise ClientArgumentError(f"{value!r} is neither true nor false")
-    return str(bool(value))
-
-
-def whole(value: Any, name: str) -> int | None:
-    """Return what Java reads as a whole number: it refuses ``255.0``."""
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not number.is_integer():
-        raise ClientArgumentError(f"{name} must be a whole number, not {value!r}")
-    return int(number)
-
-
-def finite(value: Any, name: str) -> Any:
-    """Return a number as it is, one that is written as text as a number, and None as None.
-
-    Raises
-    ------
-    ClientArgumentError
-        If it is no finite number.
-    """
-    if value is None:
-        return None
-    try:
-        number = float(value)
-        if math.isfinite(number) and not isinstance(value, bool):
-            return number if isinstance(value, str) else value
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise ClientArgumentError(f"{name} is {value!r:.100}: it must be a finite number; nothing was started")
-
-
-def several(values: Any) -> list[Any]:
-    """Return one value, or a list, tuple, array or iterable of values, as a list."""
-    if isinstance(values, np.ndarray):
-        return list(np.atleast_1d(values).tolist())
-    if isinstance(values, (str, PathLike)) or not isinstance(values, Iterable):
-        return [values]
-    return list(values)
 
 
 def stack_words(host: Any, port: Any, owner: Any, project: Any, stack: str) -> list[Any]:
@@ -157,19 +96,6 @@ def stack_words(host: Any, port: Any, owner: Any, project: Any, stack: str) -> l
     return make_stack_params(
         required("host", host), port, required("owner", owner), required("project", project), stack
     )
-
-
-def one_of(value: str | None, allowed: Sequence[str], name: str) -> str | None:
-    """Refuse a value that is none of the allowed ones; None stands for Java's default."""
-    if value is not None and value not in allowed:
-        raise ClientArgumentError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
-    return value
-
-
-def branch(compat: str) -> str:
-    """Return a branch of render, which must be one."""
-    one_of(compat, ("master", "newsolver"), "compat")
-    return compat
 
 
 def client_options(kwargs: Mapping[str, Any], subprocess_mode: str | None, **more: Any) -> dict[str, Any]:
@@ -185,13 +111,5 @@ def needs_result(subprocess_mode: str | None) -> str | None:
 
 def box_words(box: Mapping[str, Any] | None) -> list[Any]:
     """Options of a box in a layer: all four of its sides, or none."""
-    given: dict[str, Any] = {name: (box or {}).get(name) for name in BOX}
-    missing = [name for name, value in given.items() if value is None]
-    if len(missing) == len(BOX):
-        return []
-    if missing:
-        raise ClientArgumentError(f"a box needs all of {', '.join(BOX)}; missing: {', '.join(missing)}")
-    for low, high in (("minX", "maxX"), ("minY", "maxY")):
-        if float(given[low]) > float(given[high]):
-            raise ClientArgumentError(f"{low} ({given[low]}) is above {high} ({given[high]})")
-    return [word for name in ("minX", "maxX", "minY", "maxY") for word in (f"--{name}", given[name])]
+    given = checked_box(box)
+    return [] if given is None else [word for name in BOX for word in (f"--{name}", given[name])]

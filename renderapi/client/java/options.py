@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from renderapi.client.java.script import ClientArgumentError
+from renderapi.client.checks import ClientArgumentError
 from renderapi.errors import ClientScriptError
 
 _STACK = ("baseDataUrl", "owner", "project", "stack")

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from renderapi.client.checks import ClientArgumentError
 from renderapi.errors import ClientScriptError, RenderWarning
 
 if TYPE_CHECKING:
@@ -43,10 +44,6 @@ _ADVICE = {
     "Connection refused": "The render server does not answer at the host and port of the connection.",
     "UnknownHostException": "Java does not find the host of the connection.",
 }
-
-
-class ClientArgumentError(ClientScriptError, ValueError):
-    """An argument that the Java client, or the script that starts it, would not understand."""
 
 
 # ------------------------------------------------------------------------------------------------ words

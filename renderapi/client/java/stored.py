@@ -10,7 +10,8 @@ from typing import Any
 
 import requests
 
-from renderapi.client._engine import Project
+from renderapi.client.documents import read_documents, tiles_with_ids
+from renderapi.client.project import Project
 from renderapi.errors import ClientScriptError, ImportFailedError, NotFoundError, RenderError, RenderWarning
 from renderapi.stack import get_tilebounds_for_z
 
@@ -72,8 +73,6 @@ def check_stored(
 
 
 def _missing(connection: Project, stack: str, expected: Mapping[str, float | None]) -> list[str]:
-    from renderapi.client.local.stacks import tiles_with_ids
-
     layers: dict[float, set[str]] = {}
     elsewhere = {tile_id for tile_id, z in expected.items() if z is None}
     for tile_id, z in expected.items():
@@ -94,8 +93,6 @@ def check_files_stored(
     connection: Project, stack: str, files: Iterable[str | Path], only_warn: str = ""
 ) -> None:
     """Look whether the tiles of JSON files are in a stack, as `check_stored` does."""
-    from renderapi.client.local.stacks import read_documents
-
     expected: dict[str, float | None] = {}
     try:
         for file in files:

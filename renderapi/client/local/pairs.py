@@ -20,11 +20,18 @@ import numpy as np
 
 from renderapi import _json
 from renderapi._parallel import progress_reporter
-from renderapi.client._engine import Project, bounds_of
-from renderapi.client.java.arguments import branch, one_of, several, truth, whole
-from renderapi.client.java.files import _ENDINGS
-from renderapi.client.java.script import ClientArgumentError
-from renderapi.client.local.uploading import Document
+from renderapi.client.checks import (
+    ClientArgumentError,
+    as_list,
+    boolean_word,
+    bounds_of,
+    check_choice,
+    check_compat,
+    whole_number,
+)
+from renderapi.client.documents import Document
+from renderapi.client.files import stem_and_ending
+from renderapi.client.project import Project
 from renderapi.errors import NotFoundError, RenderWarning, SpecError
 from renderapi.geometry.pairs import (
     OPPOSITE,
@@ -324,8 +331,8 @@ def find_tile_pairs(
     ClientArgumentError
         If an option cannot be understood; nothing was asked of the server.
     """
-    one_of(excludeSameLayerPairsWithPosition, POSITIONS[1:], "excludeSameLayerPairsWithPosition")
-    distance = whole(zNeighborDistance, "zNeighborDistance")
+    check_choice(excludeSameLayerPairsWithPosition, POSITIONS[1:], "excludeSameLayerPairsWithPosition")
+    distance = whole_number(zNeighborDistance, "zNeighborDistance")
     distance = 2 if distance is None else distance
     by_cell = jbool(useRowColPositions) == "true"
     if by_cell and distance:
@@ -334,14 +341,14 @@ def find_tile_pairs(
         )
     existing = None
     if excludePairsInMatchCollection is not None:
-        least = whole(minExistingMatchCount, "minExistingMatchCount") or 0
+        least = whole_number(minExistingMatchCount, "minExistingMatchCount") or 0
         existing = (existingMatchOwner or str(connection.owner), excludePairsInMatchCollection, least)
     search = PairSearch(
         connection,
         stack,
         minz,
         maxz,
-        z=None if z is None else [float(value) for value in several(z)],
+        z=None if z is None else [float(value) for value in as_list(z)],
         factor=0.9 if xyNeighborFactor is None else float(xyNeighborFactor),
         radius=None if explicitRadius is None else float(explicitRadius),
         z_distance=distance,
@@ -355,9 +362,9 @@ def find_tile_pairs(
         existing=existing,
         only_from=onlyIncludeTilesFromStack,
         near=_ids_in(onlyIncludeTilesNearTileIdsJson),
-        newsolver=branch(compat) == "newsolver",
+        newsolver=check_compat(compat) == "newsolver",
     )
-    most = whole(maxPairsPerFile, "maxPairsPerFile")
+    most = whole_number(maxPairsPerFile, "maxPairsPerFile")
     files = PairFiles(outjson, template, PAIRS_PER_FILE if most is None else most)
     for pairs in search.run(progress):
         files.add(pairs)
@@ -365,7 +372,7 @@ def find_tile_pairs(
 
 
 def _is_true(value: Any, default: bool) -> bool:
-    word = truth(value)
+    word = boolean_word(value)
     return default if word is None else word.strip().lower() == "true"
 
 
@@ -427,8 +434,7 @@ class PairFiles:
         self._waiting = []
 
     def _write_part(self, pairs: list[Pair]) -> None:
-        ending = next((e for e in _ENDINGS if self._path.name.endswith(e)), "")
-        stem = self._path.name.removesuffix(ending)
+        stem, ending = stem_and_ending(self._path.name)
         self._write(self._path.with_name(f"{stem}_p{self._parts:03d}{ending}"), pairs)
         self._parts += 1
 

@@ -20,8 +20,9 @@ import numpy as np
 
 from renderapi import _json
 from renderapi._parallel import in_threads, progress_reporter, with_note
-from renderapi.client._engine import Project
-from renderapi.client.java.script import ClientArgumentError
+from renderapi.client.checks import ClientArgumentError
+from renderapi.client.documents import Document
+from renderapi.client.project import Project
 from renderapi.errors import RenderError, RenderWarning, SpecError
 from renderapi.http import transport
 from renderapi.image import get_bb_renderparams
@@ -32,7 +33,6 @@ from renderapi.utils import get_json, java_double, open_text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Document = dict[str, Any]
 
 _TIFF = ("tif", "tiff")
 _JPEG = ("jpg", "jpeg")

@@ -8,60 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from renderapi import _json
 from renderapi._parallel import progress_reporter
-from renderapi.client._engine import Project
-from renderapi.client.java.script import ClientArgumentError
+from renderapi.client.checks import ClientArgumentError
+from renderapi.client.documents import Document, read_documents, tiles_with_ids
 from renderapi.client.local import uploading
-from renderapi.client.local.uploading import Document
+from renderapi.client.project import Project
 from renderapi.client.validation import TileSpecValidator
 from renderapi.errors import NotFoundError, SpecError
 from renderapi.geometry.chains import AFFINE_KINDS, read_numbers
 from renderapi.geometry.pairs import touching
-from renderapi.http.transport import decode_json
 from renderapi.render import stack_url
 from renderapi.resolvedtiles import check_finite
 from renderapi.stack import create_stack, get_full_stack_metadata, set_stack_metadata
 from renderapi.transform.data_strings import format_doubles
 from renderapi.transform.native import AFFINE, TRANSLATION
-from renderapi.utils import get_json, java_double, open_text, put_json
+from renderapi.utils import get_json, java_double
 
 #: How a transform is put among those that a tile has (the last of these is also called CONCATENATE_TO_LAST).
 METHODS = (
     "APPEND", "INSERT_AS_FIRST", "INSERT_BEFORE_LAST", "REPLACE_LAST", "REPLACE_ALL", "PRE_CONCATENATE_LAST",
 )  # fmt: skip
-# Java's clients ask for no more at once
-_IDS_AT_ONCE = 50_000
 _METADATA = ("stackResolutionX", "stackResolutionY", "stackResolutionZ", "mipmapPathBuilder")
-
-
-def read_list(path: str | Path, what: str) -> list[Any]:
-    """Read a JSON file, gzipped if its name says so, that must hold a list.
-
-    Raises
-    ------
-    SpecError
-        If it does not.
-    FileNotFoundError
-        If there is no such file.
-    """
-    with open_text(path) as file:
-        content = file.read()
-    try:
-        documents = _json.loads(content)
-    except ValueError as error:
-        raise SpecError(f"{path} is not JSON: {error}") from None
-    if not isinstance(documents, list):
-        raise SpecError(f"{path} must hold a JSON list of {what}")
-    return documents
-
-
-def read_documents(path: str | Path, what: str) -> list[Document]:
-    """Read a JSON file as `read_list` does; it must hold objects."""
-    documents = read_list(path, what)
-    if not all(isinstance(document, dict) for document in documents):
-        raise SpecError(f"{path} must hold a JSON list of {what}")
-    return documents
 
 
 # ------------------------------------------------------------------------------------------- import
@@ -294,18 +261,6 @@ def _specs(tile: Document) -> list[Document]:
 
 def _set_specs(tile: Document, specs: list[Document]) -> None:
     tile["transforms"] = {**(tile.get("transforms") or {}), "type": "list", "specList": specs}
-
-
-def tiles_with_ids(connection: Project, stack: str, tile_ids: Sequence[str]) -> list[Document]:
-    """Get tiles by their ids, with references replaced; those that do not exist are absent."""
-    url = stack_url(
-        connection.host, connection.port, connection.owner, connection.project, stack, "tile-specs-with-ids"
-    )
-    found: list[Document] = []
-    for start in range(0, len(tile_ids), _IDS_AT_ONCE):
-        ids = list(tile_ids[start : start + _IDS_AT_ONCE])
-        found += decode_json(put_json(connection.thread_session(), url, ids))
-    return found
 
 
 # ------------------------------------------------------------------------------------------- changes

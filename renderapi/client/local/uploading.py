@@ -22,7 +22,8 @@ from renderapi import _json
 from renderapi._doubts import Doubts
 from renderapi._parallel import DaemonExecutor, checks_reporter, interrupt_says, progress_reporter
 from renderapi._slips import check_tile_list, check_transform_list, warn_caller
-from renderapi.client._engine import Project
+from renderapi.client.documents import Document
+from renderapi.client.project import Project
 from renderapi.errors import (
     AccessDeniedError,
     ImportFailedError,
@@ -51,8 +52,6 @@ _ENCODED_AT_ONCE = 500
 _LAST_WORDS = 0.5
 #: More threads than this gain nothing: encoding is bound to one core, and a server has one writer.
 MAX_THREADS = 8
-
-Document = dict[str, Any]
 
 
 @dataclass

@@ -8,21 +8,25 @@ from collections.abc import Mapping, Sequence
 from math import ceil, floor, isfinite
 from typing import Any
 
-from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess
-from renderapi.client.java.arguments import (
+from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess
+from renderapi.client.checks import (
     BOX,
+    ClientArgumentError,
+    as_list,
+    boolean_word,
+    check_compat,
+    whole_number,
+)
+from renderapi.client.java.arguments import (
     PACKAGE,
-    branch,
     call_run_ws_client,
     client_options,
-    flag,
+    flag_option,
     get_param,
-    several,
     stack_words,
-    truth,
-    whole,
 )
-from renderapi.client.java.script import RUN_OPTIONS, ClientArgumentError
+from renderapi.client.java.script import RUN_OPTIONS
+from renderapi.client.project import connection_of
 from renderapi.errors import RenderWarning
 from renderapi.render import Render, accepts
 from renderapi.utils import jbool
@@ -137,15 +141,15 @@ def renderSectionClient(
     if customSubFolder is not None and customOutputFolder is None:
         warnings.warn("customSubFolder has no effect without customOutputFolder", RenderWarning, stacklevel=3)
     box = None if bounds is None else _whole_box(bounds)
-    low, high = whole(minIntensity, "minIntensity"), whole(maxIntensity, "maxIntensity")
+    low, high = whole_number(minIntensity, "minIntensity"), whole_number(maxIntensity, "maxIntensity")
     if engine == "python":
         from renderapi.client.local.rendering import Sections, kind_named
 
         if renderTileLabels:
             raise ClientArgumentError("only Java knows renderTileLabels: leave it out, or give engine='java'")
         given = {
-            "doFilter": truth(doFilter) is None or jbool(doFilter) == "true",
-            "fillWithNoise": truth(fillWithNoise) is None or jbool(fillWithNoise) == "true",
+            "doFilter": boolean_word(doFilter) is None or jbool(doFilter) == "true",
+            "fillWithNoise": boolean_word(fillWithNoise) is None or jbool(fillWithNoise) == "true",
             "channels": channel,
         }
         sections = Sections(
@@ -164,10 +168,10 @@ def renderSectionClient(
             high=high,
             filter_list=filterListName,
             changes={key: value for key, value in given.items() if value is not None},
-            compat=branch(compat),
+            compat=check_compat(compat),
             **({} if scale is None else {"scale": scale}),
         )
-        sections.render(several(zs), threads or min(_SECTIONS, os.cpu_count() or 1), kwargs.get("progress"))
+        sections.render(as_list(zs), threads or min(_SECTIONS, os.cpu_count() or 1), kwargs.get("progress"))
         return
     if filterListName is not None and (minIntensity is not None or maxIntensity is not None):
         raise ClientArgumentError(
@@ -181,21 +185,21 @@ def renderSectionClient(
         *("--rootDirectory", rootDirectory),
         *get_param(scale, "--scale"),
         *get_param(format, "--format"),
-        *get_param(truth(doFilter), "--doFilter"),
+        *get_param(boolean_word(doFilter), "--doFilter"),
         *get_param(low, "--minIntensity"),
         *get_param(high, "--maxIntensity"),
-        *get_param(truth(fillWithNoise), "--fillWithNoise"),
+        *get_param(boolean_word(fillWithNoise), "--fillWithNoise"),
         *get_param(customOutputFolder, "--customOutputFolder"),
-        *flag(convertToGray, "--convertToGray"),
+        *flag_option(convertToGray, "--convertToGray"),
         *get_param(channel, "--channels"),
         *get_param(customSubFolder, "--customSubFolder"),
-        *flag(padFileNamesWithZeros, "--padFileNamesWithZeros"),
+        *flag_option(padFileNamesWithZeros, "--padFileNamesWithZeros"),
         *get_param(resolutionUnit, "--resolutionUnit"),
         *get_param(filterListName, "--filterListName"),
-        *flag(renderTileLabels, "--renderTileLabels"),
-        *flag(useStackBounds, "--useStackBounds"),
+        *flag_option(renderTileLabels, "--renderTileLabels"),
+        *flag_option(useStackBounds, "--useStackBounds"),
         *get_param(None if box is None else ",".join(map(str, box)), "--bounds"),
-        *several(zs),
+        *as_list(zs),
     ]
     call_run_ws_client(
         f"{PACKAGE}RenderSectionClient",
@@ -278,15 +282,16 @@ def renderClient(
         from renderapi.client.local.rendering import render_to_file
 
         options = {
-            "tile_spec_url": tile_spec_url, "height": whole(height, "height"), "width": whole(width, "width"),
-            "in_fn": in_fn, "out_fn": out_fn, "x": x, "y": y, "meshCellSize": res,
+            "tile_spec_url": tile_spec_url, "height": whole_number(height, "height"),
+            "width": whole_number(width, "width"), "in_fn": in_fn, "out_fn": out_fn, "x": x, "y": y,
+            "meshCellSize": res,
         }  # fmt: skip
-        render_to_file(options, kwargs, branch(compat))
+        render_to_file(options, kwargs, check_compat(compat))
         return
     arguments = [
         *get_param(tile_spec_url, "--tile_spec_url"),
-        *get_param(whole(height, "height"), "--height"),
-        *get_param(whole(width, "width"), "--width"),
+        *get_param(whole_number(height, "height"), "--height"),
+        *get_param(whole_number(width, "width"), "--width"),
         *get_param(in_fn, "--in"),
         *get_param(out_fn, "--out"),
         *get_param(x, "--x"),
@@ -409,17 +414,17 @@ def rendererClient(
         options = {
             "tile_spec_url": tile_spec_url, "parameters_url": parameters_url, "in_fn": in_fn, "out_fn": out_fn,
             "meshCellSize": meshCellSize, "minMeshCellSize": minMeshCellSize, "x": x, "y": y, "scale": scale,
-            "width": whole(width, "width"), "height": whole(height, "height"),
+            "width": whole_number(width, "width"), "height": whole_number(height, "height"),
             "minIntensity": minIntensity, "maxIntensity": maxIntensity, "quality": quality,
-            "background_color": whole(background_color, "background_color"), "channels": channels,
+            "background_color": whole_number(background_color, "background_color"), "channels": channels,
             **{name: None if value is None else jbool(value) == "true" for name, value in flags.items()},
         }  # fmt: skip
-        render_to_file(options, kwargs, branch(compat))
+        render_to_file(options, kwargs, check_compat(compat))
         return
     arguments = [
         *get_param(tile_spec_url, "--tile_spec_url"),
-        *get_param(whole(height, "height"), "--height"),
-        *get_param(whole(width, "width"), "--width"),
+        *get_param(whole_number(height, "height"), "--height"),
+        *get_param(whole_number(width, "width"), "--width"),
         *get_param(in_fn, "--in"),
         *get_param(out_fn, "--out"),
         *get_param(x, "--x"),
@@ -427,19 +432,19 @@ def rendererClient(
         *get_param(meshCellSize, "--meshCellSize"),
         *get_param(minMeshCellSize, "--minMeshCellSize"),
         *get_param(scale, "--scale"),
-        *flag(area_offset, "--area_offset"),
+        *flag_option(area_offset, "--area_offset"),
         *get_param(minIntensity, "--minIntensity"),
         *get_param(maxIntensity, "--maxIntensity"),
-        *flag(gray, "--gray"),
+        *flag_option(gray, "--gray"),
         *get_param(quality, "--quality"),
-        *get_param(whole(threads, "threads"), "--threads"),
-        *flag(skip_interpolation, "--skip_interpolation"),
-        *flag(binary_mask, "--binary_mask"),
-        *flag(exclude_mask, "--exclude_mask"),
+        *get_param(whole_number(threads, "threads"), "--threads"),
+        *flag_option(skip_interpolation, "--skip_interpolation"),
+        *flag_option(binary_mask, "--binary_mask"),
+        *flag_option(exclude_mask, "--exclude_mask"),
         *get_param(parameters_url, "--parameters_url"),
-        *flag(do_filter, "--do_filter"),
-        *get_param(whole(background_color, "background_color"), "--background_color"),
-        *flag(fill_with_noise, "--fill_with_noise"),
+        *flag_option(do_filter, "--do_filter"),
+        *get_param(whole_number(background_color, "background_color"), "--background_color"),
+        *flag_option(fill_with_noise, "--fill_with_noise"),
         *get_param(channels, "--channels"),
     ]
     call_run_ws_client(

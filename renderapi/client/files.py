@@ -1,4 +1,4 @@
-"""Files that pass between Python and the Java clients."""
+"""Files that pass between programs and bulk work: temporary ones, and those of tile pairs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from renderapi import _json
-from renderapi.client.java.script import ClientArgumentError
+from renderapi.client.checks import ClientArgumentError
 from renderapi.errors import ClientScriptError
 from renderapi.utils import open_text, renderdump_temp
 
@@ -60,6 +60,12 @@ def read_json(path: str | Path) -> Any:
         raise ClientScriptError(f"{path}, which the Java client wrote, cannot be read: {error}") from None
 
 
+def stem_and_ending(name: str) -> tuple[str, str]:
+    """Take the name of a file of tile pairs apart: the numbers of parts stand between."""
+    ending = next((ending for ending in _ENDINGS if name.endswith(ending)), "")
+    return name.removesuffix(ending), ending
+
+
 class TilePairFiles:
     """The files that TilePairClient writes for one ``--toJson``: that one, or numbered parts beside it.
 
@@ -87,8 +93,7 @@ class TilePairFiles:
             raise ClientArgumentError(
                 f"outjson {outjson} cannot be written: there is no folder {self.path.parent}"
             )
-        ending = next((e for e in _ENDINGS if self.path.name.endswith(e)), "")
-        stem = self.path.name.removesuffix(ending)
+        stem, ending = stem_and_ending(self.path.name)
         self._part = re.compile(f"{re.escape(stem)}_p([0-9]{{3,}}){re.escape(ending)}")
         self._before = dict(self._states())
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess, uses_java
-from renderapi.client._render_clients import renderClient, rendererClient
-from renderapi.client._stack_clients import coordinateClient
+from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess, uses_java
+from renderapi.client.calls.images import renderClient, rendererClient
+from renderapi.client.calls.stacks import coordinateClient
+from renderapi.client.checks import ClientArgumentError
+from renderapi.client.files import temporary_file, temporary_json
 from renderapi.client.java.arguments import client_options, needs_result
-from renderapi.client.java.files import temporary_file, temporary_json
-from renderapi.client.java.script import RUN_OPTIONS, ClientArgumentError
+from renderapi.client.java.script import RUN_OPTIONS
+from renderapi.client.project import connection_of
 from renderapi.errors import ClientScriptError, RenderWarning
 from renderapi.render import Render, accepts
 from renderapi.tilespec import TileSpec

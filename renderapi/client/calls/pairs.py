@@ -7,26 +7,30 @@ from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from renderapi.client._engine import ENGINE_OPTIONS, connection_of, engineaccess
-from renderapi.client.java.arguments import (
+from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess
+from renderapi.client.checks import (
     BOX,
+    ClientArgumentError,
+    as_list,
+    boolean_word,
+    finite_number,
+    whole_number,
+)
+from renderapi.client.files import TilePairFiles, read_tile_pairs, temporary_file
+from renderapi.client.java.arguments import (
     PACKAGE,
     box_words,
     call_run_ws_client,
     client_options,
-    finite,
-    flag,
+    flag_option,
     get_param,
     needs_result,
-    several,
     stack_words,
-    truth,
-    whole,
 )
-from renderapi.client.java.files import TilePairFiles, read_tile_pairs, temporary_file
 from renderapi.client.java.options import known_options
-from renderapi.client.java.script import RUN_OPTIONS, ClientArgumentError, as_words
+from renderapi.client.java.script import RUN_OPTIONS, as_words
 from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
+from renderapi.client.project import connection_of
 from renderapi.client.utils import renderclientaccess
 from renderapi.http.urls import required
 from renderapi.render import Render, accepts, format_baseurl, format_preamble, renderaccess
@@ -172,9 +176,9 @@ def tilePairClient(
     of them, leaves out parts of one layer, and writes each part over the one before: of a stack with a gap only
     the pairs behind the last gap are found in the file. In Python all of them are there, with either `compat`.
     """
-    minz, maxz = finite(minz, "minz"), finite(maxz, "maxz")
+    minz, maxz = finite_number(minz, "minz"), finite_number(maxz, "maxz")
     if z is not None:
-        z = [finite(value, "z") for value in several(z)]
+        z = [finite_number(value, "z") for value in as_list(z)]
     with ExitStack() as cleanup:
         temporary = outjson is None
         if outjson is None:
@@ -221,19 +225,21 @@ def tilePairClient(
                 *get_param(basestack, "--baseStack"),
                 *("--minZ", minz, "--maxZ", maxz),
                 *get_param(xyNeighborFactor, "--xyNeighborFactor"),
-                *get_param(whole(zNeighborDistance, "zNeighborDistance"), "--zNeighborDistance"),
-                *get_param(truth(excludeCornerNeighbors), "--excludeCornerNeighbors"),
-                *get_param(truth(excludeCompletelyObscuredTiles), "--excludeCompletelyObscuredTiles"),
-                *get_param(truth(excludeSameLayerNeighbors), "--excludeSameLayerNeighbors"),
-                *get_param(truth(excludeSameSectionNeighbors), "--excludeSameSectionNeighbors"),
+                *get_param(whole_number(zNeighborDistance, "zNeighborDistance"), "--zNeighborDistance"),
+                *get_param(boolean_word(excludeCornerNeighbors), "--excludeCornerNeighbors"),
+                *get_param(boolean_word(excludeCompletelyObscuredTiles), "--excludeCompletelyObscuredTiles"),
+                *get_param(boolean_word(excludeSameLayerNeighbors), "--excludeSameLayerNeighbors"),
+                *get_param(boolean_word(excludeSameSectionNeighbors), "--excludeSameSectionNeighbors"),
                 *get_param(excludePairsInMatchCollection, "--excludePairsInMatchCollection"),
-                *flag(useRowColPositions, "--useRowColPositions"),
+                *flag_option(useRowColPositions, "--useRowColPositions"),
                 *get_param(existingMatchOwner, "--existingMatchOwner"),
-                *get_param(whole(minExistingMatchCount, "minExistingMatchCount"), "--minExistingMatchCount"),
+                *get_param(
+                    whole_number(minExistingMatchCount, "minExistingMatchCount"), "--minExistingMatchCount"
+                ),
                 *get_param(onlyIncludeTilesFromStack, "--onlyIncludeTilesFromStack"),
                 *get_param(onlyIncludeTilesNearTileIdsJson, "--onlyIncludeTilesNearTileIdsJson"),
-                *get_param(whole(maxPairsPerFile, "maxPairsPerFile"), "--maxPairsPerFile"),
-                *get_param(None if z is None else ",".join(as_words(several(z))), "--z"),
+                *get_param(whole_number(maxPairsPerFile, "maxPairsPerFile"), "--maxPairsPerFile"),
+                *get_param(None if z is None else ",".join(as_words(as_list(z))), "--z"),
                 *get_param(explicitRadius, "--explicitRadius"),
                 *get_param(excludeSameLayerPairsWithPosition, "--excludeSameLayerPairsWithPosition"),
                 *("--toJson", outjson),
@@ -442,10 +448,10 @@ def pointMatchClient(
         *("--collection", collection),
         *get_param(debugDirectory, "--debugDirectory"),
         *options,
-        *get_param(whole(numberOfThreads, "numberOfThreads"), "--numberOfThreads"),
+        *get_param(whole_number(numberOfThreads, "numberOfThreads"), "--numberOfThreads"),
         *get_param(matchStorageFile, "--matchStorageFile"),
-        *get_param(whole(clipWidth, "clipWidth"), "--clipWidth"),
-        *get_param(whole(clipHeight, "clipHeight"), "--clipHeight"),
+        *get_param(whole_number(clipWidth, "clipWidth"), "--clipWidth"),
+        *get_param(whole_number(clipHeight, "clipHeight"), "--clipHeight"),
         *get_param(firstCanvasPosition, "--firstCanvasPosition"),
         *get_param(renderFileFormat, "--renderFileFormat"),
         *get_param(canvasGroupIdAlgorithm, "--canvasGroupIdAlgorithm"),

@@ -6,24 +6,29 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from renderapi.client._engine import ENGINE_OPTIONS, bounds_of, connection_of, engineaccess
+from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess
+from renderapi.client.checks import (
+    ClientArgumentError,
+    as_list,
+    bounds_of,
+    check_choice,
+    finite_number,
+    whole_number,
+)
+from renderapi.client.files import read_json, temporary_file
 from renderapi.client.java.arguments import (
     PACKAGE,
     box_words,
     call_run_ws_client,
     client_options,
-    finite,
-    flag,
+    flag_option,
     get_param,
     needs_result,
-    one_of,
-    several,
     stack_words,
-    whole,
 )
-from renderapi.client.java.files import read_json, temporary_file
 from renderapi.client.java.options import known_options
-from renderapi.client.java.script import RUN_OPTIONS, ClientArgumentError
+from renderapi.client.java.script import RUN_OPTIONS
+from renderapi.client.project import connection_of
 from renderapi.render import Render, accepts
 from renderapi.stack import set_stack_state
 from renderapi.utils import jbool
@@ -97,7 +102,7 @@ def importJsonClient(
     ImportFailedError
         Tiles are not in the stack; it lists their ids.
     """
-    files = [] if tileFiles is None else several(tileFiles)
+    files = [] if tileFiles is None else as_list(tileFiles)
     if not files:
         raise ClientArgumentError("importJsonClient needs tileFiles, the JSON files to import")
     if engine == "python":
@@ -195,7 +200,7 @@ def importTransformChangesClient(
         In Python: the file, or a tile with its new transforms, is bad; nothing was stored.
     """
     rejected: list[str] | None = None
-    mode = one_of(changeMode or "REPLACE_LAST", _CHANGE_MODES, "changeMode")
+    mode = check_choice(changeMode or "REPLACE_LAST", _CHANGE_MODES, "changeMode")
     if engine == "python":
         from renderapi.client.local.stacks import change_transforms
 
@@ -324,14 +329,14 @@ def transformSectionClient(
         at = connection_of({**locals(), **kwargs})
         target = connection_of({**locals(), **kwargs}, project=targetProject)
         method = _method(transformApplicationMethod, replaceLast)
-        zs = [float(z) for z in several(zValues)]
+        zs = [float(z) for z in as_list(zValues)]
         if fromTileId is not None and toTileId is not None:
             change, z = between_tiles(at, stack, fromTileId, toTileId, method)
             zs = [z]
         elif fromTileId is not None or toTileId is not None:
             raise ClientArgumentError("fromTileId and toTileId are needed both")
         else:
-            minimum = whole(layerMinimumXAndYBound, "layerMinimumXAndYBound")
+            minimum = whole_number(layerMinimumXAndYBound, "layerMinimumXAndYBound")
             change = SectionTransform(transformId, transformClass, transformData, method, minimum)
         change.bounds = bounds_of(bounds)
         rejected = transform_sections(at, stack, target, targetStack or stack, change, zs, validator, kwargs)
@@ -352,17 +357,19 @@ def transformSectionClient(
         *get_param(targetProject, "--targetProject"),
         *get_param(targetStack, "--targetStack"),
         *get_param(transformApplicationMethod, "--transformApplicationMethod"),
-        *get_param(whole(layerMinimumXAndYBound, "layerMinimumXAndYBound"), "--layerMinimumXAndYBound"),
+        *get_param(
+            whole_number(layerMinimumXAndYBound, "layerMinimumXAndYBound"), "--layerMinimumXAndYBound"
+        ),
         *get_param(fromTileId, "--fromTileId"),
         *get_param(toTileId, "--toTileId"),
         *box_words(bounds),
         *get_param(validatorClass, "--validatorClass"),
         *get_param(validatorData, "--validatorData"),
-        *flag(completeTargetStack, "--completeTargetStack"),
+        *flag_option(completeTargetStack, "--completeTargetStack"),
         # Java makes blanks of the commas; the script would make several arguments of the blanks
         *("--transformId", transformId, "--transformClass", transformClass),
         *("--transformData", ",".join(str(transformData).replace(",", " ").split())),
-        *several(zValues),
+        *as_list(zValues),
     ]
     call_run_ws_client(
         className,
@@ -378,7 +385,7 @@ def _method(transformApplicationMethod: str | None, replaceLast: bool | None) ->
             f"replaceLast and transformApplicationMethod={transformApplicationMethod!r} contradict"
         )
     method = "REPLACE_LAST" if replaceLast else transformApplicationMethod or "APPEND"
-    return str(one_of(method, _METHODS, "transformApplicationMethod"))
+    return str(check_choice(method, _METHODS, "transformApplicationMethod"))
 
 
 def _validator(validatorClass: str | None, validatorData: str | None) -> TileSpecValidator | None:
@@ -461,11 +468,11 @@ def coordinateClient(
     """
     if fromJson is None:
         raise ClientArgumentError("coordinateClient needs fromJson, the file with the points")
-    z = finite(z, "z")
+    z = finite_number(z, "z")
     if engine == "python":
         from renderapi.client.local.coordinates import Place, map_file
 
-        whole(numberOfThreads, "numberOfThreads")
+        whole_number(numberOfThreads, "numberOfThreads")
         target = None
         if toStack is not None:
             to = connection_of({**locals(), **kwargs}, owner=toOwner, project=toProject)
@@ -480,8 +487,8 @@ def coordinateClient(
             *stack_words(host, port, owner, project, stack),
             *get_param(z, "--z"),
             *("--fromJson", fromJson, "--toJson", toJson),
-            *flag(localToWorld, "--localToWorld"),
-            *get_param(whole(numberOfThreads, "numberOfThreads"), "--numberOfThreads"),
+            *flag_option(localToWorld, "--localToWorld"),
+            *get_param(whole_number(numberOfThreads, "numberOfThreads"), "--numberOfThreads"),
             *get_param(toOwner, "--toOwner"),
             *get_param(toProject, "--toProject"),
             *get_param(toStack, "--toStack"),

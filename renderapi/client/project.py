@@ -1,0 +1,61 @@
+"""The project of a server that bulk work reads from and writes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from renderapi._parallel import thread_session
+from renderapi.http.urls import required
+
+if TYPE_CHECKING:
+    import requests
+
+
+@dataclass
+class Project:
+    """A project of a server, and how it is reached: what bulk work reads from and writes to."""
+
+    host: str | None
+    port: int | None
+    owner: str | None
+    project: str | None
+    session: requests.Session | None
+    render: Any = None
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the connection keywords of the endpoint functions."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "owner": self.owner,
+            "project": self.project,
+            "session": self.session,
+            "render": self.render,
+        }
+
+    def thread_session(self) -> requests.Session | None:
+        """Return the session for the running thread: a caller's own, else one for each thread."""
+        return thread_session(self.session, self.render)
+
+
+def connection_of(values: dict[str, Any], **changes: Any) -> Project:
+    """Return the connection of a call.
+
+    Parameters
+    ----------
+    values : dict
+        ``host``, ``port``, ``owner``, ``project``, ``session`` and ``render`` of the call.
+    **changes
+        What of it is different.
+
+    Raises
+    ------
+    ConnectionSettingsError
+        If a setting is not known.
+    """
+    settings = {name: values.get(name) for name in ("host", "port", "owner", "project", "session", "render")}
+    settings.update({name: value for name, value in changes.items() if value is not None})
+    for name in ("host", "owner", "project"):
+        required(name, settings[name])
+    return Project(**settings)
