@@ -20,7 +20,7 @@ FLOORS = (
         "_extras", "_slips", "_doubts", "transform", "geometry", "rendering",
         "layout", "channel", "image_pyramid", "schemas", "external",
     ),
-    ("_parallel", "render"),
+    ("_comparison", "_parallel", "_project", "render"),
     (
         "stack", "stackversion", "section", "service", "matchtrial", "hierarchical", "tilespec", "resolvedtiles",
         "pointmatch", "coordinate", "image",
@@ -31,6 +31,7 @@ FLOORS = (
 )  # fmt: skip
 #: Imports within a floor, but those of the ground floor: there everything may use everything without a circle.
 SAME_FLOOR = {
+    ("_project", "_parallel"),
     ("resolvedtiles", "tilespec"),
     ("section", "stack"),
     ("tilespec", "stack"),
@@ -49,7 +50,7 @@ _FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 #: that what stands in one row, the wings, know nothing of each other.
 WINGS = {
     "client": (
-        ("checks", "params", "project", "utils"),
+        ("checks", "params", "utils"),
         ("documents", "files"),
         ("validation",),
         ("java", "local"),

@@ -233,6 +233,39 @@ def encoded(document: dict[str, Any]) -> bytes:
     return bytes(memoryview(content))
 
 
+#: A number that writers of JSON spell in different ways, or what looks like one within a string.
+_spelt_freely = re.compile(
+    rb"(?<=[:,\[])-?(?:\d+(?:\.\d+)?[eE][+-]?\d+|0\.0000\d*|\d{16,}\.\d+)(?=[,\]}])"
+).search
+_string_or_number = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
+
+
+def canonical(document: Any) -> bytes:
+    """Write a document so that equal ones have equal bytes, whoever wrote them first.
+
+    Keys are sorted, there is no space, text is UTF-8 with no more escapes than JSON demands, and a number with a
+    fraction or an exponent is written as Python does: the shortest text that reads back as the same double.
+
+    Raises
+    ------
+    SpecError
+        If a number is NaN or infinite.
+    """
+    content: bytes
+    if _orjson is None:
+        content = dumps_text(document, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()
+    else:
+        content = _orjson.dumps(document, option=_orjson.OPT_SORT_KEYS)
+        if b"null" in content:
+            _refuse_nonfinite(document)
+    return _string_or_number.sub(_respelt, content) if _spelt_freely(content) else content
+
+
+def _respelt(found: re.Match[bytes]) -> bytes:
+    text = found[0]
+    return text if text[:1] == b'"' or text.lstrip(b"-").isdigit() else repr(float(text)).encode()
+
+
 _WRITTEN_AT_ONCE = 256
 
 

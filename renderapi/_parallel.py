@@ -77,6 +77,37 @@ def in_threads(
             tasks.put(None)
 
 
+def in_executor(
+    executor: Executor, work: Callable[[Item], Result], items: Iterable[Item], most: int
+) -> Generator[Result, None, None]:
+    """Do work on items in an executor, and give the results in the order of the items.
+
+    After an error, Ctrl-C or when the results are no longer wanted nothing is begun any more.
+
+    Parameters
+    ----------
+    executor : concurrent.futures.Executor
+        Stays open.
+    work : callable
+        Called with one item; must pickle for an executor of processes.
+    items : iterable
+        Taken one after the other, as results are.
+    most : int
+        How many items are submitted at a time.
+    """
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(executor.submit(work, item))
+            if len(waiting) >= most:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
 class DaemonExecutor(Executor):
     """Threads that a program which is interrupted does not wait for, unlike those of the standard library."""
 

@@ -7,12 +7,16 @@ are derived by the server when it becomes COMPLETE.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from renderapi import _json
-from renderapi.errors import BadRequestError, NotFoundError, RenderError
+from renderapi._comparison import Comparison, StackComparison
+from renderapi._parallel import in_threads, progress_reporter
+from renderapi._project import Project
+from renderapi.errors import BadRequestError, ConflictError, NotFoundError, RenderError, StackStateError
 from renderapi.http import transport
 from renderapi.http.transport import confirmed
 from renderapi.http.urls import server_url
@@ -39,12 +43,16 @@ logger.addHandler(NullHandler())
 __all__ = [
     "NullHandler",
     "RenderError",
+    "StackComparison",
     "StackVersion",
     "clone_stack",
+    "compare_stacks",
     "create_stack",
     "delete_section",
     "delete_stack",
     "delete_tile",
+    "derive_stack",
+    "ensure_stack",
     "format_baseurl",
     "format_preamble",
     "get_bounds_from_z",
@@ -62,6 +70,7 @@ __all__ = [
     "get_z_values_for_stack",
     "jbool",
     "likelyUniqueId",
+    "loading",
     "logger",
     "make_stack_params",
     "post_json",
@@ -335,6 +344,221 @@ def set_stack_metadata(
 
 
 @renderaccess
+@accepts(*_VERSION_KEYS)
+def ensure_stack(
+    stack: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> bool:
+    """Make a stack if it is not there; of one that is there, look whether it is described as asked for.
+
+    The tiles, state and version of a stack that is there stay as they are.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    host, port, owner, project, session, render
+        Connection.
+    **kwargs
+        Any key of `StackVersion`, for instance ``stackResolutionX=4.0``. ``createTimestamp`` and
+        ``versionNotes`` describe a stack that is made, and are not compared.
+
+    Returns
+    -------
+    bool
+        Whether it was made; it is LOADING then.
+
+    Raises
+    ------
+    ConflictError
+        If the stack is there and says something else; nothing was changed.
+    RenderError
+        If the server refuses.
+
+    Examples
+    --------
+    >>> import renderapi
+    >>> from renderapi.server import serve_background
+    >>> with serve_background() as server:
+    ...     render = server.connect(owner="me", project="p")
+    ...     [renderapi.stack.ensure_stack("raw", stackResolutionZ=35.0, render=render) for _ in range(2)]
+    [True, False]
+    """
+    version = _version_document(kwargs)
+    url = stack_url(host, port, owner, project, stack)
+    try:
+        found = get_json(session, url)
+    except NotFoundError:
+        confirmed(post_json(session, url, version))
+        return True
+    different = version_differences(version, found.get("currentVersion") or {})
+    if different:
+        raise ConflictError(
+            f"stack {stack} is there, and says something else: {different}. Nothing was changed. Take another "
+            "name, or describe it anew with renderapi.stack.set_stack_metadata",
+            method="GET",
+            url=transport.redacted(url),
+        )
+    return False
+
+
+def version_differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """Say in words what of a StackVersion document is not as wanted; when and why it was made is no matter."""
+    return ", ".join(
+        f"{key} is {found.get(key)!r}, not {value!r}"
+        for key, value in wanted.items()
+        if key not in ("createTimestamp", "versionNotes") and found.get(key) != value
+    )
+
+
+@renderaccess
+@accepts(*_VERSION_KEYS)
+def derive_stack(
+    stack: str,
+    to_stack: str,
+    to_project: str | None = None,
+    to_owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> bool:
+    """Make a stack without tiles that is described like another, for what will be derived from that.
+
+    Parameters
+    ----------
+    stack : str
+        Stack whose resolution, cycle, mipmap path builder and so on are taken.
+    to_stack : str
+        Stack to make; if it is there it must be described so.
+    to_project, to_owner : str, optional
+        Project and owner of it; default those of `stack`.
+    host, port, owner, project, session, render
+        Connection.
+    **kwargs
+        Any key of `StackVersion`, to be said instead. Default of ``versionNotes``: which stack it is
+        derived from.
+
+    Returns
+    -------
+    bool
+        Whether it was made; it is LOADING then.
+
+    Raises
+    ------
+    ConflictError
+        If `to_stack` is there and says something else; nothing was changed.
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    """
+    version = get_json(session, stack_url(host, port, owner, project, stack)).get("currentVersion") or {}
+    inherited = {key: value for key, value in version.items() if key in _VERSION_KEYS}
+    inherited |= {
+        "createTimestamp": None,
+        "versionNotes": f"derived from stack with owner '{owner}', project '{project}', and name '{stack}'",
+    }
+    made: bool = ensure_stack(
+        to_stack,
+        host=host,
+        port=port,
+        owner=owner if to_owner is None else to_owner,
+        project=project if to_project is None else to_project,
+        session=session,
+        render=render,
+        **{**inherited, **{key: kwargs[key] for key in _VERSION_KEYS if key in kwargs}},
+    )
+    return made
+
+
+@renderaccess
+def loading(
+    stack: str,
+    close: bool = True,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> AbstractContextManager[None]:
+    """Keep a stack LOADING for the block of a ``with`` statement, and set it COMPLETE when that ends well.
+
+    After an error or Ctrl-C the stack is left LOADING, so that nobody takes what is half done for the whole; a
+    note of the error (and the log) says so.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    close : bool
+        Set it COMPLETE in the end. Default True.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    context manager
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    StackStateError
+        If it is READ_ONLY; or, in the end, if it has no tiles.
+    RenderError
+        If the server refuses.
+
+    Examples
+    --------
+    >>> import renderapi
+    >>> from renderapi.server import serve_background
+    >>> from renderapi.tilespec import TileSpec
+    >>> with serve_background() as server:
+    ...     render = server.connect(owner="me", project="p")
+    ...     made = renderapi.stack.ensure_stack("raw", render=render)
+    ...     with renderapi.stack.loading("raw", render=render):
+    ...         tiles = [TileSpec(tileId="a", z=1.0, width=10, height=10)]
+    ...         renderapi.client.import_tilespecs("raw", tiles, render=render)
+    ...     renderapi.stack.get_full_stack_metadata("raw", render=render)["state"]
+    'COMPLETE'
+    """
+    return _loading(session, stack_url(host, port, owner, project, stack), stack, close)
+
+
+@contextmanager
+def _loading(session: requests.Session | None, url: str, stack: str, close: bool) -> Iterator[None]:
+    state = get_json(session, url).get("state")
+    if state == "READ_ONLY":
+        raise StackStateError(
+            f"stack {stack} is READ_ONLY: nothing was done. To change it, set it COMPLETE first"
+        )
+    if state != "LOADING":
+        _put_state(session, url, "LOADING")
+    try:
+        yield
+        if close:
+            _put_state(session, url, "COMPLETE")
+    except BaseException as error:
+        note = f"stack {stack} is left LOADING, because its loading did not end well"
+        logger.error("%s: %s", note, str(error) or type(error).__name__)
+        # what add_note does, which Python has since 3.11
+        error.__notes__ = [*getattr(error, "__notes__", ()), note]
+        raise
+
+
+@renderaccess
 def set_stack_state(
     stack: str,
     state: str = "LOADING",
@@ -509,6 +733,7 @@ def delete_stack(
     render: Render | None = None,
     *,
     must_exist: bool = False,
+    expected_tiles: int | None = None,
     **kwargs: Any,
 ) -> requests.Response:
     """Delete a stack with all its tiles and transforms.
@@ -524,6 +749,8 @@ def delete_stack(
         Connection.
     must_exist : bool
         Look for the stack first, with a request of its own, and raise if it is not there. Default False.
+    expected_tiles : int, optional
+        How many tiles it holds. They are counted first, and a stack with another number is not deleted.
 
     Returns
     -------
@@ -532,17 +759,37 @@ def delete_stack(
 
     Raises
     ------
+    ConflictError
+        If the stack does not hold the `expected_tiles`; nothing was deleted.
     NotFoundError
-        If the stack does not exist and `must_exist` is set; nothing was deleted.
+        If the stack does not exist and `must_exist` or `expected_tiles` is set; nothing was deleted.
     StackStateError
         If the stack is READ_ONLY.
     RenderError
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack)
-    if must_exist:
+    if expected_tiles is not None:
+        held = _number_of_tiles(session, url)
+        if held != expected_tiles:
+            raise ConflictError(
+                f"stack {stack} holds {held} tiles, not the expected {expected_tiles}: it was not deleted",
+                url=transport.redacted(url),
+            )
+    elif must_exist:
         get_json(session, url)
     return confirmed(rest_delete(session, url))
+
+
+def _number_of_tiles(session: requests.Session | None, url: str) -> int:
+    """Count the tiles of a stack, without fetching any."""
+    metadata = get_json(session, url)
+    if metadata.get("state") in ("COMPLETE", "READ_ONLY"):
+        return int((metadata.get("stats") or {}).get("tileCount", 0))
+    # what is loaded counts in the statistics when the stack is COMPLETE again
+    layers = get_json(session, join_url(url, "zValues", ""))
+    ids = join_url(url, "tileIds")
+    return sum(len(get_json(session, ids, params=z_range(z, z))) for z in layers)
 
 
 @renderaccess
@@ -861,6 +1108,90 @@ def get_stack_tileIds(
     url = stack_url(host, port, owner, project, stack, "tileIds")
     ids: list[str] = get_json(session, url, params={**z_range(minZ, maxZ), "matchPattern": matchPattern})
     return ids
+
+
+@renderaccess
+def compare_stacks(
+    stack: str,
+    other_stack: str,
+    other_project: str | None = None,
+    other_owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    other_render: Render | None = None,
+    tolerance: float = 0.0,
+    sample: int = 10,
+    poolsize: int = 2,
+    progress: Any = None,
+    **kwargs: Any,
+) -> StackComparison:
+    """Tell which tiles of two stacks were added, removed or moved, from their bounding boxes.
+
+    Layers are read one after the other, so that stacks of any size can be compared. Whether the documents are
+    the same to the last letter is what `renderapi.transfer.digest_stack` tells.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    other_stack : str
+        Stack that it is compared with, an aligned or a copied one for instance.
+    other_project, other_owner : str, optional
+        Project and owner of that; default those of its connection.
+    host, port, owner, project, session, render
+        Connection.
+    other_render : Render, optional
+        Connection of the other stack, if it is on another server.
+    tolerance : float
+        Pixels that a corner of a box may be off before the tile counts as moved. Default 0.0.
+    sample : int
+        How many ids of each kind are told. Default 10.
+    poolsize : int
+        Threads that read. Default 2.
+    progress : bool, str, callable, optional
+        True for a bar (extra ``progress``), or a function that is called with the number of layers done and
+        of all.
+
+    Returns
+    -------
+    StackComparison
+
+    Raises
+    ------
+    NotFoundError
+        If one of them does not exist.
+    RenderError
+        If a server refuses.
+    """
+    here = Project(host, port, owner, project, session, render)
+    there = here.other(other_render, owner=other_owner, project=other_project)
+
+    def layers(side: Project, name: str) -> set[float]:
+        url = side.stack_url(name, "zValues", "")
+        return {float(z) for z in get_json(side.thread_session(), url)}
+
+    of_stack, of_other = layers(here, stack), layers(there, other_stack)
+
+    def boxes(z: float) -> tuple[float, list[Any], list[Any]]:
+        sides = ((here, stack, of_stack), (there, other_stack, of_other))
+        found = [
+            get_json(side.thread_session(), side.stack_url(name, "z", z, "tileBounds")) if z in known else []
+            for side, name, known in sides
+        ]
+        return z, found[0], found[1]
+
+    comparison = Comparison(tolerance, sample)
+    every = sorted(of_stack | of_other)
+    with progress_reporter(progress, len(every), "comparing layers", " layers") as advance:
+        for z, tiles, others in in_threads(boxes, every, poolsize):
+            comparison.layer(z, tiles, others)
+            advance(1)
+    return comparison.result()
 
 
 # ------------------------------------------------------------------------------ layers and sections

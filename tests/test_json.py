@@ -435,3 +435,40 @@ def test_each_of_many_documents_is_written_as_by_itself():
     assert _json.dumps_each(documents[:3]) == [_json.dumps(document) for document in documents[:3]]
     with pytest.raises(SpecError, match="b is nan"):
         _json.dumps_each([{"a": 1.0}, {"b": float("nan")}])
+
+
+FIELD = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@needs_orjson
+@given(st.dictionaries(st.text(), FIELD))
+def test_the_canonical_form_is_the_same_with_and_without_orjson(document):
+    fast = _json.canonical(document)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_json, "_orjson", None)
+        assert _json.canonical(document) == fast
+    assert json.loads(fast) == document
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ('{"b": 1E10, "a": {"d": 1, "c": 2.50}}', b'{"a":{"c":2.5,"d":1},"b":10000000000.0}'),
+        ('{"a":[0.00001,1e-9,1e300,1e22,-0.0,12345678901234567890.0]}',
+         b'{"a":[1e-05,1e-09,1e+300,1e+22,-0.0,1.2345678901234567e+19]}'),
+        ('{"a":"1e5,1.0e6,0.00001,\\"1E7,","b":1e17}', b'{"a":"1e5,1.0e6,0.00001,\\"1E7,","b":1e+17}'),
+        ('["\\u00e9"]', '["é"]'.encode()),
+    ],
+)  # fmt: skip
+def test_the_canonical_form_does_not_depend_on_who_wrote_a_document(codec, text, written):
+    assert _json.canonical(_json.loads(text)) == written
+
+
+def test_the_canonical_form_of_what_is_not_finite_is_refused(codec):
+    with pytest.raises(SpecError, match=r"a\.b is nan"):
+        _json.canonical({"a": {"b": math.nan}})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from renderapi import _json
-from renderapi.client.project import Project
+from renderapi._project import Project
 from renderapi.errors import SpecError
 from renderapi.http.transport import decode_json
 from renderapi.render import stack_url

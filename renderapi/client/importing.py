@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from renderapi._doubts import Doubts
 from renderapi._parallel import interrupt_says
+from renderapi._project import Project
 from renderapi._slips import check_tile_list, check_transform_list
 from renderapi.client.calls.engine import uses_java
 from renderapi.client.calls.stacks import importJsonClient
 from renderapi.client.java.script import RUN_OPTIONS
-from renderapi.client.project import Project
 from renderapi.render import Render, RenderClient, accepts, renderaccess
 from renderapi.resolvedtiles import check_layer, put_tilespecs
 from renderapi.stack import set_stack_state

@@ -17,9 +17,9 @@ import responses
 from loopback import Loopback, answer
 
 import renderapi
+from renderapi._project import Project
 from renderapi.client import importing
 from renderapi.client.local import uploading
-from renderapi.client.project import Project
 from renderapi.errors import (
     ClientScriptError,
     ImportFailedError,

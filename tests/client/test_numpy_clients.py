@@ -886,7 +886,7 @@ class TestSections:
 
 
 def _connection(render):
-    from renderapi.client.project import Project
+    from renderapi._project import Project
 
     return Project(render.DEFAULT_HOST, render.DEFAULT_PORT, "own", "proj", None, render)
 

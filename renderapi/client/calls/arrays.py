@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from renderapi._project import connection_of
 from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess, uses_java
 from renderapi.client.calls.images import renderClient, rendererClient
 from renderapi.client.calls.stacks import coordinateClient
@@ -17,7 +18,6 @@ from renderapi.client.checks import ClientArgumentError
 from renderapi.client.files import temporary_file, temporary_json
 from renderapi.client.java.arguments import client_options, needs_result
 from renderapi.client.java.script import RUN_OPTIONS
-from renderapi.client.project import connection_of
 from renderapi.errors import ClientScriptError, RenderWarning
 from renderapi.render import Render, accepts
 from renderapi.tilespec import TileSpec

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil, floor, isfinite
 from typing import Any
 
+from renderapi._project import connection_of
 from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess
 from renderapi.client.checks import (
     BOX,
@@ -26,7 +27,6 @@ from renderapi.client.java.arguments import (
     stack_words,
 )
 from renderapi.client.java.script import RUN_OPTIONS
-from renderapi.client.project import connection_of
 from renderapi.errors import RenderWarning
 from renderapi.render import Render, accepts
 from renderapi.utils import jbool

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from renderapi._project import connection_of
 from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess
 from renderapi.client.checks import (
     BOX,
@@ -30,7 +31,6 @@ from renderapi.client.java.arguments import (
 from renderapi.client.java.options import known_options
 from renderapi.client.java.script import RUN_OPTIONS, as_words
 from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
-from renderapi.client.project import connection_of
 from renderapi.client.utils import renderclientaccess
 from renderapi.http.urls import required
 from renderapi.render import Render, accepts, format_baseurl, format_preamble, renderaccess

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from renderapi._project import connection_of
 from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess
 from renderapi.client.checks import (
     ClientArgumentError,
@@ -28,7 +29,6 @@ from renderapi.client.java.arguments import (
 )
 from renderapi.client.java.options import known_options
 from renderapi.client.java.script import RUN_OPTIONS
-from renderapi.client.project import connection_of
 from renderapi.render import Render, accepts
 from renderapi.stack import set_stack_state
 from renderapi.utils import jbool

@@ -10,8 +10,8 @@ from typing import Any
 
 import requests
 
+from renderapi._project import Project
 from renderapi.client.documents import read_documents, tiles_with_ids
-from renderapi.client.project import Project
 from renderapi.errors import ClientScriptError, ImportFailedError, NotFoundError, RenderError, RenderWarning
 from renderapi.stack import get_tilebounds_for_z
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from renderapi import _json
 from renderapi._parallel import progress_reporter
+from renderapi._project import Project
 from renderapi.client.documents import Document, read_list, tiles_with_ids
-from renderapi.client.project import Project
 from renderapi.errors import BadAnswerError
 from renderapi.geometry import points_to_local, points_to_world
 from renderapi.http.transport import decode_json

@@ -20,6 +20,7 @@ import numpy as np
 
 from renderapi import _json
 from renderapi._parallel import progress_reporter
+from renderapi._project import Project
 from renderapi.client.checks import (
     ClientArgumentError,
     as_list,
@@ -31,7 +32,6 @@ from renderapi.client.checks import (
 )
 from renderapi.client.documents import Document
 from renderapi.client.files import stem_and_ending
-from renderapi.client.project import Project
 from renderapi.errors import NotFoundError, RenderWarning, SpecError
 from renderapi.geometry.pairs import (
     OPPOSITE,

@@ -20,9 +20,9 @@ import numpy as np
 
 from renderapi import _json
 from renderapi._parallel import in_threads, progress_reporter, with_note
+from renderapi._project import Project
 from renderapi.client.checks import ClientArgumentError
 from renderapi.client.documents import Document
-from renderapi.client.project import Project
 from renderapi.errors import RenderError, RenderWarning, SpecError
 from renderapi.http import transport
 from renderapi.image import get_bb_renderparams

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from renderapi._parallel import progress_reporter
+from renderapi._project import Project
 from renderapi.client.checks import ClientArgumentError
 from renderapi.client.documents import Document, read_documents, tiles_with_ids
 from renderapi.client.local import uploading
-from renderapi.client.project import Project
 from renderapi.client.validation import TileSpecValidator
 from renderapi.errors import NotFoundError, SpecError
 from renderapi.geometry.chains import AFFINE_KINDS, read_numbers

@@ -21,9 +21,9 @@ import requests
 from renderapi import _json
 from renderapi._doubts import Doubts
 from renderapi._parallel import DaemonExecutor, checks_reporter, interrupt_says, progress_reporter
+from renderapi._project import Project
 from renderapi._slips import check_tile_list, check_transform_list, warn_caller
 from renderapi.client.documents import Document
-from renderapi.client.project import Project
 from renderapi.errors import (
     AccessDeniedError,
     ImportFailedError,

@@ -1,12 +1,12 @@
-"""The project of a server that bulk work reads from and writes to."""
+"""A project of a server as bulk work takes it along: to threads, to other processes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from renderapi._parallel import thread_session
-from renderapi.http.urls import required
+from renderapi.http.urls import owner_url, required, stack_url
 
 if TYPE_CHECKING:
     import requests
@@ -37,6 +37,22 @@ class Project:
     def thread_session(self) -> requests.Session | None:
         """Return the session for the running thread: a caller's own, else one for each thread."""
         return thread_session(self.session, self.render)
+
+    def other(self, render: Any = None, *, owner: str | None = None, project: str | None = None) -> Project:
+        """Return another project: of another connection, if one is given, with its defaults."""
+        side = self
+        if render is not None:
+            known = render._call_defaults()
+            side = Project(known["host"], known["port"], known["owner"], known["project"], None, render)
+        return replace(side, owner=owner or side.owner, project=project or side.project)
+
+    def stack_url(self, stack: str, *segments: object) -> str:
+        """Return the URL of something in a stack of the project."""
+        return stack_url(self.host, self.port, self.owner, self.project, stack, *segments)
+
+    def owner_url(self, *segments: object) -> str:
+        """Return the URL of something that belongs to the owner."""
+        return owner_url(self.host, self.port, self.owner, *segments)
 
 
 def connection_of(values: dict[str, Any], **changes: Any) -> Project:
