@@ -19,6 +19,7 @@ import pytest
 
 import renderapi
 from renderapi import cli, errors
+from renderapi.cli.options import Exit
 from renderapi.errors import RenderWarning
 from renderapi.http.environment import ENVIRONMENT
 
@@ -250,13 +251,14 @@ def _commands():
         for block in blocks_of(page):
             for line in block.text.splitlines() if block.language in ("console", "text") else ():
                 for part in re.split(r"&&|\brender-python (?=renderapi)", line.removeprefix("$ ")):
-                    if part.strip().startswith("renderapi ") and not part.strip().startswith("renderapi :"):
+                    # not what it says: "renderapi ls: no connection ..."
+                    if re.match(r"\s*renderapi (?!\w*:)", part):
                         yield pytest.param(part.strip(), id=f"{_name(page)}: {part.strip()}")
 
 
 @pytest.mark.parametrize("command", list(_commands()))
 def test_a_command_is_understood(command):
-    options = cli._parser().parse_args(shlex.split(command)[1:])
+    options = cli.parser().parse_args(shlex.split(command.partition(" > ")[0])[1:])
     assert callable(options.run)
 
 
@@ -349,7 +351,7 @@ def test_every_environment_variable_is_explained():
 
 def test_every_option_of_the_command_is_explained():
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-    waiting, options = [cli._parser()], set()
+    waiting, options = [cli.parser()], set()
     while waiting:
         for action in waiting.pop()._actions:
             options |= {option for option in action.option_strings if option.startswith("--")}
@@ -357,6 +359,20 @@ def test_every_option_of_the_command_is_explained():
                 waiting += action.choices.values()
     assert len(options) > 10
     assert {option for option in options - {"--help"} if not re.search(rf"{option}(?![\w-])", text)} == set()
+
+
+def test_every_verb_of_the_command_stands_beside_its_functions():
+    page = (DOCS / "command.rst").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^   \* - ``([\w-]+)``\n(.*?)(?=^   \* - |^\S)", page, re.MULTILINE | re.DOTALL))
+    commands = next(action for action in cli.parser()._actions if action.choices)
+    assert list(rows) == list(commands.choices)
+    for name, verb in commands.choices.items():
+        assert re.findall(r"(?<!`)`(renderapi\.[\w.]+)`(?!`)", rows[name]) == verb.get_default("library")
+
+
+def test_every_way_the_command_ends_is_explained():
+    page = (DOCS / "command.rst").read_text(encoding="utf-8")
+    assert re.findall(r"^(\d+) +\S", page, re.MULTILINE) == [str(int(code)) for code in Exit]
 
 
 def test_every_setting_of_a_connection_is_explained():

@@ -1,4 +1,4 @@
-"""The ``renderapi`` command: a server of your own, and a demonstration of everything."""
+"""Verbs that need no server: one of one's own, the demonstration, and completion for a shell."""
 
 from __future__ import annotations
 
@@ -7,64 +7,41 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
 
-from renderapi._version import __version__
-from renderapi.errors import RenderError
+from renderapi.cli.options import Commands, Exit, any_port, positive, verb
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        Words after ``renderapi``; default those of the process.
-
-    Returns
-    -------
-    int
-        Exit status: 0, 1 for an error that was printed, 130 after Ctrl-C.
-    """
-    options = _parser().parse_args(arguments)
-    try:
-        return int(options.run(options))
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        return 130
-    except (RenderError, OSError, ValueError, ImportError) as error:
-        print(f"renderapi {options.command}: {error}", file=sys.stderr)
-        return 1
+SHELLS = ("bash", "zsh", "fish", "tcsh")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="renderapi",
-        description="The Python side of render-ws, the server of tile specs and point matches.",
-    )
-    parser.add_argument("--version", action="version", version=f"render-python {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    demo = commands.add_parser(
+def add(commands: Commands) -> None:
+    """Add the verbs."""
+    demo = verb(
+        commands,
         "demo",
+        _demo,
         help="run the user guide from end to end on a server of its own",
         description="Run the user guide from end to end on a server of its own, and say what happens: make a "
         "stack, import 500 sections of 10 x 20 tiles, close it, read it back, store and fetch point matches.",
+        library="renderapi.demo.run",
     )
     demo.add_argument(
-        "--sections", type=_positive, default=500, metavar="N", help="sections of 200 tiles (default 500)"
+        "--sections", type=positive, default=500, metavar="N", help="sections of 200 tiles (default 500)"
     )
     demo.add_argument("--keep", metavar="DIR", help="keep the server's data in this folder")
     demo.add_argument(
         "--serve", action="store_true", help="leave the server running in the end, until Ctrl-C"
     )
-    demo.add_argument("--port", type=_port, default=0, help="port of the server (default: any that is free)")
-    demo.set_defaults(run=_demo)
+    demo.add_argument(
+        "--port", type=any_port, default=0, help="port of the server (default: any that is free)"
+    )
 
-    serve = commands.add_parser(
+    serve = verb(
+        commands,
         "serve",
+        _serve,
         help="run a render server, without Java and MongoDB",
         description="Run a render server for laptops, notebooks, tests and small data.",
+        library="renderapi.server.serve",
     )
     serve.add_argument(
         "--data",
@@ -72,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         default="render-data",
         help="folder of the data, made if it is not there (default: render-data in the current folder)",
     )
-    serve.add_argument("--port", type=_port, default=8080, help="port (default 8080; 0: any that is free)")
+    serve.add_argument("--port", type=any_port, default=8080, help="port (default 8080; 0: any that is free)")
     serve.add_argument(
         "--host",
         default="127.0.0.1",
@@ -109,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument(
         "--max-pixels",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="most pixels of an image that is drawn (default 268435456)",
     )
@@ -133,22 +110,17 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="stop when standard input closes, as it does when the program that started the server is gone",
     )
-    serve.set_defaults(run=_serve)
-    return parser
 
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 65536:
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return number
+    completion = verb(
+        commands,
+        "completion",
+        _completion,
+        help="print what makes a shell complete verbs and options",
+        description="Print a script that makes a shell complete the verbs and options of this command. For bash: "
+        "renderapi completion bash > ~/.local/share/bash-completion/completions/renderapi",
+        library="",
+    )
+    completion.add_argument("shell", choices=SHELLS)
 
 
 def _property(text: str) -> tuple[str, str]:
@@ -183,10 +155,23 @@ def _serve(options: argparse.Namespace) -> int:
         compat=options.compat,
         **given,
     )
-    return 0
+    return Exit.OK
 
 
 def _stop_with_parent() -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from renderapi.cli.command import parser
+
+    try:
+        import shtab
+    except ImportError as error:
+        from renderapi._extras import install_line
+
+        raise ImportError(f"completion needs shtab: {install_line('cli')}") from error
+    print(shtab.complete(parser(), shell=options.shell))
+    return Exit.OK
