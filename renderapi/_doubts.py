@@ -12,8 +12,9 @@ from renderapi._pillow import decoder
 from renderapi._slips import warn_caller
 from renderapi.errors import SpecError
 from renderapi.transform.data_strings import parse_rows
+from renderapi.transform.native import AFFINE
+from renderapi.transform.trees import members
 
-_AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
 _SHOWN = 3
 #: Determinants below this part of their two products are rounding.
 _ROUNDING = 1e-12
@@ -53,7 +54,7 @@ class Doubts:
                 self._look_at_range(tile)
             for spec in (tile.get("transforms") or {}).get("specList") or ():
                 # most are leaves, for which a generator each would cost as much as all the rest
-                if spec.get("className") == _AFFINE and type(text := spec.get("dataString")) is str:
+                if spec.get("className") == AFFINE and type(text := spec.get("dataString")) is str:
                     places.append(tile_id)
                     texts.append(text)
                 elif "specList" in spec:
@@ -162,13 +163,10 @@ def _is_absolute(url: str) -> bool:
 
 
 def _affine_texts(spec: Any) -> Iterator[str]:
-    if not isinstance(spec, Mapping):
-        return
-    if "specList" in spec:
-        for part in spec["specList"] or ():
-            yield from _affine_texts(part)
-    elif spec.get("className") == _AFFINE and isinstance(text := spec.get("dataString"), str):
-        yield text
+    # not those in interpolations, which may be singular without harm
+    for member in members(spec):
+        if member.get("className") == AFFINE and isinstance(text := member.get("dataString"), str):
+            yield text
 
 
 def _singular(texts: list[str]) -> list[int]:

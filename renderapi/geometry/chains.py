@@ -9,7 +9,7 @@ evaluated together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -21,9 +21,8 @@ from renderapi.transform.leaf.polynomial_models import Polynomial2DTransform, ap
 from renderapi.transform.leaf.thin_plate_spline import ThinPlateSplineTransform
 from renderapi.transform.leaf.transform import Transform
 from renderapi.transform.leaf.utils import SERVER_CLASSES, load_leaf_json, unknown_class
-from renderapi.transform.native import AFFINE as _AFFINE
-from renderapi.transform.native import NATIVE_COUNTS, TRANSLATION, native_matrix
-from renderapi.transform.transform import InterpolatedTransform, ReferenceTransform, TransformList, null_spec
+from renderapi.transform.native import AFFINE, NATIVE_COUNTS, TRANSLATION, native_matrix
+from renderapi.transform.trees import TreeReader, UnresolvedError, fraction_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +34,11 @@ _MOST_NESTED = 100
 _TOO_DEEP = "its transforms are nested too deeply"
 _MATRIX = ("matrix",)
 # kinds of steps: the numbers are a text for the classes, an array for matrices, a list for polynomials
-AFFINE_KINDS = frozenset([_AFFINE, _MATRIX, *NATIVE_COUNTS])
+AFFINE_KINDS = frozenset([AFFINE, _MATRIX, *NATIVE_COUNTS])
+
+
+# steps and numbers of a chain that grows
+_Found: TypeAlias = tuple[list[Any], list[Any]]
 
 
 class TileSpecError(SpecError):
@@ -73,13 +76,6 @@ def document_of(tile: Any) -> Any:
     return tile if read is None else read() or tile
 
 
-class _MissingError(Exception):
-    # shared transforms that are not there
-    def __init__(self, ids: Iterable[str]) -> None:
-        super().__init__(ids)
-        self.ids = list(ids)
-
-
 class _Step:
     """A step that is the same for all tiles that have it; compared by identity.
 
@@ -97,7 +93,7 @@ class Chain(NamedTuple):
     numbers: tuple[Any, ...]
 
 
-class Chains:
+class Chains(TreeReader[_Found]):
     """Makes chains of the transforms of tile specs.
 
     Parameters
@@ -115,22 +111,22 @@ class Chains:
     def __init__(
         self, shared_transforms: Any = None, nested_references: bool = True, compat: str = "master"
     ) -> None:
-        if shared_transforms is None:
-            self._shared: dict[Any, Any] = {}
-        elif isinstance(shared_transforms, Mapping):
-            self._shared = dict(shared_transforms)
-        else:
-            self._shared = {
-                t.get("id") if isinstance(t, Mapping) else getattr(t, "transformId", None): t
-                for t in shared_transforms
-            }
-        self._nested = nested_references
+        super().__init__(shared_transforms, most_steps=None if nested_references else 1)
         self._compat = compat
-        self._resolved: dict[Any, Chain] = {}
+        self._resolved: dict[str, _Found] = {}
         self._steps: dict[Any, _Step] = {}
 
     def of_tile(self, tile: Any) -> Chain:
-        """Return the chain of a tile spec, a document or an object with ``tforms``.
+        """Read the chain of a tile spec.
+
+        Parameters
+        ----------
+        tile : dict or TileSpec
+            A document, or an object with ``tforms``.
+
+        Returns
+        -------
+        Chain
 
         Raises
         ------
@@ -143,8 +139,8 @@ class Chains:
                 specs = () if transforms is None else transforms.get("specList") or ()
             else:
                 specs = tile.tforms or ()
-            return self._of_list(specs, ())
-        except _MissingError as missing:
+            return _chain(self.read(specs, ([], [])))
+        except UnresolvedError as missing:
             ids = ", ".join(sorted(set(missing.ids)))
             reason = f"tile {tile_id_of(tile)} requires the following transform ids [{ids}]"
             raise TileSpecError.of(tile, reason) from None
@@ -155,39 +151,64 @@ class Chains:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise TileSpecError.of(tile, f"its transforms are no transform list: {error!r}") from None
 
-    def _of_list(self, specs: Iterable[Any], path: tuple[Any, ...], list_id: Any = None) -> Chain:
-        steps: list[Any] = []
-        numbers: list[Any] = []
-        missing: list[str] = []
-        for spec in specs:
-            try:
-                if isinstance(spec, dict):
-                    self._add_document(spec, path, steps, numbers)
-                elif spec is None:
-                    raise SpecError(null_spec(list_id))
-                else:
-                    self._add_object(spec, path, steps, numbers)
-            except _MissingError as problem:
-                missing += problem.ids  # go on, so that all of them are named
-        if missing:
-            raise _MissingError(missing)
-        return Chain(tuple(steps), tuple(numbers))
+    def nothing(self) -> _Found:
+        """Return steps and numbers of no transform."""
+        return [], []
 
-    def _add_document(
-        self, spec: dict[str, Any], path: tuple[Any, ...], steps: list[Any], numbers: list[Any]
-    ) -> None:
-        kind = spec.get("type")
-        if kind in _BRANCHES:
-            chain = _BRANCHES[kind](self, spec, path)
-            steps += chain.steps
-            numbers += chain.numbers
-            return
+    def listed(self, spec: Any, parts: _Found, found: _Found) -> None:
+        """Add steps and numbers of a list to those that it is part of."""
+        steps, numbers = found
+        steps += parts[0]
+        numbers += parts[1]
+
+    def reference(self, ident: str, found: _Found, path: tuple[str, ...]) -> None:
+        """Add what a reference comes to; of those of tiles it is kept for other tiles."""
+        kept = None if path else self._resolved.get(ident)
+        if kept is None:
+            super().reference(ident, kept := self.nothing(), path)
+            if not path:
+                self._resolved[ident] = kept
+        found[0].extend(kept[0])
+        found[1].extend(kept[1])
+
+    def between(self, spec: Any, a: _Found, b: _Found, found: _Found) -> None:
+        """Add an interpolation, which is one step."""
+        weight = float(fraction_of(spec))
+        key = (tuple(a[0]), _hashable(a[1]), tuple(b[0]), _hashable(b[1]), weight)
+        step = self._steps.get(key)
+        if step is None:
+            depth = 1 + max((one.depth for one in (*a[0], *b[0]) if isinstance(one, _Step)), default=0)
+            if depth > _MOST_NESTED:
+                raise SpecError(_TOO_DEEP)
+            map_a, map_b = mapping(_chain(a)), mapping(_chain(b))
+
+            def between(points: Array) -> Array:
+                at_a, at_b = map_a(points), map_b(points)
+                return at_a + weight * (at_b - at_a)
+
+            step = self._steps[key] = _Step(between, depth)
+        found[0].append(step)
+
+    def leaf(self, spec: Any, found: _Found, path: tuple[str, ...]) -> None:
+        """Add the step of a leaf, a document or an object, and its numbers if it has any."""
+        # nearly all are affine
+        if isinstance(spec, dict):
+            class_name, text = spec.get("className"), spec.get("dataString")
+            if class_name in AFFINE_KINDS and type(text) is str:
+                found[0].append(class_name)
+                found[1].append(text)
+            else:
+                self._add_document(spec, class_name, text, found)
+        elif isinstance(spec, AffineModel) and type(spec).tform is AffineModel.tform:
+            if spec.className not in AFFINE_KINDS:
+                raise unknown_class(spec.className)
+            found[0].append(_MATRIX)
+            found[1].append(spec.M)
+        else:
+            self._add_object(spec, found, path)
+
+    def _add_document(self, spec: dict[str, Any], class_name: Any, text: Any, found: _Found) -> None:
         # as on the server, any other type is a leaf
-        class_name, text = spec.get("className"), spec.get("dataString")
-        if class_name in AFFINE_KINDS and type(text) is str:
-            steps.append(class_name)
-            numbers.append(text)
-            return
         for key, value in (("className", class_name), ("dataString", text)):
             if value is None:
                 raise SpecError(
@@ -197,7 +218,7 @@ class Chains:
         if known is None:
             raise unknown_class(class_name)
         if known is Polynomial2DTransform:
-            self._add_polynomial(Polynomial2DTransform(json=spec), steps, numbers)
+            self._add_polynomial(Polynomial2DTransform(json=spec), found)
             return
         step = self._steps.get((class_name, text))
         if step is None:
@@ -205,96 +226,38 @@ class Chains:
             if known is ThinPlateSplineTransform:
                 transform.compat = self._compat
             step = self._steps[class_name, text] = _Step(transform.tform)
-        steps.append(step)
-
-    def _of_reference(self, spec: dict[str, Any], path: tuple[Any, ...]) -> Chain:
-        return self._of_shared(spec["refId"], path)
-
-    def _of_shared(self, ref_id: Any, path: tuple[Any, ...]) -> Chain:
-        chain = None if path else self._resolved.get(ref_id)
-        if chain is None:
-            target = self._shared.get(ref_id)
-            if target is None or ref_id in path or (path and not self._nested):
-                raise _MissingError([str(ref_id)])
-            chain = self._of_list([target], (*path, ref_id))
-            if not path:
-                self._resolved[ref_id] = chain
-        return chain
-
-    def _of_spec_list(self, spec: dict[str, Any], path: tuple[Any, ...]) -> Chain:
-        return self._of_list(spec["specList"], path, spec.get("id"))
-
-    def _of_interpolated(self, spec: dict[str, Any], path: tuple[Any, ...]) -> Chain:
-        return self._interpolated(
-            self._of_list([spec["a"]], path), self._of_list([spec["b"]], path), spec["lambda"]
-        )
-
-    def _interpolated(self, a: Chain, b: Chain, fraction: Any) -> Chain:
-        weight = float(fraction)
-        key = (a.steps, _hashable(a.numbers), b.steps, _hashable(b.numbers), weight)
-        step = self._steps.get(key)
-        if step is None:
-            depth = 1 + max((one.depth for one in (*a.steps, *b.steps) if isinstance(one, _Step)), default=0)
-            if depth > _MOST_NESTED:
-                raise SpecError(_TOO_DEEP)
-            map_a, map_b = mapping(a), mapping(b)
-
-            def between(points: Array) -> Array:
-                at_a, at_b = map_a(points), map_b(points)
-                return at_a + weight * (at_b - at_a)
-
-            step = self._steps[key] = _Step(between, depth)
-        return Chain((step,), ())
+        found[0].append(step)
 
     @staticmethod
-    def _add_polynomial(transform: Polynomial2DTransform, steps: list[Any], numbers: list[Any]) -> None:
+    def _add_polynomial(transform: Polynomial2DTransform, found: _Found) -> None:
+        steps, numbers = found
         steps.append(("polynomial", transform._checked_order()))
         numbers.append(transform._rows().ravel().tolist())
 
-    def _add_object(
-        self, transform: Any, path: tuple[Any, ...], steps: list[Any], numbers: list[Any]
-    ) -> None:
+    def _add_object(self, transform: Any, found: _Found, path: tuple[str, ...]) -> None:
         kind = type(transform)
-        if isinstance(transform, AffineModel) and kind.tform is AffineModel.tform:
-            if transform.className not in AFFINE_KINDS:
-                raise unknown_class(transform.className)
-            steps.append(_MATRIX)
-            numbers.append(transform.M)
-        elif kind is Polynomial2DTransform:
-            self._add_polynomial(transform, steps, numbers)
+        if kind is Polynomial2DTransform:
+            self._add_polynomial(transform, found)
         elif isinstance(transform, Transform) and SERVER_CLASSES.get(str(transform.className)) is kind:
             key = (transform.className, transform._values())
             step = self._steps.get(key)
             if step is None:
                 # evaluated before the object can change, so it need not be copied
                 step = self._steps[key] = _Step(transform.tform)  # type: ignore[attr-defined]
-            steps.append(step)
+            found[0].append(step)
+        elif hasattr(transform, "to_dict"):
+            # what the server would make of the document
+            self.read([transform.to_dict()], found, path)
         else:
-            if isinstance(transform, ReferenceTransform):
-                chain = self._of_shared(transform.refId, path)
-            elif isinstance(transform, (TransformList, list, tuple)):
-                specs: Any = transform.tforms if isinstance(transform, TransformList) else transform
-                chain = self._of_list(specs, path)
-            elif isinstance(transform, InterpolatedTransform):
-                a, b = (self._of_list([part], path) for part in (transform.a, transform.b))
-                chain = self._interpolated(a, b, transform.lambda_)
-            elif hasattr(transform, "to_dict"):
-                # what the server would make of the document
-                chain = self._of_list([transform.to_dict()], path)
-            else:
-                raise SpecError(f"a {kind.__name__} is no transform")
-            steps += chain.steps
-            numbers += chain.numbers
+            raise SpecError(f"a {kind.__name__} is no transform")
 
 
-_BRANCHES: dict[Any, Callable[[Chains, dict[str, Any], tuple[Any, ...]], Chain]] = {
-    "ref": Chains._of_reference,
-    "list": Chains._of_spec_list,
-    "interpolated": Chains._of_interpolated,
-}
+def _chain(found: _Found) -> Chain:
+    steps, numbers = found
+    return Chain(tuple(steps), tuple(numbers))
 
 
-def _hashable(numbers: tuple[Any, ...]) -> tuple[Any, ...]:
+def _hashable(numbers: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(n if isinstance(n, str) else tuple(np.ravel(n).tolist()) for n in numbers)
 
 

@@ -1,15 +1,300 @@
-"""Trees of transform documents: lists, interpolations, and references to the shared transforms of a stack."""
+"""Trees of transforms: lists, interpolations, and references to the shared transforms of a stack.
+
+This is the one reader of such trees. `TreeReader` follows lists and references of documents and of objects, and
+leaves to its subclasses what they make of the leaves. What only wants to know what a document has in it uses
+`members`, `references`, `referenced` and `followed`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
-__all__ = ["referenced", "references"]
+from renderapi.errors import SpecError
+from renderapi.transform.transform import (
+    InterpolatedTransform,
+    ReferenceTransform,
+    TransformList,
+    null_spec,
+)
+
+__all__ = [
+    "TreeReader",
+    "UnresolvedError",
+    "by_id",
+    "ends_of",
+    "followed",
+    "fraction_of",
+    "members",
+    "referenced",
+    "references",
+]
+
+Found = TypeVar("Found")
+_BRANCHES = frozenset(["list", "ref", "interpolated"])
+
+
+class UnresolvedError(SpecError):
+    """References to shared transforms that cannot be followed.
+
+    Attributes
+    ----------
+    ids : list of str
+        Ids of the shared transforms, in the order in which the references stand.
+    circular : bool
+        Whether the first of them is given, and refers to itself.
+    """
+
+    def __init__(self, *args: Any, ids: Iterable[str] = (), circular: bool = False, **details: Any) -> None:
+        super().__init__(*args, **details)
+        self.ids = list(ids)
+        self.circular = circular
+
+    @classmethod
+    def of(cls, ids: list[str], circular: bool = False) -> UnresolvedError:
+        """Make the error of one id or more."""
+        if circular:
+            text = f"the shared transform '{ids[0]}' refers to itself"
+        elif len(ids) == 1:
+            text = f"the transforms refer to a shared transform '{ids[0]}' that is not given"
+        else:
+            names = ", ".join(f"'{ident}'" for ident in ids)
+            text = f"the transforms refer to shared transforms that are not given: {names}"
+        return cls(text, ids=ids, circular=circular)
+
+
+class TreeReader(Generic[Found]):
+    """Reads transforms through lists, references and interpolations, documents and objects alike.
+
+    A subclass says what it collects (`nothing`), and what it makes of a leaf, a list and an interpolation.
+
+    Parameters
+    ----------
+    shared : mapping or iterable, optional
+        The shared transforms, as `by_id` takes them.
+    most_steps : int, optional
+        How many references may lead on from one another: 1 follows none inside shared transforms, as render-ws
+        when it stores tiles. Without it there is no bound but circles, which are taken for missing.
+    straight : bool
+        Whether a shared transform may be nothing but a reference to another one; when render-ws reads tiles,
+        it may not.
+
+    Examples
+    --------
+    >>> class Names(TreeReader):
+    ...     def nothing(self):
+    ...         return []
+    ...     def leaf(self, spec, found, path):
+    ...         found.append(spec["className"])
+    ...     def listed(self, spec, parts, found):
+    ...         found += parts
+    >>> lens = {"type": "list", "specList": [{"className": "a"}, {"className": "b"}]}
+    >>> Names({"lens": lens}).read([{"type": "ref", "refId": "lens"}, {"className": "c"}])
+    ['a', 'b', 'c']
+    """
+
+    def __init__(self, shared: Any = None, *, most_steps: int | None = None, straight: bool = True) -> None:
+        self.shared = by_id(shared)
+        self.most_steps = most_steps
+        self.straight = straight
+
+    def nothing(self) -> Found:
+        """Return what the transforms of a list are collected in, as yet empty."""
+        raise NotImplementedError
+
+    def leaf(self, spec: Any, found: Found, path: tuple[str, ...]) -> None:
+        """Add a leaf, or whatever is none of the other kinds, to what was found.
+
+        ``path`` has the ids of the shared transforms that it is part of.
+        """
+        raise NotImplementedError
+
+    def listed(self, spec: Any, parts: Found, found: Found) -> None:
+        """Add what the parts of a list came to."""
+        raise NotImplementedError
+
+    def between(self, spec: Any, a: Found, b: Found, found: Found) -> None:
+        """Add an interpolation, of whose ends this was found."""
+        raise NotImplementedError
+
+    def reference(self, ident: str, found: Found, path: tuple[str, ...]) -> None:
+        """Add what a reference comes to."""
+        target = self.shared.get(ident)
+        if target is None or ident in path or not self._may_follow(target, path):
+            raise UnresolvedError.of([ident], circular=target is not None and ident in path)
+        self.read([target], found, (*path, ident))
+
+    def _may_follow(self, target: Any, path: tuple[str, ...]) -> bool:
+        if self.most_steps is not None and len(path) >= self.most_steps:
+            return False
+        return self.straight or _kind(target) != "ref"
+
+    def read(
+        self,
+        specs: Iterable[Any],
+        found: Found | None = None,
+        path: tuple[str, ...] = (),
+        list_id: Any = None,
+    ) -> Found:
+        """Read transforms, first to last.
+
+        Parameters
+        ----------
+        specs : iterable
+            Documents or objects; Python lists of them too.
+        found : optional
+            What is added to; without, what `nothing` returns.
+        path : tuple of str
+            Ids of the shared transforms that they are part of.
+        list_id : str, optional
+            Id of the list that they are in, for messages.
+
+        Returns
+        -------
+        Found
+            What was collected.
+
+        Raises
+        ------
+        UnresolvedError
+            If references cannot be followed; it names all of them.
+        SpecError
+            If one of them is null.
+        RecursionError
+            If they are nested too deeply.
+        """
+        if found is None:
+            found = self.nothing()
+        missing: list[UnresolvedError] | None = None
+        for spec in specs:
+            kind = spec.get("type") if isinstance(spec, dict) else _kind_of_class(spec.__class__)
+            try:
+                # one frame a level: they may be nested as deeply as Python can call
+                if kind not in _BRANCHES:
+                    if spec is None:
+                        raise SpecError(null_spec(list_id))
+                    self.leaf(spec, found, path)
+                elif kind == "list":
+                    parts, ident = _parts_of_list(spec)
+                    self.listed(spec, self.read(parts, None, path, ident), found)
+                elif kind == "ref":
+                    self.reference(_target_of(spec), found, path)
+                else:
+                    a, b = ends_of(spec)
+                    self.between(spec, self.read([a], None, path), self.read([b], None, path), found)
+            except UnresolvedError as problem:
+                # go on, so that all of them are named
+                missing = [*(missing or ()), problem]
+        if missing is not None:
+            ids = [ident for problem in missing for ident in problem.ids]
+            raise UnresolvedError.of(ids, missing[0].circular)
+        return found
+
+
+@lru_cache(maxsize=256)
+def _kind_of_class(kind: type) -> str | None:
+    if issubclass(kind, (TransformList, list, tuple)):
+        return "list"
+    if issubclass(kind, ReferenceTransform):
+        return "ref"
+    return "interpolated" if issubclass(kind, InterpolatedTransform) else None
+
+
+def _kind(spec: Any) -> Any:
+    return spec.get("type") if isinstance(spec, dict) else _kind_of_class(spec.__class__)
+
+
+def _parts_of_list(spec: Any) -> tuple[Iterable[Any], Any]:
+    """Return what is in a list, and its id."""
+    if isinstance(spec, dict):
+        return spec["specList"], spec.get("id")
+    if isinstance(spec, TransformList):
+        return spec.tforms, getattr(spec, "transformId", None)
+    return spec, None
+
+
+def _target_of(spec: Any) -> str:
+    ident = spec.refId if isinstance(spec, ReferenceTransform) else spec.get("refId")
+    return "null" if ident is None else str(ident)
+
+
+def ends_of(spec: Any) -> tuple[Any, Any]:
+    """Return the transforms at lambda 0 and 1 of an interpolation, a document or an object."""
+    return (spec["a"], spec["b"]) if isinstance(spec, dict) else (spec.a, spec.b)
+
+
+def fraction_of(spec: Any) -> Any:
+    """Return the lambda of an interpolation, a document or an object."""
+    return spec["lambda"] if isinstance(spec, dict) else spec.lambda_
+
+
+def by_id(transforms: Any) -> dict[str, Any]:
+    """Find transforms by their ids.
+
+    Parameters
+    ----------
+    transforms : mapping or iterable, optional
+        A mapping from id, or a collection of documents with ``id`` or of objects with ``transformId``. What has
+        no id is left out.
+
+    Returns
+    -------
+    dict of str
+        They themselves.
+
+    Examples
+    --------
+    >>> by_id([{"id": "lens", "className": "a"}, {"className": "b"}])
+    {'lens': {'id': 'lens', 'className': 'a'}}
+    """
+    if transforms is None:
+        return {}
+    if not isinstance(transforms, Mapping):
+        named = (
+            (t.get("id") if isinstance(t, Mapping) else getattr(t, "transformId", None), t)
+            for t in transforms
+        )
+        return {str(ident): transform for ident, transform in named if ident is not None}
+    return {str(ident): transform for ident, transform in transforms.items()}
+
+
+def members(spec: Any, *, in_interpolations: bool = False) -> Iterator[Mapping[str, Any]]:
+    """Find what a document of a transform has in it, itself or in the lists that it has.
+
+    Parameters
+    ----------
+    spec : dict
+        Document of a transform. What is no transform in it is passed over.
+    in_interpolations : bool
+        Look into interpolations too, instead of yielding them.
+
+    Yields
+    ------
+    dict
+        Leaves, references and interpolations in their order.
+
+    Examples
+    --------
+    >>> list(members({"type": "list", "specList": [{"type": "ref", "refId": "lens"}, {"type": "leaf"}]}))
+    [{'type': 'ref', 'refId': 'lens'}, {'type': 'leaf'}]
+    """
+    rest = [spec]
+    while rest:
+        spec = rest.pop()
+        if not isinstance(spec, Mapping):
+            continue
+        kind = spec.get("type")
+        if kind == "interpolated" and in_interpolations:
+            rest += (spec.get("b"), spec.get("a"))
+        elif kind not in ("ref", "interpolated") and isinstance(parts := spec.get("specList"), (list, tuple)):
+            rest += reversed(parts)
+        else:
+            yield spec
 
 
 def references(spec: Any) -> Iterator[str]:
-    """Find what a transform refers to, itself or in its parts.
+    """Find what a document of a transform refers to, itself or in its parts.
 
     Parameters
     ----------
@@ -27,19 +312,48 @@ def references(spec: Any) -> Iterator[str]:
     >>> list(references({"type": "list", "specList": [{"type": "ref", "refId": "lens"}, {"type": "leaf"}]}))
     ['lens']
     """
-    rest = [spec]
-    while rest:
-        spec = rest.pop()
-        if not isinstance(spec, Mapping):
-            continue
-        kind = spec.get("type")
-        if kind == "ref":
-            ident = spec.get("refId")
-            yield "null" if ident is None else str(ident)
-        elif kind == "interpolated":
-            rest += (spec.get("b"), spec.get("a"))
-        elif isinstance(parts := spec.get("specList"), (list, tuple)):
-            rest += reversed(parts)
+    for member in members(spec, in_interpolations=True):
+        if member.get("type") == "ref":
+            yield _target_of(member)
+
+
+def followed(
+    ids: Iterable[str],
+    load: Callable[[set[str]], Mapping[str, Iterable[str]]],
+    *,
+    most_passes: int | None = None,
+) -> set[str]:
+    """Find the shared transforms that some ids lead to, loading those of one step together.
+
+    Parameters
+    ----------
+    ids : iterable of str
+        What is referred to.
+    load : callable
+        Called with ids; returns what each of them refers to, without those that there are not.
+    most_passes : int, optional
+        How often it is called at most: render-ws reads shared transforms in ten passes.
+
+    Returns
+    -------
+    set of str
+        All that were loaded.
+
+    Examples
+    --------
+    >>> shared = {"a": ["b"], "b": ["c"], "c": []}
+    >>> sorted(followed(["a"], lambda ids: {ident: shared[ident] for ident in ids}, most_passes=2))
+    ['a', 'b']
+    """
+    found: set[str] = set()
+    wanted = set(ids)
+    passes = 0
+    while wanted and passes != most_passes:
+        loaded = load(wanted)
+        found.update(loaded)
+        wanted = set().union(*loaded.values()) - found
+        passes += 1
+    return found
 
 
 def referenced(specs: Iterable[Any], shared: Mapping[str, Any]) -> set[str]:
@@ -63,10 +377,7 @@ def referenced(specs: Iterable[Any], shared: Mapping[str, Any]) -> set[str]:
     >>> sorted(referenced([{"type": "ref", "refId": "a"}], {"a": lens, "b": {"type": "leaf"}, "c": {}}))
     ['a', 'b']
     """
-    found: set[str] = set()
-    rest = list(specs)
-    while rest:
-        new = {ident for ident in references(rest.pop()) if ident in shared} - found
-        found |= new
-        rest += (shared[ident] for ident in new)
-    return found
+    return followed(
+        (ident for spec in specs for ident in references(spec)),
+        lambda ids: {ident: references(shared[ident]) for ident in ids if ident in shared},
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,26 +19,21 @@ from renderapi.transform.transform import (
     apply_transforms,
     load_transform_json,
 )
+from renderapi.transform.trees import TreeReader, UnresolvedError, by_id, ends_of, fraction_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["RenderError", "estimate_dstpts", "estimate_transformsum", "resolve_references"]
+__all__ = [
+    "ReferenceTransform",
+    "RenderError",
+    "estimate_dstpts",
+    "estimate_transformsum",
+    "resolve_references",
+]
 
 
-def _by_id(reference_tforms: Any) -> dict[str, Any]:
-    # transforms or their documents, as a mapping or in any other collection
-    if isinstance(reference_tforms, Mapping):
-        known = dict(reference_tforms)
-    else:
-        known = {
-            (tform.get("id") if isinstance(tform, dict) else getattr(tform, "transformId", None)): tform
-            for tform in reference_tforms
-        }
-    return {key: load_transform_json(t) if isinstance(t, dict) else t for key, t in known.items()}
-
-
-def _several(transforms: Any) -> Any:
+def _as_list(transforms: Any) -> Any:
     if hasattr(transforms, "to_dict") and not isinstance(transforms, type):
         return [transforms]
     check_list(transforms, "transformlist", "transforms")
@@ -66,44 +61,41 @@ def resolve_references(transforms: Iterable[Any], reference_tforms: Any = None) 
     SpecError
         If a shared transform is missing, or refers to itself.
     """
-    known = None if reference_tforms is None else _by_id(reference_tforms)
+    shared = {
+        ident: load_transform_json(transform) if isinstance(transform, dict) else transform
+        for ident, transform in by_id(reference_tforms).items()
+    }
     try:
-        return list(_resolved(transforms, known, ()))
+        return _Leaves(shared).read(transforms)
     except RecursionError:
         raise SpecError("transforms are nested too deeply to be evaluated") from None
+    except UnresolvedError as error:
+        if reference_tforms is not None:
+            raise
+        raise SpecError(
+            f"the transforms refer to a shared transform '{error.ids[0]}': "
+            "give the shared transforms (reference_tforms=)"
+        ) from None
 
 
-def _resolved(
-    transforms: Iterable[Any], known: dict[str, Any] | None, path: tuple[str, ...]
-) -> Iterator[Any]:
-    for transform in transforms:
-        if isinstance(transform, (list, tuple)):
-            yield from _resolved(transform, known, path)
-        elif isinstance(transform, TransformList):
-            yield from _resolved(transform.tforms, known, path)
-        elif isinstance(transform, ReferenceTransform):
-            if known is None:
-                raise SpecError(
-                    f"the transforms refer to a shared transform '{transform.refId}': "
-                    "give the shared transforms (reference_tforms=)"
-                )
-            target = known.get(str(transform.refId))
-            if target is None:
-                raise SpecError(
-                    f"the transforms refer to a shared transform '{transform.refId}' that is not given"
-                )
-            if transform.refId in path:
-                raise SpecError(f"the shared transform '{transform.refId}' refers to itself")
-            yield from _resolved([target], known, (*path, str(transform.refId)))
-        elif isinstance(transform, InterpolatedTransform):
-            parts = [list(_resolved([part], known, path)) for part in (transform.a, transform.b)]
-            if parts == [[transform.a], [transform.b]]:
-                yield transform
-            else:
-                a, b = (part[0] if len(part) == 1 else TransformList(part) for part in parts)
-                yield InterpolatedTransform(a, b, transform.lambda_)
+class _Leaves(TreeReader[list[Any]]):
+    """Lists become what they hold; an interpolation is made anew where it held a list or a reference."""
+
+    def nothing(self) -> list[Any]:
+        return []
+
+    def leaf(self, spec: Any, found: list[Any], path: tuple[str, ...]) -> None:
+        found.append(spec)
+
+    def listed(self, spec: Any, parts: list[Any], found: list[Any]) -> None:
+        found += parts
+
+    def between(self, spec: Any, a: list[Any], b: list[Any], found: list[Any]) -> None:
+        if [a, b] == [[end] for end in ends_of(spec)]:
+            found.append(spec)
         else:
-            yield transform
+            at_a, at_b = (part[0] if len(part) == 1 else TransformList(part) for part in (a, b))
+            found.append(InterpolatedTransform(at_a, at_b, fraction_of(spec)))
 
 
 def estimate_dstpts(
@@ -134,7 +126,7 @@ def estimate_dstpts(
     """
     if src is None:
         raise ConversionError("points to map are needed (src=)")
-    transforms = _several(transformlist)
+    transforms = _as_list(transformlist)
     return apply_transforms(resolve_references(transforms, reference_tforms), as_points(src).copy())
 
 
@@ -164,7 +156,7 @@ def estimate_transformsum(
     EstimationError
         If `src` does not determine a polynomial of that order.
     """
-    transforms = _several(transformlist)
+    transforms = _as_list(transformlist)
     leaves = resolve_references(transforms)
     if all(isinstance(leaf, AffineModel) for leaf in leaves):
         total = AffineModel()

@@ -6,8 +6,9 @@ import pytest
 from embedded import affine, make_tile
 
 from renderapi.server.documents.problems import FailedError
-from renderapi.server.documents.resolving import SharedTransforms, UnresolvedError, flatten_tile
+from renderapi.server.documents.resolving import SharedTransforms, flatten_tile
 from renderapi.server.documents.tiles import transform
+from renderapi.transform.trees import UnresolvedError
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/json_shapes.json").read_text())
 REF = {"type": "ref", "refId": "x"}

@@ -260,3 +260,13 @@ def test_sums_without_points():
     total = estimate_transformsum([RigidModel(), TranslationModel(B0=3)])
     assert type(total) is AffineModel
     assert total.M[0, 2] == 3
+
+
+@pytest.mark.parametrize(
+    "document",
+    [A.to_dict(), InterpolatedTransform(A, B, 0.5).to_dict(), TransformList([A]).to_dict()],
+    ids=["leaf", "interpolation", "list"],
+)
+def test_documents_among_transforms_are_told_of(document):
+    with pytest.raises(SpecError, match="'dict' cannot be evaluated"):
+        estimate_dstpts([document], P)

@@ -9,28 +9,12 @@ its meta data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from renderapi.server.documents.problems import FailedError
 from renderapi.server.documents.tiles import Document
+from renderapi.transform.trees import TreeReader, UnresolvedError
 
 
-class UnresolvedError(LookupError):
-    """A reference that cannot be resolved."""
-
-    def __init__(self, known: Iterable[str]) -> None:
-        super().__init__()
-        self.known = sorted(known)
-
-    def problem(self, tile_id: str | None) -> FailedError:
-        """Say it as render-ws does of a tile."""
-        return FailedError(
-            f"tile spec {tile_id} is not fully resolved after applying the following transform specs: "
-            f"[{', '.join(self.known)}]",
-        )
-
-
-class SharedTransforms:
+class SharedTransforms(TreeReader[list[Document]]):
     """Shared transforms of one stack, for one answer.
 
     Parameters
@@ -40,19 +24,22 @@ class SharedTransforms:
     """
 
     def __init__(self, specs: dict[str, Document]) -> None:
-        self.specs = specs
+        super().__init__(specs, straight=False)
 
     def flatten(self, transforms: Document) -> list[Document]:
-        """Return the leaves and interpolations that a list comes to, in their order.
+        """Follow the references of a list, and take lists in it apart.
+
+        Returns
+        -------
+        list of Document
+            The leaves and interpolations that it comes to, in their order.
 
         Raises
         ------
         UnresolvedError
             If a reference cannot be resolved.
         """
-        flat: list[Document] = []
-        self._append(transforms, flat, ())
-        return flat
+        return self.read([transforms])
 
     def of_id(self, ident: str) -> list[Document]:
         """Return what a reference comes to, as `flatten` does."""
@@ -65,31 +52,36 @@ class SharedTransforms:
         except UnresolvedError:
             return False
 
-    def _append(self, spec: Document, flat: list[Document], path: tuple[str, ...]) -> None:
-        kind = spec["type"]
-        if kind == "leaf":
-            flat.append(spec)
-        elif kind == "ref":
-            ident = spec.get("refId", "")
-            target = self.specs.get(ident)
-            if target is None or target["type"] == "ref" or ident in path:
-                raise UnresolvedError(self.specs)
-            self._append(target, flat, (*path, ident))
-        elif kind == "list":
-            start = len(flat)
-            for part in spec["specList"]:
-                self._append(part, flat, path)
-            own = spec.get("metaData")
-            if own is not None:
-                for part in flat[start:]:
-                    _merge(part, own)
-        else:
-            flat.append({**spec, "a": self._part(spec["a"], path), "b": self._part(spec["b"], path)})
+    def problem(self, tile_id: str | None) -> FailedError:
+        """Say of a tile, as render-ws does, that a reference cannot be resolved."""
+        return FailedError(
+            f"tile spec {tile_id} is not fully resolved after applying the following transform specs: "
+            f"[{', '.join(sorted(self.shared))}]"
+        )
 
-    def _part(self, spec: Document, path: tuple[str, ...]) -> Document:
-        flat: list[Document] = []
-        self._append(spec, flat, path)
-        return flat[0] if len(flat) == 1 else {"type": "list", "specList": flat}
+    def nothing(self) -> list[Document]:
+        """Return a list of no transforms."""
+        return []
+
+    def leaf(self, spec: Document, found: list[Document], path: tuple[str, ...]) -> None:
+        """Add a leaf as it is."""
+        found.append(spec)
+
+    def listed(self, spec: Document, parts: list[Document], found: list[Document]) -> None:
+        """Add the parts of a list, which get its labels."""
+        own = spec.get("metaData")
+        if own is not None:
+            for part in parts:
+                _merge(part, own)
+        found += parts
+
+    def between(self, spec: Document, a: list[Document], b: list[Document], found: list[Document]) -> None:
+        """Add an interpolation between what its ends come to."""
+        found.append({**spec, "a": _as_one(a), "b": _as_one(b)})
+
+
+def _as_one(parts: list[Document]) -> Document:
+    return parts[0] if len(parts) == 1 else {"type": "list", "specList": parts}
 
 
 def labels_of(spec: Document) -> list[str]:
@@ -118,7 +110,7 @@ def flatten_tile(tile: Document, shared: SharedTransforms) -> Document:
     """
     try:
         flat = shared.flatten(tile["transforms"])
-    except UnresolvedError as unresolved:
-        raise unresolved.problem(tile.get("tileId")) from None
+    except UnresolvedError:
+        raise shared.problem(tile.get("tileId")) from None
     tile["transforms"] = {"type": "list", "specList": flat}
     return tile

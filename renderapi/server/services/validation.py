@@ -38,7 +38,7 @@ def check_transforms(specs: list[Document]) -> None:
 
 
 def _resolved(spec: Document, shared: SharedTransforms) -> list[Document]:
-    missing = sorted({ident for ident in references(spec) if ident not in shared.specs})
+    missing = sorted({ident for ident in references(spec) if ident not in shared.shared})
     if missing:
         raise Refusal(400, f"the following transform ids are not defined: [{', '.join(missing)}]")
     return shared.flatten({"type": "list", "specList": [spec]})

@@ -9,12 +9,13 @@ import sqlite3
 from collections.abc import Iterable
 
 from renderapi import _json
-from renderapi.server.documents.resolving import SharedTransforms, UnresolvedError, flatten_tile
+from renderapi.server.documents.resolving import SharedTransforms, flatten_tile
 from renderapi.server.documents.tiles import Document
 from renderapi.server.store.tile_rows import Selected
-from renderapi.transform.trees import references
+from renderapi.transform.trees import UnresolvedError, followed, references
 
-MAX_STEPS = 10
+#: In how many steps render-ws reads the shared transforms that a tile leads to.
+MOST_PASSES = 10
 
 _BEFORE = b'"transforms":'
 _AFTER = b',"meshCellSize":'
@@ -23,21 +24,17 @@ _AFTER = b',"meshCellSize":'
 def load_transforms(connection: sqlite3.Connection, row: int, ids: Iterable[str]) -> dict[str, bytes]:
     """Load shared transforms and those that they refer to, up to ten steps; missing ones are left out."""
     loaded: dict[str, bytes] = {}
-    wanted = set(ids)
-    for _ in range(MAX_STEPS):
-        if not wanted:
-            break
+
+    def load(wanted: set[str]) -> dict[str, list[str]]:
         found = connection.execute(
             "SELECT transform_id, refs, document FROM transform WHERE stack = ? "
             "AND transform_id IN (SELECT value FROM json_each(?))",
             (row, _json.dumps(sorted(wanted)).decode()),
         ).fetchall()
-        wanted = set()
-        for ident, refs, document in found:
-            loaded[ident] = document
-            if refs is not None:
-                wanted.update(_json.loads(refs))
-        wanted.difference_update(loaded)
+        loaded.update((ident, document) for ident, _, document in found)
+        return {ident: [] if refs is None else _json.loads(refs) for ident, refs, _ in found}
+
+    followed(ids, load, most_passes=MOST_PASSES)
     return loaded
 
 
@@ -71,8 +68,8 @@ def _flattened_documents(shared: SharedTransforms, documents: list[bytes]) -> li
         start, end = document.index(_BEFORE) + len(_BEFORE), document.rindex(_AFTER)
         try:
             flat = shared.flatten(_json.loads(document[start:end]))
-        except UnresolvedError as unresolved:
-            raise unresolved.problem(_json.loads(document)["tileId"]) from None
+        except UnresolvedError:
+            raise shared.problem(_json.loads(document)["tileId"]) from None
         parts.append((document, start, end, flat))
     # encoded only now: a later tile may have added labels to a transform of an earlier one
     return [
