@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from renderapi._parallel import thread_session
-from renderapi.http.urls import owner_url, required, stack_url
+from renderapi.http.urls import owner_url, stack_url
 
 if TYPE_CHECKING:
     import requests
@@ -53,25 +53,3 @@ class Project:
     def owner_url(self, *segments: object) -> str:
         """Return the URL of something that belongs to the owner."""
         return owner_url(self.host, self.port, self.owner, *segments)
-
-
-def connection_of(values: dict[str, Any], **changes: Any) -> Project:
-    """Return the connection of a call.
-
-    Parameters
-    ----------
-    values : dict
-        ``host``, ``port``, ``owner``, ``project``, ``session`` and ``render`` of the call.
-    **changes
-        What of it is different.
-
-    Raises
-    ------
-    ConnectionSettingsError
-        If a setting is not known.
-    """
-    settings = {name: values.get(name) for name in ("host", "port", "owner", "project", "session", "render")}
-    settings.update({name: value for name, value in changes.items() if value is not None})
-    for name in ("host", "owner", "project"):
-        required(name, settings[name])
-    return Project(**settings)

@@ -20,10 +20,11 @@ from renderapi._doubts import Doubts
 from renderapi._parallel import interrupt_says
 from renderapi._project import Project
 from renderapi._slips import check_tile_list, check_transform_list
-from renderapi.client.calls.engine import uses_java
+from renderapi.client.calls.engine import java_keywords, run_of
 from renderapi.client.calls.stacks import importJsonClient
+from renderapi.client.java.arguments import JavaRun
 from renderapi.client.java.script import RUN_OPTIONS
-from renderapi.render import Render, RenderClient, accepts, renderaccess
+from renderapi.render import Render, accepts, renderaccess
 from renderapi.resolvedtiles import check_layer, put_tilespecs
 from renderapi.stack import set_stack_state
 from renderapi.utils import renderdump_temp
@@ -56,53 +57,24 @@ _OPTIONS = (
 _VALIDATOR_DATA = "minCoordinate:-500,maxCoordinate:100000,minSize:500,maxSize:10000"
 
 
-class _Target:
-    """The connection of an import, as the keywords of each kind of function that is called for it."""
+def _check_tiles(at: Project, java: JavaRun, stack: str, tiles: Iterable[TileSpec]) -> None:
+    """Look whether the tiles that Java was given are in the stack."""
+    from renderapi.client.java.stored import check_stored, layers_of, why_lenient
 
-    def __init__(self, values: dict[str, Any], kwargs: dict[str, Any]) -> None:
-        names = ("host", "port", "owner", "project", "render")
-        self.rest: dict[str, Any] = {name: values[name] for name in names}
-        self.rest["session"] = kwargs.get("session")
-        self.connection = Project(**self.rest)
-        client_script = values.get("client_script") or kwargs.get("client_script")
-        client_scripts = values.get("client_scripts") or kwargs.get("client_scripts")
-        scripts = {"client_script": client_script, "client_scripts": client_scripts}
-        self.by_java = not kwargs.get("use_rest") and uses_java(
-            values["render"], kwargs.get("engine"), **scripts
-        )
-        if client_script is None and client_scripts:
-            client_script = RenderClient.clientscript_from_clientscripts(client_scripts)
-        streams: dict[str, Any] = {name: kwargs[name] for name in RUN_OPTIONS if name in kwargs}
-        self.java: dict[str, Any] = {
-            **{name: self.rest[name] for name in ("host", "port", "owner", "project")},
-            "engine": "java",
-            "check": False,  # once, by this connection, when all clients have ended
-            "client_script": client_script,
-            "memGB": values.get("memGB") or kwargs.get("memGB"),
-            "subprocess_mode": values.get("subprocess_mode") or kwargs.get("subprocess_mode"),
-            **streams,
-        }
-        self._check = kwargs.get("check", True)
+    check_stored(at, stack, layers_of(list(tiles)), why_lenient(java.subprocess_mode))
 
-    def check_tiles(self, stack: str, tiles: Iterable[TileSpec]) -> None:
-        """Look whether the tiles that Java was given are in the stack."""
-        from renderapi.client.java.stored import check_stored, layers_of, why_lenient
 
-        if self._check:
-            lenient = why_lenient(self.java["subprocess_mode"])
-            check_stored(self.connection, stack, layers_of(list(tiles)), lenient)
+def _check_files(
+    at: Project, java: JavaRun, stack: str, files: Iterable[str], validated: bool = False
+) -> None:
+    """Look whether the tiles of files that Java was given are in the stack."""
+    from renderapi.client.java.stored import check_files_stored, why_lenient
 
-    def check_files(self, stack: str, files: Iterable[str], validated: bool = False) -> None:
-        """Look whether the tiles of files that Java was given are in the stack."""
-        from renderapi.client.java.stored import check_files_stored, why_lenient
-
-        if self._check:
-            lenient = why_lenient(self.java["subprocess_mode"], validated)
-            check_files_stored(self.connection, stack, files, lenient)
+    check_files_stored(at, stack, files, why_lenient(java.subprocess_mode, validated))
 
 
 def _import_files(
-    target: _Target,
+    at: Project,
     stack: str,
     jsonfiles: Sequence[str],
     transformFile: str | None,
@@ -115,18 +87,18 @@ def _import_files(
     from renderapi.client.local.uploading import default_threads
 
     threads = default_threads(poolsize)
-    return import_files(target.connection, stack, jsonfiles, transformFile, validator, options, threads)
+    return import_files(at, stack, jsonfiles, transformFile, validator, options, threads)
 
 
-def _several(files: Any) -> list[Any]:
+def _as_paths(files: Any) -> list[Any]:
     """Return paths as a list, also one that is given for itself."""
     return [files] if isinstance(files, (str, os.PathLike)) else list(files)
 
 
-def _make_loading(target: _Target, stack: str) -> None:
+def _make_loading(at: Project, stack: str) -> None:
     """Set the stack of an import LOADING, before anything is sent."""
     with interrupt_says(lambda: f"the import into stack {stack} was interrupted: nothing was sent"):
-        set_stack_state(stack, "LOADING", **target.rest)
+        set_stack_state(stack, "LOADING", **at.keywords())
 
 
 def _executor(mpPool: Any) -> Executor | None:
@@ -207,17 +179,13 @@ def import_single_json_file(
     ClientScriptError
         If the Java client failed.
     """
-    target = _Target(locals(), kwargs)
-    if target.by_java:
-        importJsonClient(
-            stack,
-            tileFiles=[jsonfile],
-            transformFile=transformFile,
-            **target.java,
-        )
-        target.check_files(stack, [jsonfile])
+    run = run_of(host, port, owner, project, render, client_script, memGB, subprocess_mode, **kwargs)
+    if run.java is not None:
+        _import_one((jsonfile, transformFile), stack, java_keywords(run.project, run.java))
+        if kwargs.get("check", True):
+            _check_files(run.project, run.java, stack, [jsonfile])
     else:
-        _import_files(target, stack, [jsonfile], transformFile, kwargs)
+        _import_files(run.project, stack, [jsonfile], transformFile, kwargs)
 
 
 @renderaccess
@@ -273,16 +241,18 @@ def import_jsonfiles(
     ClientScriptError
         If the Java client failed.
     """
-    target = _Target(locals(), kwargs)
-    _make_loading(target, stack)
-    if target.by_java:
-        files = _several(jsonfiles)
-        importJsonClient(stack, tileFiles=files, transformFile=transformFile, **target.java)
-        target.check_files(stack, files)
+    run = run_of(host, port, owner, project, render, client_script, memGB, subprocess_mode, **kwargs)
+    _make_loading(run.project, stack)
+    if run.java is not None:
+        files = _as_paths(jsonfiles)
+        by_java = java_keywords(run.project, run.java)
+        importJsonClient(stack, tileFiles=files, transformFile=transformFile, check=False, **by_java)
+        if kwargs.get("check", True):
+            _check_files(run.project, run.java, stack, files)
     else:
-        _import_files(target, stack, _several(jsonfiles), transformFile, kwargs)
+        _import_files(run.project, stack, _as_paths(jsonfiles), transformFile, kwargs)
     if close_stack:
-        set_stack_state(stack, "COMPLETE", **target.rest)
+        set_stack_state(stack, "COMPLETE", **run.project.keywords())
 
 
 @renderaccess
@@ -354,26 +324,30 @@ def import_jsonfiles_validate_client(
     """
     from renderapi.client.validation import TemTileSpecValidator, TileSpecValidator
 
-    target = _Target(locals(), kwargs)
+    run = run_of(host, port, owner, project, render, client_script, memGB, subprocess_mode, **kwargs)
     data = _VALIDATOR_DATA if validator is None else validator
     checker = data if isinstance(data, TileSpecValidator) else TemTileSpecValidator.from_data(data)
     rejected: list[str] | None = None
-    _make_loading(target, stack)
-    if target.by_java:
-        files = _several(jsonfiles)
+    _make_loading(run.project, stack)
+    if run.java is not None:
+        files = _as_paths(jsonfiles)
         importJsonClient(
             stack,
             tileFiles=files,
             transformFile=transformFile,
             validatorClass=f"org.janelia.alignment.spec.validator.{type(checker).__name__}",
             validatorData=checker.data(),
-            **target.java,
+            check=False,
+            **java_keywords(run.project, run.java),
         )
-        target.check_files(stack, files, validated=True)
+        if kwargs.get("check", True):
+            _check_files(run.project, run.java, stack, files, validated=True)
     else:
-        rejected = _import_files(target, stack, _several(jsonfiles), transformFile, kwargs, validator=checker)
+        rejected = _import_files(
+            run.project, stack, _as_paths(jsonfiles), transformFile, kwargs, validator=checker
+        )
     if close_stack:
-        set_stack_state(stack, "COMPLETE", **target.rest)
+        set_stack_state(stack, "COMPLETE", **run.project.keywords())
     return rejected
 
 
@@ -435,24 +409,28 @@ def import_jsonfiles_parallel(
     ClientScriptError
         If a Java client failed; the stack stays LOADING.
     """
-    target = _Target(locals(), kwargs)
-    _make_loading(target, stack)
-    if target.by_java:
-        run = partial(_import_one, stack=stack, java=target.java)
-        files = _several(jsonfiles)
-        _map(mpPool, poolsize, run, [(jsonfile, transformFile) for jsonfile in files])
-        target.check_files(stack, files)
+    run = run_of(host, port, owner, project, render, client_scripts=client_scripts, **kwargs)
+    _make_loading(run.project, stack)
+    if run.java is not None:
+        import_one = partial(_import_one, stack=stack, java=java_keywords(run.project, run.java))
+        files = _as_paths(jsonfiles)
+        _map(mpPool, poolsize, import_one, [(jsonfile, transformFile) for jsonfile in files])
+        if kwargs.get("check", True):
+            _check_files(run.project, run.java, stack, files)
     else:
         options = {**kwargs, "executor": _executor(mpPool)}
-        _import_files(target, stack, _several(jsonfiles), transformFile, options, poolsize)
+        _import_files(run.project, stack, _as_paths(jsonfiles), transformFile, options, poolsize)
     if close_stack:
-        set_stack_state(stack, "COMPLETE", **target.rest)
+        set_stack_state(stack, "COMPLETE", **run.project.keywords())
 
 
 def _import_one(files: tuple[str, str | None], stack: str, java: dict[str, Any]) -> None:
-    """Run one Java import; at module level, because process pools pickle it."""
+    """Run one Java import; at module level, because process pools pickle it.
+
+    Whether its tiles are there is looked at once, by the connection of the caller, when all clients have ended.
+    """
     jsonfile, transformfile = files
-    importJsonClient(stack, tileFiles=[jsonfile], transformFile=transformfile, **java)
+    importJsonClient(stack, tileFiles=[jsonfile], transformFile=transformfile, check=False, **java)
 
 
 @renderaccess
@@ -515,25 +493,26 @@ def import_jsonfiles_and_transforms_parallel_by_z(
     ClientScriptError
         If a Java client failed; the stack stays LOADING.
     """
-    jsonfiles, transformfiles = _several(jsonfiles), _several(transformfiles)
+    jsonfiles, transformfiles = _as_paths(jsonfiles), _as_paths(transformfiles)
     if len(jsonfiles) != len(transformfiles):
         raise ValueError(
             f"{len(jsonfiles)} tile files need as many transform files, not {len(transformfiles)}"
         )
-    target = _Target(locals(), kwargs)
-    _make_loading(target, stack)
-    if target.by_java:
-        run = partial(_import_one, stack=stack, java=target.java)
-        _map(mpPool, poolsize, run, list(zip(jsonfiles, transformfiles)))
-        target.check_files(stack, jsonfiles)
+    run = run_of(host, port, owner, project, render, client_scripts=client_scripts, **kwargs)
+    _make_loading(run.project, stack)
+    if run.java is not None:
+        import_one = partial(_import_one, stack=stack, java=java_keywords(run.project, run.java))
+        _map(mpPool, poolsize, import_one, list(zip(jsonfiles, transformfiles)))
+        if kwargs.get("check", True):
+            _check_files(run.project, run.java, stack, jsonfiles)
     else:
         doubts = Doubts()
         options = {**kwargs, "executor": _executor(mpPool), "doubts": doubts}
         for jsonfile, transformfile in zip(jsonfiles, transformfiles):
-            _import_files(target, stack, [jsonfile], transformfile, options)
+            _import_files(run.project, stack, [jsonfile], transformfile, options)
         doubts.warn()
     if close_stack:
-        set_stack_state(stack, "COMPLETE", **target.rest)
+        set_stack_state(stack, "COMPLETE", **run.project.keywords())
 
 
 @renderaccess
@@ -593,9 +572,9 @@ def import_tilespecs(
     ClientScriptError
         If the Java client failed.
     """
-    target = _Target(locals(), kwargs)
+    run = run_of(host, port, owner, project, render, client_script, memGB, subprocess_mode, **kwargs)
     if use_rest and kwargs.get("resolved_tiles") is not None:
-        put_tilespecs(stack, kwargs["resolved_tiles"], deriveData, **target.rest)
+        put_tilespecs(stack, kwargs["resolved_tiles"], deriveData, **run.project.keywords())
         return
     if tilespecs is None:
         raise ValueError("import_tilespecs needs tilespecs (or resolved_tiles= together with use_rest=True)")
@@ -604,20 +583,22 @@ def import_tilespecs(
         check_transform_list(sharedTransforms, "sharedTransforms")
     if use_rest:
         derive = "server" if deriveData else "none"
-        _import_tiles(target, stack, tilespecs, sharedTransforms, derive, 1, kwargs)
-    elif target.by_java:
-        _import_by_java(target, stack, [list(tilespecs)], sharedTransforms)
+        _import_tiles(run.project, stack, tilespecs, sharedTransforms, derive, 1, kwargs)
+    elif run.java is not None:
+        _import_by_java(
+            run.project, run.java, stack, [list(tilespecs)], sharedTransforms, check=kwargs.get("check", True)
+        )
     else:
         from renderapi.client.local.uploading import make_loading
 
         with interrupt_says(lambda: f"the import into stack {stack} was interrupted: nothing was sent"):
-            make_loading(stack, target.connection)
+            make_loading(stack, run.project)
         poolsize = kwargs.get("poolsize") or 1
-        _import_tiles(target, stack, tilespecs, sharedTransforms, "client", poolsize, kwargs)
+        _import_tiles(run.project, stack, tilespecs, sharedTransforms, "client", poolsize, kwargs)
 
 
 def _import_tiles(
-    target: _Target,
+    at: Project,
     stack: str,
     tilespecs: Iterable[TileSpec],
     sharedTransforms: list[Any] | None,
@@ -630,7 +611,7 @@ def _import_tiles(
 
     threads = uploading.default_threads(poolsize)
     shared = uploading.shared_documents(sharedTransforms)
-    job = uploading.Import(stack, target.connection, shared, derive, executor=options.get("executor"))
+    job = uploading.Import(stack, at, shared, derive, executor=options.get("executor"))
     batch = options.get("batch_size") or uploading.BATCH_TILES
     if isinstance(tilespecs, (list, tuple)):
         uploading.import_all(job, tilespecs, batch, threads, options.get("progress"))
@@ -639,11 +620,13 @@ def _import_tiles(
 
 
 def _import_by_java(
-    target: _Target,
+    at: Project,
+    java: JavaRun,
     stack: str,
     groups: list[list[TileSpec]],
     sharedTransforms: list[Any] | None,
     run_all: Callable[[Callable[[Any], None], Sequence[Any]], None] | None = None,
+    check: bool = True,
 ) -> None:
     """Write tiles to temporary files, run Java on them, and remove the files whatever happens."""
     doubts = Doubts()
@@ -655,15 +638,16 @@ def _import_by_java(
             return path
 
         transform_file = temporary(list(sharedTransforms)) if sharedTransforms else None
-        run = partial(_import_one, stack=stack, java=target.java)
+        import_one = partial(_import_one, stack=stack, java=java_keywords(at, java))
         work = [(temporary(_looked_at(group, doubts)), transform_file) for group in groups]
         doubts.warn()
         if run_all is None:
             for item in work:
-                run(item)
+                import_one(item)
         else:
-            run_all(run, work)
-    target.check_tiles(stack, chain.from_iterable(groups))
+            run_all(import_one, work)
+    if check:
+        _check_tiles(at, java, stack, chain.from_iterable(groups))
 
 
 def _looked_at(tiles: list[TileSpec], doubts: Doubts) -> list[TileSpec]:
@@ -747,19 +731,27 @@ def import_tilespecs_parallel(
     ClientScriptError
         If a Java client failed; the stack stays LOADING.
     """
-    target = _Target(locals(), kwargs)
+    run = run_of(host, port, owner, project, render, client_script, memGB, subprocess_mode, **kwargs)
     check_tile_list(tilespecs, stack)
     if sharedTransforms is not None:
         check_transform_list(sharedTransforms, "sharedTransforms")
-    _make_loading(target, stack)
-    if target.by_java:
+    _make_loading(run.project, stack)
+    if run.java is not None:
         tiles = list(tilespecs)
         size = max_tilespecs_per_group or max(1, math.ceil(len(tiles) / poolsize))
         groups = [tiles[start : start + size] for start in range(0, len(tiles), size)]
-        _import_by_java(target, stack, groups, sharedTransforms, partial(_map, mpPool, poolsize))
+        _import_by_java(
+            run.project,
+            run.java,
+            stack,
+            groups,
+            sharedTransforms,
+            partial(_map, mpPool, poolsize),
+            kwargs.get("check", True),
+        )
     else:
         batch_size = max_tilespecs_per_group or kwargs.get("batch_size")
         options = {**kwargs, "batch_size": batch_size, "executor": _executor(mpPool)}
-        _import_tiles(target, stack, tilespecs, sharedTransforms, "client", poolsize, options)
+        _import_tiles(run.project, stack, tilespecs, sharedTransforms, "client", poolsize, options)
     if close_stack:
-        set_stack_state(stack, "COMPLETE", **target.rest)
+        set_stack_state(stack, "COMPLETE", **run.project.keywords())

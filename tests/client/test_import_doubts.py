@@ -198,7 +198,7 @@ def test_java_is_given_the_same_tiles_with_the_same_doubts(tmp_path, monkeypatch
     sent = []
     monkeypatch.setattr(importing, "importJsonClient", lambda stack, **options: sent.append(options))
     monkeypatch.setattr(importing, "set_stack_state", lambda *args, **options: None)
-    monkeypatch.setattr(importing._Target, "check_tiles", lambda *args: None)  # which asks the server
+    monkeypatch.setattr(importing, "_check_tiles", lambda *args: None)  # which asks the server
     connection = {
         "engine": "java",
         "check": False,

@@ -70,7 +70,7 @@ def test_check_output_gives_all_that_was_printed_and_shows_only_errors(script, c
     assert (shown.out, shown.err) == ("", "trouble\n")
 
 
-def test_check_output_cannot_give_what_goes_elsewhere(script):
+def test_check_output_cannot_give_what_goes_other(script):
     with pytest.raises(ValueError, match="stdout="):
         run_subprocess_mode([str(script.path)], subprocess_mode="check_output", stdout=subprocess.DEVNULL)
     assert script.calls == []

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from renderapi._project import connection_of
-from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess, uses_java
+from renderapi.client.calls.engine import ENGINE_OPTIONS, Run, engineaccess, java_keywords, run_of, uses_java
 from renderapi.client.calls.images import renderClient, rendererClient
 from renderapi.client.calls.stacks import coordinateClient
 from renderapi.client.checks import ClientArgumentError
 from renderapi.client.files import temporary_file, temporary_json
-from renderapi.client.java.arguments import client_options, needs_result
+from renderapi.client.java.arguments import JavaRun, needs_result
 from renderapi.client.java.script import RUN_OPTIONS
 from renderapi.errors import ClientScriptError, RenderWarning
 from renderapi.render import Render, accepts
@@ -102,7 +101,7 @@ def materialize_tilespec_image(
             render=render,
             engine=engine,
             compat=compat,
-            **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
+            **JavaRun.of(client_script, memGB, subprocess_mode, **kwargs).keywords(),
         )
 
 
@@ -259,19 +258,19 @@ def local_to_world_array(
         x and y in the world; NaN, and a warning, where a point cannot be mapped.
     """
     local = _points(points, (_PLANE,))
-    if engine == "python" and len(local):
+    if not len(local):
+        return np.empty((0, _PLANE))
+    run = run_of(
+        host, port, owner, project, render, client_script, memGB, subprocess_mode, engine=engine, **kwargs
+    )
+    if run.java is None:
         from renderapi.client.local.coordinates import Place, tile_to_world
 
-        place = Place(connection_of({**locals(), **kwargs}), stack, z)
-        world = tile_to_world(place, tileId, local)
+        world = tile_to_world(Place(run.project, stack, z), tileId, local)
         if world is not None:
             return world
     document = [[{"tileId": tileId, "local": point}] for point in local.tolist()]
-    answers = _mapped(
-        stack, document, z, localToWorld=True, host=host, port=port, owner=owner, project=project,
-        client_script=client_script, memGB=memGB, render=render, subprocess_mode=subprocess_mode,
-        engine=engine, **kwargs,
-    )  # fmt: skip
+    answers = _mapped(run, stack, document, z, True, kwargs.get("progress"))
     return _coordinates(answers, "world")
 
 
@@ -318,12 +317,13 @@ def world_to_local_array(
     world = _points(points, (_PLANE, _SPACE))
     if z is None and world.shape[1] == _PLANE:
         raise ClientArgumentError("world_to_local_array needs z=, or points of x, y and z")
+    if not len(world):
+        return [], np.empty((0, _PLANE))
     document = [{"world": point} for point in world.tolist()]
-    answers = _mapped(
-        stack, document, z, localToWorld=None, host=host, port=port, owner=owner, project=project,
-        client_script=client_script, memGB=memGB, render=render, subprocess_mode=subprocess_mode,
-        engine=engine, **kwargs,
-    )  # fmt: skip
+    run = run_of(
+        host, port, owner, project, render, client_script, memGB, subprocess_mode, engine=engine, **kwargs
+    )
+    answers = _mapped(run, stack, document, z, False, kwargs.get("progress"))
     # the tile that is drawn last is marked
     on_top = [
         next((tile for tile in tiles if tile.get("visible")), tiles[0] if tiles else {}) for tiles in answers
@@ -343,23 +343,20 @@ def _points(points: ArrayLike, columns: tuple[int, ...]) -> NDArray[np.float64]:
 
 
 def _mapped(
-    stack: str, document: list[Any], z: float | None, subprocess_mode: str | None, **options: Any
+    run: Run, stack: str, document: list[Any], z: float | None, from_local: bool, progress: Any
 ) -> list[Any]:
-    if not document:
-        return []
-    if options["engine"] == "python":
+    if run.java is None:
         from renderapi.client.local.coordinates import Place, map_coordinates
 
-        place = Place(connection_of(options), stack, z)
-        return map_coordinates(place, document, bool(options["localToWorld"]), None, options.get("progress"))
+        return map_coordinates(Place(run.project, stack, z), document, from_local, None, progress)
     with ExitStack() as files:
         return coordinateClient(
             stack,
             z,
             fromJson=files.enter_context(temporary_json(document)),
             toJson=files.enter_context(temporary_file(".json")),
-            subprocess_mode=subprocess_mode,
-            **options,
+            localToWorld=from_local,
+            **java_keywords(run.project, run.java),
         )
 
 

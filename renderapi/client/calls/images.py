@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil, floor, isfinite
 from typing import Any
 
-from renderapi._project import connection_of
-from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess
+from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess, run_of
 from renderapi.client.checks import (
     BOX,
     ClientArgumentError,
@@ -18,14 +17,7 @@ from renderapi.client.checks import (
     check_compat,
     whole_number,
 )
-from renderapi.client.java.arguments import (
-    PACKAGE,
-    call_run_ws_client,
-    client_options,
-    flag_option,
-    get_param,
-    stack_words,
-)
+from renderapi.client.java.arguments import PACKAGE, JavaRun, flag_option, get_param, stack_words
 from renderapi.client.java.script import RUN_OPTIONS
 from renderapi.errors import RenderWarning
 from renderapi.render import Render, accepts
@@ -142,7 +134,10 @@ def renderSectionClient(
         warnings.warn("customSubFolder has no effect without customOutputFolder", RenderWarning, stacklevel=3)
     box = None if bounds is None else _whole_box(bounds)
     low, high = whole_number(minIntensity, "minIntensity"), whole_number(maxIntensity, "maxIntensity")
-    if engine == "python":
+    run = run_of(
+        host, port, owner, project, render, client_script, memGB, subprocess_mode, engine=engine, **kwargs
+    )
+    if run.java is None:
         from renderapi.client.local.rendering import Sections, kind_named
 
         if renderTileLabels:
@@ -153,7 +148,7 @@ def renderSectionClient(
             "channels": channel,
         }
         sections = Sections(
-            connection_of({**locals(), **kwargs}),
+            run.project,
             stack,
             rootDirectory,
             box=box,
@@ -181,7 +176,7 @@ def renderSectionClient(
     if format is not None and format.lower() in _LOWER_CASE_FORMATS:
         format = format.lower()
     arguments = [
-        *stack_words(host, port, owner, project, stack),
+        *stack_words(run.project, stack),
         *("--rootDirectory", rootDirectory),
         *get_param(scale, "--scale"),
         *get_param(format, "--format"),
@@ -201,11 +196,7 @@ def renderSectionClient(
         *get_param(None if box is None else ",".join(map(str, box)), "--bounds"),
         *as_list(zs),
     ]
-    call_run_ws_client(
-        f"{PACKAGE}RenderSectionClient",
-        add_args=arguments,
-        **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
-    )
+    run.java.run(f"{PACKAGE}RenderSectionClient", arguments)
 
 
 def _whole_box(bounds: Mapping[str, float]) -> tuple[int, int, int, int]:
@@ -298,11 +289,7 @@ def renderClient(
         *get_param(y, "--y"),
         *get_param(res, "--res"),
     ]
-    call_run_ws_client(
-        _RENDERER,
-        add_args=arguments,
-        **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
-    )
+    JavaRun.of(client_script, memGB, subprocess_mode, **kwargs).run(_RENDERER, arguments)
 
 
 @engineaccess
@@ -447,8 +434,4 @@ def rendererClient(
         *flag_option(fill_with_noise, "--fill_with_noise"),
         *get_param(channels, "--channels"),
     ]
-    call_run_ws_client(
-        _RENDERER,
-        add_args=arguments,
-        **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
-    )
+    JavaRun.of(client_script, memGB, subprocess_mode, **kwargs).run(_RENDERER, arguments)

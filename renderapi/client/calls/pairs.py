@@ -7,8 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from renderapi._project import connection_of
-from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess
+from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess, run_of
 from renderapi.client.checks import (
     BOX,
     ClientArgumentError,
@@ -18,16 +17,7 @@ from renderapi.client.checks import (
     whole_number,
 )
 from renderapi.client.files import TilePairFiles, read_tile_pairs, temporary_file
-from renderapi.client.java.arguments import (
-    PACKAGE,
-    box_words,
-    call_run_ws_client,
-    client_options,
-    flag_option,
-    get_param,
-    needs_result,
-    stack_words,
-)
+from renderapi.client.java.arguments import PACKAGE, JavaRun, box_words, flag_option, get_param, stack_words
 from renderapi.client.java.options import known_options
 from renderapi.client.java.script import RUN_OPTIONS, as_words
 from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
@@ -179,6 +169,9 @@ def tilePairClient(
     minz, maxz = finite_number(minz, "minz"), finite_number(maxz, "maxz")
     if z is not None:
         z = [finite_number(value, "z") for value in as_list(z)]
+    run = run_of(
+        host, port, owner, project, render, client_script, memGB, subprocess_mode, engine=engine, **kwargs
+    )
     with ExitStack() as cleanup:
         temporary = outjson is None
         if outjson is None:
@@ -187,11 +180,11 @@ def tilePairClient(
         if temporary:
             cleanup.callback(files.remove)
         template = _URL_TEMPLATE.format(baseowner or owner, baseproject or project, basestack or stack)
-        if engine == "python":
+        if run.java is None:
             from renderapi.client.local.pairs import find_tile_pairs
 
             find_tile_pairs(
-                connection_of({**locals(), **kwargs}),
+                run.project,
                 stack,
                 outjson,
                 template,
@@ -219,7 +212,7 @@ def tilePairClient(
             )
         else:
             arguments = [
-                *stack_words(host, port, owner, project, stack),
+                *stack_words(run.project, stack),
                 *get_param(baseowner, "--baseOwner"),
                 *get_param(baseproject, "--baseProject"),
                 *get_param(basestack, "--baseStack"),
@@ -245,13 +238,7 @@ def tilePairClient(
                 *("--toJson", outjson),
                 *box_words(dict(zip(BOX, (minx, maxx, miny, maxy)))),
             ]
-            call_run_ws_client(
-                f"{PACKAGE}TilePairClient",
-                add_args=arguments,
-                **client_options(
-                    kwargs, needs_result(subprocess_mode), client_script=client_script, memGB=memGB
-                ),
-            )
+            run.java.awaited().run(f"{PACKAGE}TilePairClient", arguments)
         written = files.written()
         jsondata = read_tile_pairs(written, template) if return_jsondata else None
         if delete_json:
@@ -462,11 +449,7 @@ def pointMatchClient(
             for template, tile_id in zip(templates, pair)
         ),
     ]
-    call_run_ws_client(
-        className,
-        add_args=arguments,
-        **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
-    )
+    JavaRun.of(client_script, memGB, subprocess_mode, **kwargs).run(className, arguments)
 
 
 def _pair(pair: Sequence[str]) -> tuple[str, str]:

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from renderapi._project import connection_of
-from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess
+from renderapi.client.calls.engine import ENGINE_OPTIONS, engineaccess, run_of
 from renderapi.client.checks import (
     ClientArgumentError,
     as_list,
@@ -17,16 +16,7 @@ from renderapi.client.checks import (
     whole_number,
 )
 from renderapi.client.files import read_json, temporary_file
-from renderapi.client.java.arguments import (
-    PACKAGE,
-    box_words,
-    call_run_ws_client,
-    client_options,
-    flag_option,
-    get_param,
-    needs_result,
-    stack_words,
-)
+from renderapi.client.java.arguments import PACKAGE, box_words, flag_option, get_param, stack_words
 from renderapi.client.java.options import known_options
 from renderapi.client.java.script import RUN_OPTIONS
 from renderapi.render import Render, accepts
@@ -105,30 +95,28 @@ def importJsonClient(
     files = [] if tileFiles is None else as_list(tileFiles)
     if not files:
         raise ClientArgumentError("importJsonClient needs tileFiles, the JSON files to import")
-    if engine == "python":
+    run = run_of(
+        host, port, owner, project, render, client_script, memGB, subprocess_mode, engine=engine, **kwargs
+    )
+    if run.java is None:
         from renderapi.client.local.stacks import import_files
 
         validator = _validator(validatorClass, validatorData)
-        at = connection_of({**locals(), **kwargs})
-        rejected = import_files(at, stack, files, transformFile, validator, kwargs)
+        rejected = import_files(run.project, stack, files, transformFile, validator, kwargs)
         return None if validator is None else rejected
     arguments = [
-        *stack_words(host, port, owner, project, stack),
+        *stack_words(run.project, stack),
         *get_param(validatorClass, "--validatorClass"),
         *get_param(validatorData, "--validatorData"),
         *get_param(transformFile, "--transformFile"),
         *files,
     ]
-    call_run_ws_client(
-        f"{PACKAGE}ImportJsonClient",
-        add_args=arguments,
-        **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
-    )
+    run.java.run(f"{PACKAGE}ImportJsonClient", arguments)
     if check:
         from renderapi.client.java.stored import check_files_stored, why_lenient
 
-        at = connection_of({**locals(), **kwargs})
-        check_files_stored(at, stack, files, why_lenient(subprocess_mode, validatorClass is not None))
+        lenient = why_lenient(subprocess_mode, validatorClass is not None)
+        check_files_stored(run.project, stack, files, lenient)
     return None
 
 
@@ -201,18 +189,22 @@ def importTransformChangesClient(
     """
     rejected: list[str] | None = None
     mode = check_choice(changeMode or "REPLACE_LAST", _CHANGE_MODES, "changeMode")
-    if engine == "python":
+    run = run_of(
+        host, port, owner, project, render, client_script, memGB, subprocess_mode, engine=engine, **kwargs
+    )
+    target = run.project.other(owner=targetOwner, project=targetProject)
+    if run.java is None:
         from renderapi.client.local.stacks import change_transforms
 
         validator = _validator(validatorClass, validatorData)
-        at = connection_of({**locals(), **kwargs})
-        target = connection_of({**locals(), **kwargs}, owner=targetOwner, project=targetProject)
         method = "PRE_CONCATENATE_LAST" if mode == "CONCATENATE_TO_LAST" else str(mode)
-        found = change_transforms(at, stack, target, targetStack, transformFile, method, validator, kwargs)
+        found = change_transforms(
+            run.project, stack, target, targetStack, transformFile, method, validator, kwargs
+        )
         rejected = None if validator is None else found
     else:
         arguments = [
-            *stack_words(host, port, owner, project, stack),
+            *stack_words(run.project, stack),
             *("--targetStack", targetStack, "--transformFile", transformFile),
             *get_param(targetOwner, "--targetOwner"),
             *get_param(targetProject, "--targetProject"),
@@ -220,22 +212,9 @@ def importTransformChangesClient(
             *get_param(validatorClass, "--validatorClass"),
             *get_param(validatorData, "--validatorData"),
         ]
-        call_run_ws_client(
-            f"{PACKAGE}ImportTransformChangesClient",
-            add_args=arguments,
-            **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
-        )
+        run.java.run(f"{PACKAGE}ImportTransformChangesClient", arguments)
     if close_stack:
-        set_stack_state(
-            targetStack,
-            "COMPLETE",
-            host=host,
-            port=port,
-            owner=targetOwner or owner,
-            project=targetProject or project,
-            session=kwargs.get("session"),
-            render=render,
-        )
+        set_stack_state(targetStack, "COMPLETE", **target.keywords())
     return rejected
 
 
@@ -322,12 +301,14 @@ def transformSectionClient(
     SpecError
         In Python: the transform, or a tile with it, is bad; the layers before it are stored.
     """
-    if engine == "python":
+    run = run_of(
+        host, port, owner, project, render, client_script, memGB, subprocess_mode, engine=engine, **kwargs
+    )
+    if run.java is None:
         from renderapi.client.local.stacks import SectionTransform, between_tiles, transform_sections
 
         validator = _validator(validatorClass, validatorData)
-        at = connection_of({**locals(), **kwargs})
-        target = connection_of({**locals(), **kwargs}, project=targetProject)
+        at, target = run.project, run.project.other(project=targetProject)
         method = _method(transformApplicationMethod, replaceLast)
         zs = [float(z) for z in as_list(zValues)]
         if fromTileId is not None and toTileId is not None:
@@ -352,7 +333,7 @@ def transformSectionClient(
         else:
             transformApplicationMethod = _method(transformApplicationMethod, replaceLast)
     arguments = [
-        *stack_words(host, port, owner, project, stack),
+        *stack_words(run.project, stack),
         *old_style,
         *get_param(targetProject, "--targetProject"),
         *get_param(targetStack, "--targetStack"),
@@ -371,11 +352,7 @@ def transformSectionClient(
         *("--transformData", ",".join(str(transformData).replace(",", " ").split())),
         *as_list(zValues),
     ]
-    call_run_ws_client(
-        className,
-        add_args=arguments,
-        **client_options(kwargs, subprocess_mode, client_script=client_script, memGB=memGB),
-    )
+    run.java.run(className, arguments)
     return None
 
 
@@ -469,22 +446,24 @@ def coordinateClient(
     if fromJson is None:
         raise ClientArgumentError("coordinateClient needs fromJson, the file with the points")
     z = finite_number(z, "z")
-    if engine == "python":
+    run = run_of(
+        host, port, owner, project, render, client_script, memGB, subprocess_mode, engine=engine, **kwargs
+    )
+    if run.java is None:
         from renderapi.client.local.coordinates import Place, map_file
 
         whole_number(numberOfThreads, "numberOfThreads")
         target = None
         if toStack is not None:
-            to = connection_of({**locals(), **kwargs}, owner=toOwner, project=toProject)
-            target = Place(to, toStack)
-        place = Place(connection_of({**locals(), **kwargs}), stack, z)
+            target = Place(run.project.other(owner=toOwner, project=toProject), toStack)
+        place = Place(run.project, stack, z)
         from_local = jbool(localToWorld) == "true"
         return map_file(place, fromJson, toJson, from_local, target, kwargs.get("progress"))
     with ExitStack() as files:
         if toJson is None:
             toJson = files.enter_context(temporary_file(".json"))
         arguments = [
-            *stack_words(host, port, owner, project, stack),
+            *stack_words(run.project, stack),
             *get_param(z, "--z"),
             *("--fromJson", fromJson, "--toJson", toJson),
             *flag_option(localToWorld, "--localToWorld"),
@@ -493,10 +472,6 @@ def coordinateClient(
             *get_param(toProject, "--toProject"),
             *get_param(toStack, "--toStack"),
         ]
-        call_run_ws_client(
-            f"{PACKAGE}CoordinateClient",
-            add_args=arguments,
-            **client_options(kwargs, needs_result(subprocess_mode), client_script=client_script, memGB=memGB),
-        )
+        run.java.awaited().run(f"{PACKAGE}CoordinateClient", arguments)
         answer: list[Any] = read_json(toJson)
     return answer

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from renderapi._project import Project
 from renderapi.client.checks import BOX, checked_box
 from renderapi.client.java.options import check_jar, check_options
 from renderapi.client.java.script import RUN_OPTIONS, as_words, check_words, failure, run_subprocess_mode
@@ -78,6 +80,53 @@ def call_run_ws_client(
         raise failure(error, words) from error
 
 
+@dataclass(frozen=True)
+class JavaRun:
+    """How a Java client is run: with which script and memory, and what becomes of its output.
+
+    Attributes
+    ----------
+    client_script, memGB, subprocess_mode : str, optional
+        As for `call_run_ws_client`.
+    streams : dict
+        Those of `RUN_OPTIONS` that were given.
+    """
+
+    client_script: str | None = None
+    memGB: str | None = None
+    subprocess_mode: str | None = None
+    streams: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        client_script: str | None = None,
+        memGB: str | None = None,
+        subprocess_mode: str | None = None,
+        **options: Any,
+    ) -> JavaRun:
+        """Take how Java is run from the keywords of a call; options of other kinds are left alone."""
+        streams = {name: options[name] for name in RUN_OPTIONS if name in options}
+        return cls(client_script, memGB, subprocess_mode, streams)
+
+    def awaited(self) -> JavaRun:
+        """Return this for a client whose result is read: see `needs_result`."""
+        return replace(self, subprocess_mode=needs_result(self.subprocess_mode))
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the keywords with which a function of a client is told the same."""
+        return {
+            "client_script": self.client_script,
+            "memGB": self.memGB,
+            "subprocess_mode": self.subprocess_mode,
+            **self.streams,
+        }
+
+    def run(self, className: str, arguments: Sequence[Any]) -> None:
+        """Run a Java client, as `call_run_ws_client` does."""
+        call_run_ws_client(className, add_args=arguments, **self.keywords())
+
+
 # ------------------------------------------------------------------------------------------------- words
 
 
@@ -91,17 +140,15 @@ def flag_option(value: Any, flag: str) -> list[str]:
     return [flag] if value is not None and jbool(value) == "true" else []
 
 
-def stack_words(host: Any, port: Any, owner: Any, project: Any, stack: str) -> list[Any]:
+def stack_words(at: Project, stack: str) -> list[Any]:
     """Build the options that name a stack and its server."""
     return make_stack_params(
-        required("host", host), port, required("owner", owner), required("project", project), stack
+        required("host", at.host),
+        at.port,
+        required("owner", at.owner),
+        required("project", at.project),
+        stack,
     )
-
-
-def client_options(kwargs: Mapping[str, Any], subprocess_mode: str | None, **more: Any) -> dict[str, Any]:
-    """Keywords with which a function hands on how its client is to be run."""
-    streams = {name: kwargs[name] for name in RUN_OPTIONS if name in kwargs}
-    return {"subprocess_mode": subprocess_mode, **streams, **more}
 
 
 def needs_result(subprocess_mode: str | None) -> str | None:
