@@ -17,7 +17,7 @@ PICTURE = HOME / "pictures" / "rooms.svg"
 FLOORS = (
     (
         "errors", "utils", "http", "_server_words", "_json", "_patterns", "_pillow", "_compiler", "_version",
-        "_extras", "_slips", "_doubts", "transform", "geometry", "rendering",
+        "_extras", "_slips", "_doubts", "_coordinates", "transform", "geometry", "rendering",
         "layout", "channel", "image_pyramid", "schemas", "external",
     ),
     ("_comparison", "_parallel", "_project", "render"),

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi import _json
+from renderapi._coordinates import failed, in_tiles, local_problem, position, world_problem
 from renderapi._parallel import progress_reporter
 from renderapi._project import Project
 from renderapi.client.documents import Document, read_list, tiles_with_ids
@@ -26,8 +27,6 @@ from renderapi.utils import java_double, open_text, put_json
 
 Item = Mapping[str, Any]
 
-# what is written of a point, in its order
-_KNOWN = ("tileId", "visible", "local", "world")
 #: Points that Java's client asks for at once.
 BATCH_POINTS = 25_000
 
@@ -160,25 +159,25 @@ def map_file(
 def to_world(place: Place, items: Sequence[Any]) -> list[Document]:
     """Map local points, each the visible one of its list or else the first, to the world."""
     chosen = [_on_top(item) for item in items]
-    answers = [_failed(item, problem) if (problem := _local_problem(item)) else None for item in chosen]
+    answers = [failed(item, problem) if (problem := local_problem(item)) else None for item in chosen]
     asked = [index for index, answer in enumerate(answers) if answer is None]
     tiles = place.tiles(chosen[index]["tileId"] for index in asked)
     for index in asked:
         tile_id = chosen[index]["tileId"]
         if tile_id not in tiles:
-            answers[index] = _failed(chosen[index], f"tileId {tile_id} cannot be found in {place}")
+            answers[index] = failed(chosen[index], f"tileId {tile_id} cannot be found in {place}")
     asked = [index for index in asked if answers[index] is None]
     requests = [(chosen[index]["tileId"], chosen[index]["local"]) for index in asked]
     for index, point in zip(asked, _mapped(points_to_world, tiles, requests).tolist()):
         tile_id = chosen[index]["tileId"]
-        answers[index] = {"tileId": tile_id, "world": _position(point, tiles[tile_id])}
+        answers[index] = {"tileId": tile_id, "world": position(point, tiles[tile_id].get("z"))}
     return answers  # type: ignore[return-value]
 
 
 def to_local(place: Place, items: Sequence[Any]) -> list[list[Document]]:
     """Map world points into all tiles that contain them; the last of these is on top."""
     answers: list[list[Document]] = [
-        [_failed(item, problem)] if (problem := _world_problem(item, place.z)) else [] for item in items
+        [failed(item, problem)] if (problem := world_problem(item, place.z)) else [] for item in items
     ]
     asked = [index for index, answer in enumerate(answers) if not answer]
     ids = place.tile_ids([items[index] for index in asked]) if asked else []
@@ -213,19 +212,8 @@ def _inverted(
         shown = ", ".join(map(java_double, world))
         # Java has forgotten the point itself by then
         return [{"error": f"no tile specifications found in {where} for [{shown}]"}]
-    answer: list[Document] = [
-        {"tileId": tile_id, "local": _position(point, tiles[tile_id])}
-        for tile_id, point in places.items()
-        if np.isfinite(point).all()
-    ]
-    if not answer:
-        x, y = map(java_double, world[:2])
-        found = ", ".join(places)
-        problem = f"world coordinate ({x}, {y}) found in tile id(s) [{found}] cannot be inverted"
-        return [_failed({"world": world, "tileId": tile_ids[0]}, problem)]
-    last = answer[-1]
-    answer[-1] = {"tileId": last["tileId"], "visible": True, "local": last["local"]}
-    return answer
+    found = ((tile_id, point, tiles[tile_id].get("z")) for tile_id, point in places.items())
+    return in_tiles(found, world, {"world": world, "tileId": tile_ids[0]})
 
 
 def _mapped(
@@ -238,45 +226,7 @@ def _mapped(
     return map_points(list(tiles.values()), [number[tile_id] for tile_id, _ in requests], points)
 
 
-def _position(point: list[float], tile: Document) -> list[float]:
-    z = tile.get("z")
-    return point if z is None else [*point, float(z)]
-
-
 def _on_top(item: Any) -> Any:
     if isinstance(item, Mapping) or not item:
         return item or None
     return next((tile for tile in item if tile and tile.get("visible")), item[0])
-
-
-def _failed(item: Item | None, error: str) -> Document:
-    """Echo what Java knows of a point, with what is wrong with it."""
-    echo = {name: item[name] for name in _KNOWN if item.get(name) is not None} if item else {}
-    for name in ("local", "world"):
-        if name in echo:
-            echo[name] = [float(value or 0.0) for value in echo[name]]
-    return {**echo, "error": error}
-
-
-def _local_problem(item: Item | None) -> str | None:
-    if item is None:
-        return "coordinates are missing"
-    if item.get("tileId") is None:
-        return "tileId is missing"
-    if item.get("local") is None:
-        return "local values are missing"
-    return None if _are_numbers(item["local"], 2) else "local values must include both x and y"
-
-
-def _world_problem(item: Item | None, z: float | None) -> str | None:
-    if item is None:
-        return "coordinates are missing"
-    if item.get("world") is None:
-        return "world values are missing"
-    if z is None:
-        return None if _are_numbers(item["world"], 3) else "world values must include x, y, and z"
-    return None if _are_numbers(item["world"], 2) else "world values must include both x and y"
-
-
-def _are_numbers(values: Any, count: int) -> bool:
-    return len(values) >= count and None not in values[:count]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from renderapi import _json
+from renderapi._coordinates import failed, in_tiles, is_finite, local_problem, position, world_problem
 from renderapi.server.documents.keys import StackKey
 from renderapi.server.documents.mapping import Points, is_singular, to_local, to_world
 from renderapi.server.documents.problems import Problem
@@ -72,28 +72,8 @@ def _items(body: Any) -> list[Item | None]:
     return [item for some in by_slices(read, body, 10 * SLICE) for item in some]
 
 
-def _failed(item: Item | None, error: str) -> Item:
-    """Echo an item with what is wrong with it, in the order of keys that render-ws has."""
-    return {**{key: value for key, value in (item or {}).items() if key != "error"}, "error": error}
-
-
 def _position(point: Sequence[float], z: float | None) -> list[float | str]:
-    """Return a point as it is answered: infinities and NaN, which JSON has not, as words."""
-    x, y = point
-    # there is no negative zero in them
-    position: list[float | str] = (
-        [x or 0.0, y or 0.0] if _is_finite(point) else [_java(x) or 0.0, _java(y) or 0.0]
-    )
-    return position if z is None else [*position, z]
-
-
-def _is_finite(point: Sequence[float]) -> bool:
-    x, y = point
-    return math.isfinite(x) and math.isfinite(y)
-
-
-def _java(value: float) -> float | str:
-    return value if math.isfinite(value) else java_double(value)
+    return position(point, z, words=True)
 
 
 def _point(values: Sequence[Any]) -> tuple[float, float]:
@@ -224,8 +204,8 @@ def local_to_world(layers: Layers, items: Sequence[Item | None]) -> list[Item]:
     answers: list[Item | None] = []
     requests = []
     for item in items:
-        problem = _local_problem(item)
-        answers.append(None if problem is None else _failed(item, problem))
+        problem = local_problem(item)
+        answers.append(None if problem is None else failed(item, problem))
         if item is not None and problem is None:
             requests.append((item["tileId"], _point(item["local"])))
     mapped = iter(_mapped(layers, requests, to_world))
@@ -233,37 +213,12 @@ def local_to_world(layers: Layers, items: Sequence[Item | None]) -> list[Item]:
         if answer is None:
             item, point = items[index], next(mapped)
             if isinstance(point, Problem):
-                answers[index] = _failed(item, point.message)
+                answers[index] = failed(item, point.message)
             else:
                 tile_id = item["tileId"]  # type: ignore[index]
                 z = layers.tile(tile_id).get("z")
                 answers[index] = {"tileId": tile_id, "world": _position(point, z)}
     return answers  # type: ignore[return-value]
-
-
-def _local_problem(item: Item | None) -> str | None:
-    if item is None:
-        return "coordinates are missing"
-    if "tileId" not in item:
-        return "tileId is missing"
-    if "local" not in item:
-        return "local values are missing"
-    if len(item["local"]) < 2:
-        return "local values must include both x and y"
-    return None
-
-
-def _world_problem(item: Item | None, z: float | None) -> str | None:
-    if item is None:
-        return "coordinates are missing"
-    if "world" not in item:
-        return "world values are missing"
-    needed = 3 if z is None else 2
-    if len(item["world"]) < needed:
-        return (
-            "world values must include x, y, and z" if z is None else "world values must include both x and y"
-        )
-    return None
 
 
 def world_to_local(layers: Layers, items: Sequence[Item | None], z: float | None) -> list[list[Item]]:
@@ -272,8 +227,8 @@ def world_to_local(layers: Layers, items: Sequence[Item | None], z: float | None
     points: list[tuple[float, float, float]] = []
     asked: list[int] = []
     for index, item in enumerate(items):
-        problem = _world_problem(item, z)
-        answers.append([] if problem is None else [_failed(item, problem)])
+        problem = world_problem(item, z)
+        answers.append([] if problem is None else [failed(item, problem)])
         if item is not None and problem is None:
             points.append((*_point(item["world"]), float(item["world"][2]) if z is None else z))
             asked.append(index)
@@ -284,7 +239,7 @@ def world_to_local(layers: Layers, items: Sequence[Item | None], z: float | None
             places.append((index, layer, len(tile_ids)))
             requests += [(tile_id, (x, y)) for tile_id in tile_ids]
         else:
-            answers[index] = [_failed(items[index], layers.no_tiles(x, y, layer).message)]
+            answers[index] = [failed(items[index], layers.no_tiles(x, y, layer).message)]
     mapped = iter(zip(requests, _mapped(layers, requests, to_local)))
     for index, layer, count in places:
         answers[index] = _visible(items[index], layer, [next(mapped) for _ in range(count)])
@@ -294,26 +249,12 @@ def world_to_local(layers: Layers, items: Sequence[Item | None], z: float | None
 def _visible(
     item: Item | None, z: float, mapped: list[tuple[tuple[str, tuple[float, float]], Any]]
 ) -> list[Item]:
-    """Answer one world point from its places in the tiles that contain it; the last one is on top."""
-    answer: list[Item] = []
-    for (tile_id, _), point in mapped:
+    """Answer one world point from its places in the tiles that contain it."""
+    for _, point in mapped:
         if isinstance(point, Problem):
-            return [_failed(item, point.message)]
-        if _is_finite(point):
-            answer.append({"tileId": tile_id, "local": _position(point, z)})
-    if not answer:
-        (_, (x, y)), _ = mapped[0]
-        tile_ids = ", ".join(tile_id for (tile_id, _), _ in mapped)
-        return [
-            _failed(
-                item,
-                f"world coordinate ({java_double(x)}, {java_double(y)}) found in tile id(s) [{tile_ids}] "
-                "cannot be inverted",
-            )
-        ]
-    last = answer[-1]
-    answer[-1] = {"tileId": last["tileId"], "visible": True, "local": last["local"]}
-    return answer
+            return [failed(item, point.message)]
+    _, world = mapped[0][0]
+    return in_tiles(((tile_id, point, z) for (tile_id, _), point in mapped), world, item)
 
 
 def _single_world_to_local(layers: Layers, x: float, y: float, z: float) -> list[Item]:
@@ -383,7 +324,7 @@ def tile_ids_for_coordinates(server: Context, stack: StackKey, body: Any, z: flo
 def _tile_ids(layers: Layers, items: Sequence[Item | None], z: float | None) -> list[list[Item]]:
     points, sent = [], []
     for item in items:
-        problem = _world_problem(item, z)
+        problem = world_problem(item, z)
         if item is None or problem is not None:
             raise Refusal(500, problem or "")
         points.append((*_point(item["world"]), float(item["world"][2]) if z is None else z))
@@ -451,7 +392,7 @@ def sent_tile_to_local(
     if not tile["meshCellSize"]:
         raise Refusal(500, "a mesh cannot have a meshCellSize of 0.0")
     (point,) = to_local([tile], [0], [(x, y)]).tolist()
-    if not _is_finite(point):
+    if not is_finite(point):
         if is_singular(tile):
             raise Refusal(500, "Model not invertible.")
         raise Refusal(500, f"Noninvertible location ( {java_double(x)}, {java_double(y)} )")
