@@ -25,7 +25,7 @@ FLOORS = (
         "stack", "stackversion", "section", "service", "matchtrial", "hierarchical", "tilespec", "resolvedtiles",
         "pointmatch", "coordinate", "image",
     ),
-    ("client",),
+    ("client", "doctor"),
     ("cli", "demo", "server", "testing", "__main__"),
     ("__init__",),
 )  # fmt: skip
@@ -35,6 +35,7 @@ SAME_FLOOR = {
     ("resolvedtiles", "tilespec"),
     ("section", "stack"),
     ("tilespec", "stack"),
+    ("doctor", "client"),
     ("__main__", "cli"),
     ("cli", "demo"),
     ("cli", "server"),

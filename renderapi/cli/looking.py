@@ -1,10 +1,13 @@
-"""Verbs that look and change nothing: ls, info, boxes, version."""
+"""Verbs that look and change nothing: ls, info, boxes, doctor, version."""
 
 from __future__ import annotations
 
 import argparse
 import platform
+import textwrap
 from collections import Counter
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from renderapi.cli import addresses
@@ -13,6 +16,7 @@ from renderapi.cli.options import Commands, Exit, UsageError, add_connection, ad
 from renderapi.cli.screen import pairs, show, table
 
 if TYPE_CHECKING:
+    from renderapi.doctor import Finding
     from renderapi.render import Render
 
 
@@ -72,6 +76,22 @@ def add(commands: Commands) -> None:
     boxes.add_argument("--tiles", action="store_true", help="the box of every tile of the layers")
     add_json(boxes)
     add_connection(boxes)
+
+    doctor = verb(
+        commands,
+        "doctor",
+        _doctor,
+        help="find out why something does not work",
+        description="Look at everything between this machine and the tiles, step by step: name, port, proxy, "
+        "certificate, server, credentials, data base, the state of a stack, client scripts and Java. Say what works, "
+        "what does not, and what to do. Ends with 3 if something is wrong. Nothing is changed.",
+        library="renderapi.doctor.examine",
+    )
+    doctor.add_argument(
+        "stack", nargs="?", type=addresses.stack, metavar="STACK", help="[[OWNER/]PROJECT/]STACK, or its URL"
+    )
+    add_json(doctor)
+    add_connection(doctor, scripts=True)
 
     version = verb(
         commands,
@@ -267,6 +287,35 @@ def _boxes(options: argparse.Namespace) -> int:
         box = get_stack_bounds(name, render=render)
         show(options, box, pairs([(axis, _span(box, axis.upper())) for axis in "xyz"]))
     return Exit.OK
+
+
+# -------------------------------------------------------------------------------------------- doctor
+
+_WIDTH = 100
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from renderapi.doctor import examine
+
+    render = connect(options, options.stack)
+    findings = examine(
+        None if options.stack is None else options.stack.name,
+        client_scripts=options.client_scripts,
+        render=render,
+        report=None if options.json else lambda finding: print(_finding_text(finding), flush=True),
+    )
+    if options.json:
+        show(options, [asdict(finding) for finding in findings], "")
+    return Exit.DIFFERS if any(finding.state == "wrong" for finding in findings) else Exit.OK
+
+
+def _finding_text(finding: Finding) -> str:
+    head = f"{finding.state:7}  {finding.subject:11}  "
+    indent = " " * len(head)
+    wrap = partial(textwrap.wrap, width=_WIDTH, break_long_words=False, break_on_hyphens=False)
+    lines = wrap(finding.text, initial_indent=head, subsequent_indent=indent)
+    lines += wrap(finding.advice, initial_indent=f"{indent}-> ", subsequent_indent=f"{indent}   ")
+    return "\n".join(lines)
 
 
 # ------------------------------------------------------------------------------------------- version
