@@ -60,6 +60,14 @@ WINGS = {
         ("client",),
         ("__init__",),
     ),
+    "server": (
+        ("documents",),
+        ("store",),
+        ("endpoints",),
+        ("services",),
+        ("http",),
+        ("__init__",),
+    ),
 }
 
 

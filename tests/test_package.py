@@ -143,6 +143,25 @@ def test_wings_know_only_what_is_below_them(rooms):
                 assert row_of[other] < row_of[name], f"{room}: {name} imports {other}"
 
 
+def test_only_the_store_speaks_sql():
+    """A query is given to a method of sqlite3, or is a text that begins like one or sets conditions."""
+    sql = re.compile(
+        r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|PRAGMA)\s.*\b(FROM|INTO|SET|AS|TABLE)\b|.*= [?:]"
+    )
+    home = ROOT / "server"
+    for path in home.rglob("*.py"):
+        if home / "store" in path.parents:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+                assert "sqlite3" not in names, path
+            elif isinstance(node, ast.Attribute):
+                assert node.attr not in ("execute", "executemany", "executescript", "cursor"), path
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not sql.match(node.value), (path, node.value)
+
+
 def test_the_picture_of_the_rooms_is_that_of_their_imports(rooms):
     assert rooms.PICTURE.read_text() == rooms.drawing(), "python docs/rooms.py draws it anew"
 

@@ -10,9 +10,9 @@ from embedded import Api, make_tile
 import renderapi.server
 from renderapi import _json
 from renderapi.server import Store, create_app
+from renderapi.server.endpoints.declaring import decode
+from renderapi.server.endpoints.refusals import Refusal
 from renderapi.server.http.app import SERVICES
-from renderapi.server.http.endpoint import decode
-from renderapi.server.http.refusals import Refusal
 
 NOT_OFFERED = ("match trials", "hierarchical alignment")
 
@@ -162,11 +162,11 @@ def test_bodies_that_are_no_json(loading):
 
 @pytest.mark.parametrize("separator", [",", " ,\n "])
 def test_long_bodies_are_decoded_in_parts(monkeypatch, separator):
-    monkeypatch.setattr("renderapi.server.http.endpoint._PART", 10)
+    monkeypatch.setattr("renderapi.server.endpoints.declaring._PART", 10)
     decoded = []
     loads = _json.loads
     monkeypatch.setattr(
-        "renderapi.server.http.endpoint._json.loads", lambda part: decoded.append(part) or loads(part)
+        "renderapi.server.endpoints.declaring._json.loads", lambda part: decoded.append(part) or loads(part)
     )
 
     def is_read(document):

@@ -17,8 +17,8 @@ from renderapi.resolvedtiles import (
     put_tilespecs,
 )
 from renderapi.server import serve_background
-from renderapi.server.http.endpoint import Context
-from renderapi.server.services.drawing import Drawing
+from renderapi.server.endpoints.declaring import Context
+from renderapi.server.endpoints.drawing import Drawing
 from renderapi.stack import create_stack, get_tilebounds_for_z
 from renderapi.tilespec import TileSpec, get_tile_specs_from_z
 

@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from renderapi.server.http.collecting import MANY, reading
-from renderapi.server.http.turns import by_slices
+from renderapi.server.endpoints.collecting import MANY, reading
+from renderapi.server.endpoints.turns import by_slices
 
 
 @pytest.fixture(autouse=True)

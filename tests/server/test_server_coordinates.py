@@ -464,8 +464,8 @@ def test_a_batch_in_slices_is_one_answer(many, monkeypatch):
     errors = {item.get("error") for found in [*whole[0], local] for item in found if "error" in item}
     assert {None} < errors | {None} and len(errors) > 5
     assert any(error and error.endswith("following transform specs: [x, y]") for error in errors)
-    monkeypatch.setattr("renderapi.server.http.turns.SLICE", 7)
-    monkeypatch.setattr("renderapi.server.http.turns.by_slices.__defaults__", (7,))
+    monkeypatch.setattr("renderapi.server.endpoints.turns.SLICE", 7)
+    monkeypatch.setattr("renderapi.server.endpoints.turns.by_slices.__defaults__", (7,))
     monkeypatch.setattr("renderapi.server.services.coordinates._KEPT", 2)
     assert [batch(many, path, body) for path, body in zip(paths, bodies)] == whole
     assert batch(many, "local-to-world-coordinates", back) == local

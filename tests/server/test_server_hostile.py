@@ -284,7 +284,7 @@ def test_patterns_that_cannot_be_taken(api, pattern):
 
 def test_a_pattern_that_takes_too_long_is_refused_before_the_answer_begins(api, monkeypatch):
     pytest.importorskip("regex")
-    monkeypatch.setattr("renderapi.server.store.tile_rows.SECONDS", 0.1)
+    monkeypatch.setattr("renderapi.server.documents.id_patterns.SECONDS", 0.1)
     monkeypatch.setattr("renderapi._patterns.SECONDS", 0.1)
     _patterns.compiled.cache_clear()
     # the first ids are quick

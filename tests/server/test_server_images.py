@@ -14,8 +14,8 @@ import renderapi.rendering
 from renderapi.rendering import Sources, encoding, render, render16
 from renderapi.rendering.outlines import draw_outlines
 from renderapi.server import Store
-from renderapi.server.http.refusals import Refusal
-from renderapi.server.services import drawing
+from renderapi.server.endpoints import drawing
+from renderapi.server.endpoints.refusals import Refusal
 
 RNG = np.random.default_rng(3)
 TYPES = {

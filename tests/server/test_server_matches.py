@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from embedded import wait_until
 
-from renderapi.server.documents.matches import canvas_matches, merged, utf16_key
+from renderapi.server.documents.matches import canvas_matches, merge_pairs, utf16_key
 from renderapi.server.documents.problems import FailedError, InvalidError, Problem
 
 DATA = Path(__file__).parents[1] / "data/golden"
@@ -68,9 +68,9 @@ def test_merging_of_the_original():
         ]
         if "error" in case:
             with pytest.raises(FailedError):
-                merged(documents)
+                merge_pairs(documents)
         else:
-            assert numbers(merged(documents)) == numbers(case["result"])
+            assert numbers(merge_pairs(documents)) == numbers(case["result"])
 
 
 def test_sorting_of_the_original():

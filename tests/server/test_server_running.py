@@ -379,7 +379,7 @@ LIBRARY = ("process", "background")
 SLEEP = """
 import time
 from renderapi.server import stacks
-from renderapi.server.http.endpoint import json_of
+from renderapi.server.endpoints.declaring import json_of
 
 @stacks.service.get("/sleep")
 def sleep(server):
@@ -524,7 +524,7 @@ def test_work_for_a_client_that_is_gone_stops(monkeypatch, caplog):
         return to_local(*values)
 
     monkeypatch.setattr("renderapi.server.services.coordinates.to_local", slow)
-    monkeypatch.setattr("renderapi.server.http.turns.by_slices.__defaults__", (10,))
+    monkeypatch.setattr("renderapi.server.endpoints.turns.by_slices.__defaults__", (10,))
     caplog.set_level("INFO", "renderapi.server")
     with serve_background() as server:
         stack = server.url + "/v1/owner/o/project/p/stack/s"

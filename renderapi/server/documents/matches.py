@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from renderapi import _json
 from renderapi.server.documents.problems import FailedError, InvalidError
 from renderapi.server.documents.tiles import Document
 from renderapi.server.documents.values import (
@@ -89,33 +88,7 @@ def canvas_matches(raw: Any) -> Document:
     return document
 
 
-def pair_columns(document: Document) -> tuple[Any, ...]:
-    """Encode normalised matches as the columns of their row.
-
-    p group, q group, p id and q id - what answers are ordered by -, whether there is a consensus set, the
-    bytes before the matches, the matches, and their number.
-    """
-    head = {key: value for key, value in document.items() if key not in ("matches", "matchCount")}
-    matches = document.get("matches")
-    return (
-        document["pGroupId"],
-        document["qGroupId"],
-        document["pId"],
-        document["qId"],
-        "consensusSetData" in document,
-        _json.dumps(head)[:-1],
-        None if matches is None else _json.dumps(matches),
-        document["matchCount"],
-    )
-
-
-def pair_document(details: bool = True) -> str:
-    """Return the SQL expression that puts the JSON of a pair together."""
-    matches = """ || CASE WHEN matches IS NULL THEN '' ELSE ',"matches":' || matches END""" if details else ""
-    return f"""head{matches} || ',"matchCount":' || match_count || '}}'"""
-
-
-def merged(documents: Sequence[Document]) -> Document:
+def merge_pairs(documents: Sequence[Document]) -> Document:
     """Append the points of several documents of one pair to those of the first, which may have none.
 
     Raises

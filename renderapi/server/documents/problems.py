@@ -1,4 +1,7 @@
-"""What is wrong with what a client sends or asks for, in the words of render-ws; `http.refusals` has their statuses."""
+"""What is wrong with what a client sends or asks for, in the words of render-ws.
+
+Which statuses the answers get is a matter of `renderapi.server.endpoints.refusals`.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -21,12 +20,13 @@ from renderapi.server.documents.keys import CollectionKey, StackKey
 from renderapi.server.documents.problems import Problem
 from renderapi.server.documents.stacks import STATES
 from renderapi.server.documents.values import parse_double, parse_integer
-from renderapi.server.http import turns
-from renderapi.server.http.collecting import reading
-from renderapi.server.http.endpoint import JSON, TEXT, Answer, Context, Endpoint, Service, decode
+from renderapi.server.endpoints import turns
+from renderapi.server.endpoints.collecting import reading
+from renderapi.server.endpoints.declaring import JSON, TEXT, Answer, Context, Endpoint, Service, decode
+from renderapi.server.endpoints.drawing import CACHE_BYTES, MAX_PIXELS, Drawing
+from renderapi.server.endpoints.refusals import Refusal, status_of
 from renderapi.server.http.openapi import swagger
 from renderapi.server.http.protocol import check_accept, tidy_path
-from renderapi.server.http.refusals import Refusal, status_of
 from renderapi.server.http.visitors import Visitors
 from renderapi.server.services import (
     configuration,
@@ -39,9 +39,8 @@ from renderapi.server.services import (
     tiles,
     validation,
 )
-from renderapi.server.services.drawing import CACHE_BYTES, MAX_PIXELS, Drawing
 from renderapi.server.store import metadata
-from renderapi.server.store.database import DamagedError, Store, StoreError, is_full
+from renderapi.server.store.database import DamagedError, Store, StoreError, is_database_problem, is_full
 
 logger = logging.getLogger("renderapi.server")
 
@@ -435,9 +434,7 @@ def _failed(problem: Exception) -> Response:
         return _refused(Refusal(507, "there is no space left on the disk of the server; nothing was stored"))
     logger.error("%s %s failed", request.method, request.path, exc_info=problem)
     told = (
-        f"database problem: {problem}"
-        if isinstance(problem, sqlite3.Error)
-        else "the server failed, see its log"
+        f"database problem: {problem}" if is_database_problem(problem) else "the server failed, see its log"
     )
     return Response(told, status=500, content_type=_TEXT_UTF8)
 

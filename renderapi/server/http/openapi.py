@@ -8,7 +8,7 @@ from typing import Any
 from renderapi import _json
 from renderapi._version import __version__
 from renderapi.server.documents.stacks import STATES
-from renderapi.server.http.endpoint import JSON, Endpoint, Service
+from renderapi.server.endpoints.declaring import JSON, Endpoint, Service
 
 _PATH_TYPES: dict[str, dict[str, Any]] = {
     "string": {"type": "string"},

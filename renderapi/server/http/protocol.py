@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from renderapi.server.http.refusals import Refusal
+from renderapi.server.endpoints.refusals import Refusal
 
 _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_~,")

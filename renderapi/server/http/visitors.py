@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from renderapi.server.http.refusals import Refusal
+from renderapi.server.endpoints.refusals import Refusal
 
 ANY = "*"
 _READING = ("GET", "HEAD", "OPTIONS")

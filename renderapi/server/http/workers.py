@@ -10,7 +10,7 @@ from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
 
-from renderapi.server.services.drawing import cores
+from renderapi.server.endpoints.drawing import cores
 
 # each keeps the memory of the largest body that it has read
 THREADS = 4

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import platform
-import sqlite3
 from typing import Any
 
 from renderapi._version import __version__
-from renderapi.server.http.endpoint import OK, Answer, Context, Service, json_of
-from renderapi.server.store.database import FILE_NAME
+from renderapi.server.endpoints.declaring import OK, Answer, Context, Service, json_of
+from renderapi.server.store.database import FILE_NAME, SQLITE_VERSION
 
 #: The filter lists that render ships.
 FILTER_LISTS: dict[str, list[dict[str, Any]]] = {
@@ -68,7 +67,7 @@ def version_info(server: Context) -> Answer:
         {
             "git.build.version": __version__,
             "renderapi.python": platform.python_version(),
-            "renderapi.sqlite": sqlite3.sqlite_version,
+            "renderapi.sqlite": SQLITE_VERSION,
         }
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -15,7 +14,7 @@ from renderapi.server.documents.problems import Problem
 from renderapi.server.documents.resolving import SharedTransforms, flatten_tile
 from renderapi.server.documents.tiles import Document, tile_spec
 from renderapi.server.documents.values import Rules, as_boolean, as_double, as_list, as_text, fields
-from renderapi.server.http.endpoint import (
+from renderapi.server.endpoints.declaring import (
     OWNER,
     STACK,
     Answer,
@@ -26,11 +25,12 @@ from renderapi.server.http.endpoint import (
     json_of,
     string,
 )
-from renderapi.server.http.refusals import Refusal
-from renderapi.server.http.turns import SLICE, by_slices
+from renderapi.server.endpoints.refusals import Refusal
+from renderapi.server.endpoints.turns import SLICE, by_slices
 from renderapi.server.services.layers import LAYER
 from renderapi.server.services.parameters import get_tile
 from renderapi.server.store import metadata
+from renderapi.server.store.database import Transaction
 from renderapi.server.store.resolved import shared_transforms
 from renderapi.server.store.tile_rows import TileQuery, ids_at_points
 from renderapi.transform.trees import references
@@ -91,7 +91,7 @@ class Layers:
         The stack.
     """
 
-    def __init__(self, read: Callable[[], AbstractContextManager[sqlite3.Connection]], key: StackKey) -> None:
+    def __init__(self, read: Callable[[], AbstractContextManager[Transaction]], key: StackKey) -> None:
         self.key = key
         self.read = read
         self._tiles: dict[str, Document | Problem] = {}
@@ -105,7 +105,7 @@ class Layers:
             row = metadata.contents(connection, self.key)
             if row is None or not wanted:
                 return
-            found = TileQuery(row, ids=wanted).selected(connection, len(wanted))
+            found = TileQuery(row, ids=wanted).read(connection, len(wanted))
             shared = shared_transforms(connection, row, found.refs)
         for tile in _json.loads(b"[" + b",".join(found.documents()) + b"]"):
             try:

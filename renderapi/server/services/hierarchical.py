@@ -20,7 +20,7 @@ from renderapi.server.documents.values import (
     as_text,
     fields,
 )
-from renderapi.server.http.endpoint import (
+from renderapi.server.endpoints.declaring import (
     ABSENT,
     OK,
     PROJECT,
@@ -35,10 +35,10 @@ from renderapi.server.http.endpoint import (
     string,
     text_of,
 )
-from renderapi.server.http.refusals import Refusal, not_built
+from renderapi.server.endpoints.refusals import Refusal, not_built
 from renderapi.server.services.layers import LAYER
-from renderapi.server.services.matches import between_objects, find_collection, select_documents
 from renderapi.server.services.parameters import get_tile, normalized_for_matching
+from renderapi.server.store import matches as match_rows
 from renderapi.server.store import metadata
 from renderapi.server.store.tile_rows import TileQuery
 
@@ -112,10 +112,8 @@ def delete_hierarchical_data(server: Context, stack: StackKey) -> Answer:
 def _tiers(server: Context, owner: str, project: str) -> dict[str, Document | None]:
     """Return the hierarchical data of the stacks of a project by their names."""
     with server.store.read() as connection:
-        rows = connection.execute(
-            "SELECT name, document FROM stack WHERE owner = ? AND project = ?", (owner, project)
-        )
-        return {name: _json.loads(document).get("hierarchicalData") for name, document in rows}
+        stacks = map(_json.loads, metadata.documents(connection, owner, project))
+        return {stack["stackId"]["stack"]: stack.get("hierarchicalData") for stack in stacks}
 
 
 def _not_offered() -> Refusal:
@@ -177,16 +175,13 @@ def clustered_tile_bounds(
         bounds = TileQuery(metadata.content_row(connection, stack), z=z).tile_bounds(
             connection, server.newsolver
         )
-        row = find_collection(connection, collection)
+        row = match_rows.get(connection, collection)
         sections = sorted({tile["sectionId"] for tile in bounds if "sectionId" in tile}, key=utf16_key)
         pairs = [
             pair
             for place, p_group in enumerate(sections)
             for q_group in sections[place:]
-            for pair in connection.execute(
-                "SELECT p_id, q_id FROM pair WHERE collection = ? AND p_group = ? AND q_group = ?",
-                (row, p_group, q_group),
-            )
+            for pair in match_rows.ids_between(connection, row, p_group, q_group)
         ]
     tiles = {tile["tileId"]: tile for tile in bounds}
     return json_of([[tiles[tile_id] for tile_id in group] for group in tile_clusters(pairs, tiles)])
@@ -224,9 +219,8 @@ def pair_residual_calculation(server: Context, stack: StackKey, body: Any) -> An
         raw = [get_tile(connection, matched, tile_id) for tile_id in tile_ids]
         aligned = [get_tile(connection, stack, tile_id) for tile_id in tile_ids]
         canvases = [((tile.get("layout") or {}).get("sectionId", ""), tile["tileId"]) for tile in raw]
-        row = find_collection(connection, collection)
-        selection = between_objects(canvases[0], canvases[1])
-        found = select_documents(connection, row, selection)
+        row = match_rows.get(connection, collection)
+        found = match_rows.documents(connection, row, match_rows.between_objects(canvases[0], canvases[1]))
     if not found or "matches" not in found[0]:
         raise Refusal(404, f"no matches found for tiles '{tile_ids[0]}' and '{tile_ids[1]}' in {collection}")
     normalized = [

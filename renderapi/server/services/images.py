@@ -9,7 +9,7 @@ from typing import Any
 
 from renderapi.server.documents.keys import StackKey
 from renderapi.server.documents.values import as_int, fields, parse_integer
-from renderapi.server.http.endpoint import (
+from renderapi.server.endpoints.declaring import (
     OWNER,
     STACK,
     Answer,
@@ -20,7 +20,7 @@ from renderapi.server.http.endpoint import (
     flag,
     integer,
 )
-from renderapi.server.http.refusals import QueryRefusal, Refusal, not_built
+from renderapi.server.endpoints.refusals import QueryRefusal, Refusal, not_built
 from renderapi.server.services.layers import DVID_BOX, ID_PATTERN, LAYER, LAYER_BOX
 from renderapi.server.services.parameters import (
     NEIGHBOR_QUERY,

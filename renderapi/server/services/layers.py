@@ -1,23 +1,20 @@
 """RenderDataService: what a stack holds, by layer, section, box and group."""
 
-# ruff: noqa: S608 - conditions and names of columns are put into queries, values never are
-
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 from renderapi import _json
-from renderapi.server.documents.boxes import derive_boxes
+from renderapi.server.documents.boxes import check_boxes, derive_boxes
 from renderapi.server.documents.keys import StackKey, section_missing, stack_missing, transform_missing
 from renderapi.server.documents.problems import Problem
 from renderapi.server.documents.resolving import flatten_tile
 from renderapi.server.documents.stacks import OFFLINE
 from renderapi.server.documents.tiles import Document, ResolvedTiles
 from renderapi.server.documents.values import as_list, as_number, as_text, parse_double
-from renderapi.server.http.collecting import reading
-from renderapi.server.http.endpoint import (
+from renderapi.server.endpoints.collecting import reading
+from renderapi.server.endpoints.declaring import (
     CREATED,
     STACK,
     TEXT,
@@ -33,17 +30,18 @@ from renderapi.server.http.endpoint import (
     string,
     text_of,
 )
-from renderapi.server.http.refusals import Refusal
-from renderapi.server.store import metadata
+from renderapi.server.endpoints.refusals import Refusal
+from renderapi.server.store import metadata, sections
+from renderapi.server.store.database import Transaction
 from renderapi.server.store.resolved import load_transforms, resolved_content, shared_transforms
 from renderapi.server.store.tile_rows import (
-    Selected,
+    StoredTiles,
     TileBatch,
     TileQuery,
-    check_boxes,
     max_height,
     transform_document,
 )
+from renderapi.server.store.tile_rows import z_values as z_values_of
 from renderapi.utils import java_double
 
 service = Service("RenderDataService", "Tiles and shared transforms of a stack")
@@ -70,36 +68,14 @@ def no_tiles_in_layer(key: StackKey, z: float) -> Refusal:
 
 def _z_values(server: Context, key: StackKey, min_z: float | None, max_z: float | None) -> list[float]:
     with server.store.read() as connection:
-        query = TileQuery(metadata.contents(connection, key), min_z=min_z, max_z=max_z)
+        row = metadata.contents(connection, key)
         if min_z is None and max_z is None:
-            values = _distinct_layers(connection, query)
+            values = z_values_of(connection, row)
         else:
-            values = [
-                z
-                for (z,) in connection.execute(
-                    f"SELECT DISTINCT z FROM {query.source} WHERE {query.where} ORDER BY z",
-                    query.values,
-                )
-            ]
+            values = TileQuery(row, min_z=min_z, max_z=max_z).z_values(connection)
         if not values:
             metadata.get(connection, key)
     return values
-
-
-def _distinct_layers(connection: sqlite3.Connection, query: TileQuery) -> list[float]:
-    # jumps from layer to layer in the index instead of walking over all tiles
-    (row,) = query.values
-    return [
-        z
-        for (z,) in connection.execute(
-            "WITH RECURSIVE layer (z) AS ("
-            "SELECT min(z) FROM tile WHERE stack = ?1 UNION ALL "
-            "SELECT (SELECT min(z) FROM tile WHERE stack = ?1 AND z > layer.z) FROM layer "
-            "WHERE layer.z IS NOT NULL"
-            ") SELECT z FROM layer WHERE z IS NOT NULL",
-            (row,),
-        )
-    ]
 
 
 @service.get(STACK + "/zValues", query=Z_RANGE)
@@ -108,43 +84,18 @@ def z_values(server: Context, stack: StackKey, minZ: float | None, maxZ: float |
     return json_of(_z_values(server, stack, minZ, maxZ))
 
 
-def _section_documents(rows: Any) -> list[Document]:
-    return [
-        {
-            "sectionId": section_id,
-            "z": z,
-            "tileCount": count,
-            "minX": min_x,
-            "maxX": max_x,
-            "minY": min_y,
-            "maxY": max_y,
-        }
-        for section_id, z, count, min_x, max_x, min_y, max_y in rows
-    ]
-
-
 def _sections(server: Context, key: StackKey, min_z: float | None, max_z: float | None) -> list[Document]:
     with server.store.read() as connection:
         stack = metadata.get(connection, key)
         if stack.state == OFFLINE:
             raise stack_missing(key)
-        (aggregated,) = connection.execute(
-            "SELECT aggregated FROM stack WHERE id = ?", (stack.row,)
-        ).fetchone()
-        if not aggregated:
+        if not sections.is_aggregated(connection, stack.row):
             raise Refusal(
                 400,
                 f"section data not aggregated for {key}, set stack state to COMPLETE "
                 "to generate the aggregate collection",
             )
-        return _section_documents(
-            connection.execute(
-                "SELECT section_id, z, tile_count, min_x, max_x, min_y, max_y FROM section WHERE stack = ?1 "
-                "AND section_id IS NOT NULL AND z IS NOT NULL AND (?2 IS NULL OR z >= ?2) "
-                "AND (?3 IS NULL OR z <= ?3) ORDER BY section_id, z",
-                (stack.row, min_z, max_z),
-            )
-        )
+        return sections.of_stack(connection, stack.row, min_z, max_z)
 
 
 @service.get(STACK + "/sectionData", query=Z_RANGE)
@@ -158,16 +109,7 @@ def layer_section_data(server: Context, stack: StackKey, z: float) -> Answer:
     """List the sections of a layer as they are now."""
     with server.store.read() as connection:
         row = metadata.content_row(connection, stack)
-        return json_of(
-            _section_documents(
-                connection.execute(
-                    "SELECT section_id, z, count(*), min(min_x), max(max_x), min(min_y), max(max_y) "
-                    "FROM tile INDEXED BY tile_by_layer WHERE stack = ? AND z = ? AND section_id IS NOT NULL "
-                    "GROUP BY section_id ORDER BY section_id",
-                    (row, z),
-                )
-            )
-        )
+        return json_of(sections.of_layer(connection, row, z))
 
 
 @service.get(STACK + "/reorderedSectionData", query=Z_RANGE)
@@ -258,10 +200,8 @@ def section_tile_bounds(
         return _tile_bounds(server, connection, query, tileIdPattern)
 
 
-def _tile_bounds(
-    server: Context, connection: sqlite3.Connection, query: TileQuery, pattern: str | None
-) -> Answer:
-    chosen = query.matching(connection, "tileIdPattern", pattern)
+def _tile_bounds(server: Context, connection: Transaction, query: TileQuery, pattern: str | None) -> Answer:
+    chosen = query.narrow(connection, "tileIdPattern", pattern)
     return json_of(chosen.tile_bounds(connection, server.newsolver))
 
 
@@ -269,38 +209,17 @@ def _tile_bounds(
 def section_z(server: Context, stack: StackKey, sectionId: str) -> Answer:
     """Return the z of a section."""
     with server.store.read() as connection:
-        found = connection.execute(
-            "SELECT z FROM tile INDEXED BY tile_by_section "
-            "WHERE stack = ? AND section_id = ? ORDER BY id LIMIT 1",
-            (metadata.content_row(connection, stack), sectionId),
-        ).fetchone()
-    if found is None or found[0] is None:
+        z = sections.first_z(connection, metadata.content_row(connection, stack), sectionId)
+    if z is None:
         raise section_missing(stack, sectionId)
-    return json_of(found[0])
+    return json_of(z)
 
 
-def _move_tiles(server: Context, key: StackKey, z: float, condition: str, value: str) -> Answer:
+def _move_tiles(server: Context, key: StackKey, z: float, **choice: Any) -> Answer:
     with server.store.write() as connection:
         stack = metadata.must_be_loading(metadata.get(connection, key), "z")
-        tiles = connection.execute(
-            f"SELECT id, document FROM tile WHERE stack = ? AND {condition}",
-            (stack.row, value),
-        ).fetchall()
-        connection.executemany(
-            "UPDATE tile SET z = ?, document = ? WHERE id = ?",
-            [(z, _with_z(document, z), row) for row, document in tiles],
-        )
+        TileQuery(stack.row, **choice).move(connection, z)
     return CREATED
-
-
-def _with_z(document: bytes, z: float) -> bytes:
-    tile: Document = {}
-    for key, value in _json.loads(document).items():
-        if "z" not in tile and key not in ("tileId", "layout", "groupId"):
-            tile["z"] = z
-        if key != "z":
-            tile[key] = value
-    return _json.dumps(tile)
 
 
 @service.put(STACK + "/section/{sectionId}/z")
@@ -309,7 +228,7 @@ def save_section_z(server: Context, stack: StackKey, sectionId: str, body: Any) 
     z = as_number(body, "z")
     if z is None:
         raise Refusal(400, "z value must be specified")
-    return _move_tiles(server, stack, z, "section_id = ?", sectionId)
+    return _move_tiles(server, stack, z, section=sectionId)
 
 
 @service.put(LAYER + "/tileIds")
@@ -318,8 +237,7 @@ def save_layer_tile_ids(server: Context, stack: StackKey, z: float, body: Any) -
     ids = as_list(body, "tile ids", as_text)
     if ids is None:
         raise Refusal(400, "tileIds value must be specified")
-    condition = "tile_id IN (SELECT value FROM json_each(?))"
-    return _move_tiles(server, stack, z, condition, _json.dumps(ids).decode())
+    return _move_tiles(server, stack, z, ids=ids)
 
 
 @service.get(STACK + "/transform/{transformId}")
@@ -404,7 +322,7 @@ class SelectedTiles:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Transaction,
         key: StackKey,
         minZ: float | None,
         maxZ: float | None,
@@ -423,7 +341,7 @@ class SelectedTiles:
             group=groupId,
             box=(minX, minY, maxX, maxY),
             max_height=0.0 if row is None else max_height(connection, row),
-        ).matching(connection, "matchPattern", matchPattern)
+        ).narrow(connection, "matchPattern", matchPattern)
         layers = [f"{word}={java_double(z)}" for word, z in (("$gte", minZ), ("$lte", maxZ)) if z is not None]
         parts = [f"z=Document{{{{{', '.join(layers)}}}}}"] if layers else []
         if groupId is not None:
@@ -445,7 +363,7 @@ class SelectedTiles:
 
 
 def resolved_tiles(
-    connection: sqlite3.Connection, key: StackKey, query: TileQuery, description: str, most: int
+    connection: Transaction, key: StackKey, query: TileQuery, description: str, most: int
 ) -> list[bytes]:
     """Return chosen tiles as they are stored, and the shared transforms that they use, as parts of a document.
 
@@ -454,7 +372,7 @@ def resolved_tiles(
     Refusal
         404 if there are none.
     """
-    tiles = query.selected(connection, most, keyed=True)
+    tiles = query.read(connection, most, keyed=True)
     if not tiles.number:
         raise no_tile_specs(key, description)
     transforms = load_transforms(connection, metadata.content_row(connection, key), tiles.refs)
@@ -473,7 +391,7 @@ def layer_tiles(server: Context, stack: StackKey, z: float, matchPattern: str | 
     """Return the tiles of a layer as they are stored, and the shared transforms that they use."""
     with server.store.read() as connection:
         query = TileQuery(metadata.content_row(connection, stack), z=z)
-        query = query.matching(connection, "matchPattern", matchPattern)
+        query = query.narrow(connection, "matchPattern", matchPattern)
         parts = resolved_tiles(connection, stack, query, f"z={java_double(z)}", server.most_tiles)
     return json_bytes(b"".join(parts))
 
@@ -488,7 +406,7 @@ def stack_tiles(server: Context, stack: StackKey, **selection: Any) -> Answer:
 
 
 def box_query(
-    connection: sqlite3.Connection,
+    connection: Transaction,
     row: int,
     z: float,
     box: tuple[float, float, int, int],
@@ -513,11 +431,11 @@ def tile_count(
 
 
 def _layer(
-    server: Context, connection: sqlite3.Connection, stack: StackKey, z: float, pattern: str | None
-) -> Selected:
+    server: Context, connection: Transaction, stack: StackKey, z: float, pattern: str | None
+) -> StoredTiles:
     """Return the tiles of a layer; without a pattern refuse (400) one without any."""
     query = TileQuery(metadata.content_row(connection, stack), z=z)
-    tiles = query.matching(connection, "tileIdPattern", pattern).selected(connection, server.most_tiles)
+    tiles = query.narrow(connection, "tileIdPattern", pattern).read(connection, server.most_tiles)
     if not tiles.number and pattern is None:
         raise no_tiles_in_layer(stack, z)
     return tiles

@@ -1,7 +1,5 @@
 """Layout files: where each tile of a stack lies, as text, for stitching programs."""
 
-# ruff: noqa: S608 - conditions and names of columns are put into queries, values never are
-
 from __future__ import annotations
 
 import re
@@ -17,18 +15,17 @@ from renderapi.server.documents.keys import StackKey
 from renderapi.server.documents.resolving import SharedTransforms, flatten_tile
 from renderapi.server.documents.tiles import Document
 from renderapi.server.documents.values import as_int
-from renderapi.server.http.endpoint import STACK, TEXT, Answer, Context, enumeration
-from renderapi.server.http.refusals import Refusal
+from renderapi.server.endpoints.declaring import STACK, TEXT, Answer, Context, enumeration
+from renderapi.server.endpoints.refusals import Refusal
 from renderapi.server.services.layers import LAYER, Z_RANGE
 from renderapi.server.services.layers import service as service  # noqa: PLC0414 - app takes it from here
 from renderapi.server.store import metadata
 from renderapi.server.store.resolved import shared_transforms
-from renderapi.server.store.tile_rows import TileQuery, all_refs
+from renderapi.server.store.tile_rows import TileQuery
 from renderapi.utils import java_double
 
 KARSH, SCHEFFER = FORMATS = ("KARSH", "SCHEFFER")
 _FORMAT = {"format": enumeration(*FORMATS, default=KARSH)}
-_ORDER = {KARSH: "z, min_y, min_x", SCHEFFER: "z, tile_id"}
 _BATCH = 1000
 _FILE = re.compile(r"^file:/+")
 # what java.net.URI does not take: blanks, control characters, brackets, and a % without two digits
@@ -119,11 +116,7 @@ def _layout(server: Context, key: StackKey, min_z: float | None, max_z: float | 
     with server.store.read() as connection:
         stack = metadata.get(connection, key)
     query = TileQuery(stack.row, min_z=min_z, max_z=max_z)
-    batches = server.store.rows(
-        f"SELECT refs, document FROM {query.source} WHERE {query.where} ORDER BY {_ORDER[style]}",
-        query.values,
-        _BATCH,
-    )
+    batches = query.batches(server.store, _BATCH, by_place=style == KARSH)
     base, stack_path, _ = request.base_url.partition(f"/stack/{key.stack}")
 
     write_line = karsh_line if style == KARSH else scheffer_line
@@ -131,11 +124,10 @@ def _layout(server: Context, key: StackKey, min_z: float | None, max_z: float | 
     def content() -> Iterator[bytes]:
         if style == SCHEFFER:
             yield _header(stack).encode()
-        for batch in batches:
-            refs = ",".join({refs for refs, _ in batch if refs is not None})
+        for refs, documents in batches:
             with server.store.read() as connection:
-                shared = shared_transforms(connection, stack.row, all_refs(refs))
-            tiles = [_with_references(_json.loads(document), shared) for _, document in batch]
+                shared = shared_transforms(connection, stack.row, refs)
+            tiles = [_with_references(_json.loads(document), shared) for document in documents]
             yield "".join(write_line(tile, base + stack_path) for tile in tiles).encode()
 
     # what the first tiles are refused for is found before the answer begins

@@ -5,7 +5,6 @@ One piece of code makes them for those who ask for the document and for the imag
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,7 +32,7 @@ from renderapi.server.documents.values import (
     as_number,
     as_text,
 )
-from renderapi.server.http.endpoint import (
+from renderapi.server.endpoints.declaring import (
     Context,
     Query,
     boolean,
@@ -44,9 +43,10 @@ from renderapi.server.http.endpoint import (
     string,
     strings,
 )
-from renderapi.server.http.refusals import QueryRefusal, Refusal
+from renderapi.server.endpoints.refusals import QueryRefusal, Refusal
 from renderapi.server.services.layers import box_query, no_tiles_in_layer
 from renderapi.server.store import metadata
+from renderapi.server.store.database import Transaction
 from renderapi.server.store.resolved import resolved_content, resolved_tile
 from renderapi.server.store.tile_rows import TileQuery, tile_document
 
@@ -242,12 +242,13 @@ def render_parameters(
 
 
 def _tiles(
-    server: Context, connection: sqlite3.Connection, row: int, query: TileQuery, most: int | None
+    server: Context, connection: Transaction, row: int, query: TileQuery, most: int | None
 ) -> tuple[bytes | list[Document], bool]:
     """Return tiles resolved, or only the bounds of all of them if there are more than `most`."""
     if most is not None and query.count(connection, most + 1) > most:
-        return query.checked(connection, server.most_tiles).tile_bounds(connection, ordered=True), True
-    return resolved_content(connection, row, query.selected(connection, server.most_tiles)), False
+        query.check_breadth(connection, server.most_tiles)
+        return query.tile_bounds(connection, ordered=True), True
+    return resolved_content(connection, row, query.read(connection, server.most_tiles)), False
 
 
 def layer_parameters(
@@ -263,7 +264,7 @@ def layer_parameters(
     with server.store.read() as connection:
         row = metadata.content_row(connection, key)
         version = metadata.get(connection, key).version
-        chosen = TileQuery(row, z=z).matching(connection, "tileIdPattern", pattern)
+        chosen = TileQuery(row, z=z).narrow(connection, "tileIdPattern", pattern)
         bounds = chosen.bounds(connection)
         if bounds is None:
             if pattern is None:
@@ -296,7 +297,7 @@ def box_parameters(
     return replace(found, only_boxes=only_boxes)
 
 
-def stored_tile(connection: sqlite3.Connection, key: StackKey, tile_id: str) -> bytes:
+def stored_tile(connection: Transaction, key: StackKey, tile_id: str) -> bytes:
     """Return a tile as it is stored; refuse (404) if there is none, or no such stack."""
     row = metadata.contents(connection, key)
     tile = None if row is None else tile_document(connection, row, tile_id)
@@ -305,7 +306,7 @@ def stored_tile(connection: sqlite3.Connection, key: StackKey, tile_id: str) -> 
     return tile
 
 
-def get_tile(connection: sqlite3.Connection, key: StackKey, tile_id: str) -> Document:
+def get_tile(connection: Transaction, key: StackKey, tile_id: str) -> Document:
     """Return a tile resolved and flattened, refuse (404) if there is none."""
     tile = stored_tile(connection, key, tile_id)
     return resolved_tile(connection, metadata.content_row(connection, key), tile)

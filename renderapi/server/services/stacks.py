@@ -1,23 +1,21 @@
 """StackMetaDataService: stacks, their versions and states."""
 
-# ruff: noqa: S608 - conditions and names of columns are put into queries, values never are
-
 from __future__ import annotations
 
 import secrets
-import sqlite3
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from renderapi import _json
-from renderapi.server.documents.keys import StackKey, stack_missing
+from renderapi.server.documents.id_patterns import IdPattern
+from renderapi.server.documents.keys import StackKey
 from renderapi.server.documents.problems import FailedError
 from renderapi.server.documents.stacks import COMPLETE, LOADING, OFFLINE, READ_ONLY, stack_version
 from renderapi.server.documents.tiles import Document, mipmap_path_builder
 from renderapi.server.documents.values import as_double, as_integer, as_list, as_text, fields
-from renderapi.server.http import turns
-from renderapi.server.http.endpoint import (
+from renderapi.server.endpoints import turns
+from renderapi.server.endpoints.declaring import (
     ABSENT,
     CREATED,
     JSON,
@@ -38,11 +36,12 @@ from renderapi.server.http.endpoint import (
     string,
     text_of,
 )
-from renderapi.server.http.refusals import Refusal
-from renderapi.server.store import metadata
+from renderapi.server.endpoints.refusals import Refusal
+from renderapi.server.store import metadata, tile_rows
+from renderapi.server.store.database import Transaction
 from renderapi.server.store.metadata import Stack
 from renderapi.server.store.resolved import resolved_content
-from renderapi.server.store.tile_rows import IdPattern, TileQuery, array_of_ids
+from renderapi.server.store.tile_rows import TileQuery, page_of_ids
 
 # ids that are sent at a time
 _PAGE = 20_000
@@ -60,26 +59,19 @@ def likely_unique_id(server: Context) -> Answer:
 def owners(server: Context) -> Answer:
     """List the owners of stacks."""
     with server.store.read() as connection:
-        rows = connection.execute("SELECT DISTINCT owner FROM stack WHERE owner IS NOT NULL ORDER BY owner")
-        return json_of([owner for (owner,) in rows])
+        return json_of(metadata.owners(connection))
 
 
 @service.get(OWNER + "/projects")
 def projects(server: Context, owner: str) -> Answer:
     """List the projects of an owner."""
     with server.store.read() as connection:
-        rows = connection.execute(
-            "SELECT DISTINCT project FROM stack WHERE owner = ? ORDER BY project", (owner,)
-        )
-        return json_of([project for (project,) in rows])
+        return json_of(metadata.projects(connection, owner))
 
 
-def _sorted_stacks(
-    connection: sqlite3.Connection, owner: str, project: str | None
-) -> list[tuple[Document, bytes]]:
-    query = "SELECT document FROM stack WHERE owner = ?" + ("" if project is None else " AND project = ?")
-    values = (owner,) if project is None else (owner, project)
-    stacks = [(_json.loads(document), document) for (document,) in connection.execute(query, values)]
+def _sorted_stacks(connection: Transaction, owner: str, project: str | None) -> list[tuple[Document, bytes]]:
+    documents = metadata.documents(connection, owner, project)
+    stacks = [(_json.loads(document), document) for document in documents]
 
     def newest_cycle_first(stack: tuple[Document, bytes]) -> tuple[Any, ...]:
         version = stack[0].get("currentVersion") or {}
@@ -123,13 +115,7 @@ def project_stacks(server: Context, owner: str, project: str) -> Answer:
 def stack_metadata(server: Context, stack: StackKey) -> Answer:
     """Return the metadata of a stack."""
     with server.store.read() as connection:
-        found = connection.execute(
-            "SELECT document FROM stack WHERE owner = ? AND project = ? AND name = ?",
-            (stack.owner, stack.project, stack.stack),
-        ).fetchone()
-    if found is None:
-        raise stack_missing(stack)
-    return json_bytes(found[0])
+        return json_bytes(metadata.document(connection, stack))
 
 
 @service.post(STACK)
@@ -196,50 +182,13 @@ def clone(
     version = stack_version(body)
     target = StackKey(stack.owner, toProject or stack.project, toStack).checked()
     with server.store.write() as connection:
-        source = metadata.get(connection, stack).row
+        source = metadata.get(connection, stack)
         existing = metadata.find(connection, target)
         if existing is not None and existing.state != LOADING:
             raise Refusal(500, f"Tiles cannot be cloned to stack {toStack} because it is {existing.state}.")
         copy = metadata.create(connection, target, 0, version)
-        try:
-            _copy_contents(connection, source, copy.row, z, bool(skipTransforms))
-        except sqlite3.IntegrityError:
-            raise Refusal(
-                500, f"Tiles cannot be cloned: some ids of {stack} exist already in {target} (duplicate key)"
-            ) from None
+        tile_rows.copy(connection, source, copy, z, not skipTransforms)
     return CREATED
-
-
-def _copy_contents(
-    connection: sqlite3.Connection, source: int, target: int, layers: list[float], skip_transforms: bool
-) -> None:
-    if not skip_transforms:
-        connection.execute(
-            "INSERT INTO transform (stack, transform_id, refs, document) "
-            "SELECT ?, transform_id, refs, document FROM transform WHERE stack = ?",
-            (target, source),
-        )
-    columns = "tile_id, z, min_y, max_y, min_x, max_x, section_id, group_id, channels, refs, nested, document"
-    for layer in dict.fromkeys(layers) if layers else (None,):
-        connection.execute(
-            f"INSERT INTO tile (stack, {columns}) SELECT ?, {columns} FROM tile WHERE stack = ?"
-            + ("" if layer is None else " AND z = ?"),
-            (target, source) if layer is None else (target, source, layer),
-        )
-    connection.execute(
-        "UPDATE stack SET max_height = max(max_height, (SELECT max_height FROM stack WHERE id = ?)) "
-        "WHERE id = ?",
-        (source, target),
-    )
-    if not layers:
-        counts = [
-            connection.execute("SELECT count(*) FROM tile WHERE stack = ?", (row,)).fetchone()[0]
-            for row in (source, target)
-        ]
-        if counts[0] != counts[1]:
-            raise Refusal(
-                500, f"only {counts[0]} of {counts[1]} tiles of the target stack are in the source stack"
-            )
 
 
 @service.get(STACK + "/resolutionValues")
@@ -378,24 +327,24 @@ def delete_cycle(server: Context, stack: StackKey) -> Answer:
     return _change_version(server, stack, cycleNumber=None, cycleStepNumber=None)
 
 
-def delete_tiles(server: Context, key: StackKey, condition: str, value: Any) -> Answer:
+def delete_tiles(server: Context, key: StackKey, **choice: Any) -> Answer:
     """Remove tiles of a LOADING stack; none at all is fine, shared transforms stay."""
     with server.store.write() as connection:
         stack = metadata.must_be_loading(metadata.get(connection, key), "deletion")
-        connection.execute(f"DELETE FROM tile WHERE stack = ? AND {condition} = ?", (stack.row, value))
+        TileQuery(stack.row, **choice).delete(connection)
     return OK
 
 
 @service.delete(STACK + "/section/{sectionId}")
 def delete_section(server: Context, stack: StackKey, sectionId: str) -> Answer:
     """Delete the tiles of a section."""
-    return delete_tiles(server, stack, "section_id", sectionId)
+    return delete_tiles(server, stack, section=sectionId)
 
 
 @service.delete(STACK + "/z/{z:double}")
 def delete_layer(server: Context, stack: StackKey, z: float) -> Answer:
     """Delete the tiles of a layer."""
-    return delete_tiles(server, stack, "z", z)
+    return delete_tiles(server, stack, z=z)
 
 
 @service.put(STACK + "/state/{state:state}", takes=None)
@@ -407,10 +356,7 @@ def set_state(server: Context, stack: StackKey, state: str) -> Answer:
         if state == COMPLETE:
             with server.store.write() as connection:
                 # looking for the sections has made the collections of an OFFLINE stack again, empty ones
-                connection.execute(
-                    "UPDATE stack SET aggregated = 1 WHERE id = ? AND state = ?",
-                    (metadata.get(connection, stack).row, OFFLINE),
-                )
+                metadata.restore_contents(connection, stack)
         raise
     if state == OFFLINE:
         server.store.remove_dropped()
@@ -447,7 +393,7 @@ def tile_ids(
     )
     if pattern is not None:
         # all of them before the answer begins: one that takes too long is refused
-        pages = iter([_matching(pattern, page) for page in pages])
+        pages = iter([_search(pattern, page) for page in pages])
 
     def content() -> Iterator[bytes]:
         start = b"["
@@ -460,26 +406,21 @@ def tile_ids(
     return json_bytes(content())
 
 
-def _matching(pattern: IdPattern, page: bytes) -> bytes:
+def _search(pattern: IdPattern, page: bytes) -> bytes:
     turns.check()
-    return _json.dumps(pattern.matching(_json.loads(page)))
+    return _json.dumps(pattern.search(_json.loads(page)))
 
 
 def _all_ids(server: Context, row: int | None) -> Iterator[bytes]:
     """Return arrays of the sorted ids of a stack, a page at a time."""
-    after: tuple[str, ...] = ()
+    last = None
     with server.store.held() as read:
         while True:
-            query = (
-                f"SELECT tile_id FROM tile INDEXED BY tile_by_id WHERE stack = ?{' AND tile_id > ?' * len(after)} "
-                f"ORDER BY tile_id LIMIT {_PAGE}"
-            )
             with read() as connection:
-                page, last = array_of_ids(connection, query, (row, *after))
+                page, last = page_of_ids(connection, row, _PAGE, last)
             if last is None:
                 return
             yield page
-            after = (last,)
 
 
 def _ids_of_layers(
@@ -500,5 +441,5 @@ def tile_specs_with_ids(server: Context, stack: StackKey, body: Any) -> Answer:
         if row is None:
             return json_of([])
         wanted = [tile_id for tile_id in dict.fromkeys(ids) if tile_id is not None]
-        tiles = TileQuery(row, ids=wanted).selected(connection, server.most_tiles)
+        tiles = TileQuery(row, ids=wanted).read(connection, server.most_tiles)
         return array_of([resolved_content(connection, row, tiles)])

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 from renderapi.server.documents.keys import CollectionKey, StackKey
-from renderapi.server.http.endpoint import (
+from renderapi.server.endpoints.declaring import (
     OK,
     STACK,
     TEXT,
@@ -25,7 +25,7 @@ from renderapi.server.services.layers import (
     resolved_tiles,
 )
 from renderapi.server.services.layers import service as layer_service
-from renderapi.server.services.matches import find_collection, matches_content, of_objects
+from renderapi.server.services.matches import matches_content
 from renderapi.server.services.parameters import (
     NEIGHBOR_QUERY,
     RENDER_QUERY,
@@ -40,6 +40,7 @@ from renderapi.server.services.parameters import (
 from renderapi.server.services.parameters import stored_tile as tile_as_stored
 from renderapi.server.services.stacks import delete_tiles
 from renderapi.server.services.validation import check_tile
+from renderapi.server.store import matches as match_rows
 
 service = Service("TileDataService", "Single tiles")
 
@@ -57,7 +58,7 @@ def stored_tile(server: Context, stack: StackKey, tileId: str) -> Answer:
 @service.delete(TILE)
 def delete_tile(server: Context, stack: StackKey, tileId: str) -> Answer:
     """Delete a tile."""
-    return delete_tiles(server, stack, "tile_id", tileId)
+    return delete_tiles(server, stack, tile=tileId)
 
 
 @service.get(TILE + "/render-parameters", query=TILE_QUERY)
@@ -138,6 +139,6 @@ def tiles_with_matches(server: Context, stack: StackKey, matchCollection: str, *
     with server.store.read() as connection:
         chosen = SelectedTiles(connection, stack, **selection)
         tiles = resolved_tiles(connection, stack, chosen.query, chosen.description, server.most_tiles)
-        row = find_collection(connection, CollectionKey(stack.owner, matchCollection).checked())
-        pairs = matches_content(server, row, of_objects(chosen.query.objects(connection)))
+        row = match_rows.get(connection, CollectionKey(stack.owner, matchCollection).checked())
+        pairs = matches_content(server, row, match_rows.of_objects(chosen.query.objects(connection)))
     return json_bytes(chain([b'{"resolvedTileSpecs":', *tiles, b',"matchPairs":'], pairs, [b"}"]))

@@ -10,8 +10,8 @@ from renderapi.server.documents.problems import Problem
 from renderapi.server.documents.resolving import SharedTransforms
 from renderapi.server.documents.tiles import Document, tile_spec, transform
 from renderapi.server.documents.values import as_list, fields
-from renderapi.server.http.endpoint import OWNER, TEXT, Answer, Context, Service, decode, text_of
-from renderapi.server.http.refusals import Refusal
+from renderapi.server.endpoints.declaring import OWNER, TEXT, Answer, Context, Service, decode, text_of
+from renderapi.server.endpoints.refusals import Refusal
 from renderapi.server.services.parameters import RENDER_PARAMETERS
 from renderapi.transform.trees import references
 

@@ -33,10 +33,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from renderapi.errors import RenderError
 from renderapi.server.store.sweeping import Sweeper
+
+#: What a transaction is passed through as, from `Store.read` and `Store.write` to what asks and writes.
+Transaction: TypeAlias = sqlite3.Connection
+IntegrityError = sqlite3.IntegrityError
+SQLITE_VERSION = sqlite3.sqlite_version
 
 FILE_NAME = "render-ws.sqlite3"
 # rows that are removed in one transaction, for which others wait who write
@@ -134,7 +139,7 @@ _ROWS = (512, 64, 8, 1)
 
 
 def insert(
-    connection: sqlite3.Connection, statement: str, owner: int, rows: Sequence[tuple[Any, ...]], end: str = ""
+    connection: Transaction, statement: str, owner: int, rows: Sequence[tuple[Any, ...]], end: str = ""
 ) -> None:
     """Insert many rows with few statements.
 
@@ -168,6 +173,11 @@ class StoreError(RenderError, OSError):
 
 class DamagedError(StoreError):
     """The database is damaged: what can be read is, but nothing is written any more."""
+
+
+def is_database_problem(problem: BaseException) -> bool:
+    """Tell whether something failed in the database."""
+    return isinstance(problem, sqlite3.Error)
 
 
 def is_full(problem: BaseException) -> bool:
@@ -363,7 +373,7 @@ class Store:
             raise DamagedError(self._damage) from problem
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> Iterator[Transaction]:
         """Open the one write transaction: committed at the end, undone if anything is raised."""
         with self._writing, self._watched():
             self._check_open()
@@ -385,7 +395,7 @@ class Store:
                 raise
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> Iterator[Transaction]:
         """Open a read transaction: all queries in it see one state of the database, whatever is written."""
         self._check_open()
         if self._alone:
@@ -411,7 +421,7 @@ class Store:
                     self._idle.append(connection)
 
     @contextmanager
-    def held(self) -> Iterator[Callable[[], AbstractContextManager[sqlite3.Connection]]]:
+    def held(self) -> Iterator[Callable[[], AbstractContextManager[Transaction]]]:
         """Return a way of reading a part at a time, for answers that are sent while they are read.
 
         All parts see one state of the database if it is in a file. In memory there is one connection, which
@@ -438,7 +448,7 @@ class Store:
                 return
         yield from batches
 
-    def drop(self, connection: sqlite3.Connection, table: str, row: int) -> None:
+    def drop(self, connection: Transaction, table: str, row: int) -> None:
         """Take a stack or collection out of sight, within a write transaction; see `remove_dropped`."""
         connection.execute(f"UPDATE {table} SET owner = NULL WHERE id = ?", (row,))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -13,6 +12,8 @@ from renderapi.server.documents.keys import StackKey, stack_missing
 from renderapi.server.documents.problems import FailedError, InvalidError
 from renderapi.server.documents.stacks import COMPLETE, LOADING, OFFLINE, READ_ONLY, STATES, VERSION_ORDER
 from renderapi.server.documents.tiles import Document
+from renderapi.server.store import sections
+from renderapi.server.store.database import Transaction
 
 _METADATA_KEYS = (
     "stackId",
@@ -62,7 +63,7 @@ class Stack:
             raise FailedError(f"Data for stack {self.key.stack} cannot be modified because it is READ_ONLY.")
         return self
 
-    def save(self, connection: sqlite3.Connection) -> None:
+    def save(self, connection: Transaction) -> None:
         """Write the row; the metadata keep their declared order."""
         self.metadata["state"] = self.state
         document = {key: self.metadata[key] for key in _METADATA_KEYS if self.metadata.get(key) is not None}
@@ -72,7 +73,7 @@ class Stack:
         )
 
 
-def find(connection: sqlite3.Connection, key: StackKey) -> Stack | None:
+def find(connection: Transaction, key: StackKey) -> Stack | None:
     """Look a stack up."""
     found = connection.execute(
         "SELECT id, state, document FROM stack WHERE owner = ? AND project = ? AND name = ?",
@@ -81,7 +82,38 @@ def find(connection: sqlite3.Connection, key: StackKey) -> Stack | None:
     return None if found is None else Stack(found[0], key, found[1], _json.loads(found[2]))
 
 
-def get(connection: sqlite3.Connection, key: StackKey) -> Stack:
+def document(connection: Transaction, key: StackKey) -> bytes:
+    """Return the metadata of a stack as they are answered, refuse if there is none."""
+    found = connection.execute(
+        "SELECT document FROM stack WHERE owner = ? AND project = ? AND name = ?",
+        (key.owner, key.project, key.stack),
+    ).fetchone()
+    if found is None:
+        raise stack_missing(key)
+    return bytes(found[0])
+
+
+def documents(connection: Transaction, owner: str, project: str | None = None) -> list[bytes]:
+    """Return the metadata of the stacks of an owner, or of one project, as they are answered."""
+    rows = connection.execute(
+        "SELECT document FROM stack WHERE owner = ?1 AND (?2 IS NULL OR project = ?2)", (owner, project)
+    )
+    return [found for (found,) in rows]
+
+
+def owners(connection: Transaction) -> list[str]:
+    """Return the owners of stacks, sorted."""
+    rows = connection.execute("SELECT DISTINCT owner FROM stack WHERE owner IS NOT NULL ORDER BY owner")
+    return [owner for (owner,) in rows]
+
+
+def projects(connection: Transaction, owner: str) -> list[str]:
+    """Return the projects of an owner, sorted."""
+    rows = connection.execute("SELECT DISTINCT project FROM stack WHERE owner = ? ORDER BY project", (owner,))
+    return [project for (project,) in rows]
+
+
+def get(connection: Transaction, key: StackKey) -> Stack:
     """Look a stack up, refuse if there is none."""
     stack = find(connection, key)
     if stack is None:
@@ -89,7 +121,7 @@ def get(connection: sqlite3.Connection, key: StackKey) -> Stack:
     return stack
 
 
-def last_modified(connection: sqlite3.Connection, key: StackKey) -> int:
+def last_modified(connection: Transaction, key: StackKey) -> int:
     """Return when a stack was last modified, in ms since 1970; refuse if there is none.
 
     While tiles are loaded it does not change, as in render-ws.
@@ -99,7 +131,7 @@ def last_modified(connection: sqlite3.Connection, key: StackKey) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def content_row(connection: sqlite3.Connection, key: StackKey) -> int:
+def content_row(connection: Transaction, key: StackKey) -> int:
     """Return the row of a stack that has contents; refuse if there is none or it is OFFLINE.
 
     An OFFLINE stack that failed to become COMPLETE has contents, and nothing in them.
@@ -114,7 +146,14 @@ def content_row(connection: sqlite3.Connection, key: StackKey) -> int:
     return int(found[0])
 
 
-def contents(connection: sqlite3.Connection, key: StackKey) -> int | None:
+def restore_contents(connection: Transaction, key: StackKey) -> None:
+    """Let an OFFLINE stack have contents again, in which there is nothing."""
+    connection.execute(
+        "UPDATE stack SET aggregated = 1 WHERE id = ? AND state = ?", (get(connection, key).row, OFFLINE)
+    )
+
+
+def contents(connection: Transaction, key: StackKey) -> int | None:
     """Return the row of a stack, or None: for the queries that do not ask whether the stack exists."""
     found = connection.execute(
         "SELECT id FROM stack WHERE owner = ? AND project = ? AND name = ?",
@@ -140,7 +179,7 @@ def must_be_loading(stack: Stack, what: str) -> Stack:
     raise InvalidError(f"stack state is {stack.state} but must be LOADING to delete data")
 
 
-def create(connection: sqlite3.Connection, key: StackKey, number: int, version: Document) -> Stack:
+def create(connection: Transaction, key: StackKey, number: int, version: Document) -> Stack:
     """Insert a stack, or begin its next version: LOADING, without stats, tiles and transforms kept."""
     stack = find(connection, key)
     if stack is None:
@@ -160,7 +199,7 @@ def create(connection: sqlite3.Connection, key: StackKey, number: int, version: 
     return stack
 
 
-def change_state(connection: sqlite3.Connection, stack: Stack, state: str) -> bool:
+def change_state(connection: Transaction, stack: Stack, state: str) -> bool:
     """Bring a stack into another state by the rules of render-ws; tell whether its contents must go.
 
     Raises
@@ -203,20 +242,13 @@ def change_state(connection: sqlite3.Connection, stack: Stack, state: str) -> bo
     return state == OFFLINE
 
 
-def derive_stats(connection: sqlite3.Connection, stack: Stack) -> Document:
+def derive_stats(connection: Transaction, stack: Stack) -> Document:
     """Derive what COMPLETE derives: the section aggregate, replaced as a whole, and the stats.
 
     Widths and heights are those of the bounding boxes, truncated; sections are counted by z.
     """
     row = (stack.row,)
-    connection.execute("DELETE FROM section WHERE stack = ?", row)
-    connection.execute(
-        "INSERT INTO section (stack, section_id, z, tile_count, min_x, max_x, min_y, max_y) "
-        "SELECT stack, section_id, z, count(*), min(min_x), max(max_x), min(min_y), max(max_y) "
-        "FROM tile INDEXED BY tile_by_layer WHERE stack = ? GROUP BY section_id, z",
-        row,
-    )
-    connection.execute("UPDATE stack SET aggregated = 1 WHERE id = ?", row)
+    sections.aggregate(connection, stack.row)
     count, min_x, min_y, min_z, max_x, max_y, max_z, *sizes = connection.execute(
         "SELECT count(*), min(min_x), min(min_y), min(z), max(max_x), max(max_y), max(z), "
         "min(max_x - min_x), max(max_x - min_x), min(max_y - min_y), max(max_y - min_y) "
@@ -228,7 +260,7 @@ def derive_stats(connection: sqlite3.Connection, stack: Stack) -> Document:
             "Stack data aggregation returned no results because the stack has no tiles.  "
             f"The aggregation query was over the tiles of {stack.key}.",
         )
-    layers = [z for (z,) in connection.execute("SELECT DISTINCT z FROM section WHERE stack = ?", row)]
+    layers = sections.z_values(connection, stack.row)
     (transforms,) = connection.execute("SELECT count(*) FROM transform WHERE stack = ?", row).fetchone()
     channels: set[str] = set()
     for (names,) in connection.execute(

@@ -5,13 +5,13 @@ Reading follows references through up to ten steps, as in render-ws.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 
 from renderapi import _json
 from renderapi.server.documents.resolving import SharedTransforms, flatten_tile
 from renderapi.server.documents.tiles import Document
-from renderapi.server.store.tile_rows import Selected
+from renderapi.server.store.database import Transaction
+from renderapi.server.store.tile_rows import StoredTiles
 from renderapi.transform.trees import UnresolvedError, followed, references
 
 #: In how many steps render-ws reads the shared transforms that a tile leads to.
@@ -21,7 +21,7 @@ _BEFORE = b'"transforms":'
 _AFTER = b',"meshCellSize":'
 
 
-def load_transforms(connection: sqlite3.Connection, row: int, ids: Iterable[str]) -> dict[str, bytes]:
+def load_transforms(connection: Transaction, row: int, ids: Iterable[str]) -> dict[str, bytes]:
     """Load shared transforms and those that they refer to, up to ten steps; missing ones are left out."""
     loaded: dict[str, bytes] = {}
 
@@ -38,13 +38,13 @@ def load_transforms(connection: sqlite3.Connection, row: int, ids: Iterable[str]
     return loaded
 
 
-def shared_transforms(connection: sqlite3.Connection, row: int, ids: Iterable[str]) -> SharedTransforms:
+def shared_transforms(connection: Transaction, row: int, ids: Iterable[str]) -> SharedTransforms:
     """Load the shared transforms with some ids, and those that they refer to."""
     loaded = load_transforms(connection, row, ids)
     return SharedTransforms({ident: _json.loads(document) for ident, document in loaded.items()})
 
 
-def resolved_content(connection: sqlite3.Connection, row: int, tiles: Selected) -> bytes:
+def resolved_content(connection: Transaction, row: int, tiles: StoredTiles) -> bytes:
     """Return tiles as JSON, separated by commas, with their transforms resolved and flattened.
 
     Tiles that have only leaves are copied, references are replaced in the bytes, and only where lists are in
@@ -78,7 +78,7 @@ def _flattened_documents(shared: SharedTransforms, documents: list[bytes]) -> li
     ]
 
 
-def resolved_tile(connection: sqlite3.Connection, row: int, content: bytes) -> Document:
+def resolved_tile(connection: Transaction, row: int, content: bytes) -> Document:
     """Return a tile decoded, with its transforms resolved and flattened."""
     tile: Document = _json.loads(content)
     return flatten_tile(tile, shared_transforms(connection, row, references(tile["transforms"])))

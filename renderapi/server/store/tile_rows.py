@@ -4,19 +4,17 @@
 
 from __future__ import annotations
 
-import copy
-import sqlite3
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy as shallow_copy
 from itertools import chain
 from typing import Any, NamedTuple
 
 from renderapi import _json
-from renderapi._patterns import SECONDS, compiled
-from renderapi.server.documents.problems import InvalidError
+from renderapi.server.documents.id_patterns import IdPattern
+from renderapi.server.documents.problems import FailedError, InvalidError
 from renderapi.server.documents.tiles import Document, ResolvedTiles, kinds_of_references
-from renderapi.server.documents.values import as_number
-from renderapi.server.store.database import insert
+from renderapi.server.store.database import IntegrityError, Store, Transaction, insert
+from renderapi.server.store.metadata import Stack
 from renderapi.transform.trees import references
 from renderapi.utils import java_double
 
@@ -26,7 +24,7 @@ _SORTED_ID = "+tile_id"
 _ESCAPED = bytes(range(32)) + b'"\\'
 
 
-class Selected(NamedTuple):
+class StoredTiles(NamedTuple):
     """Stored tiles.
 
     Attributes
@@ -66,8 +64,8 @@ class TileQuery:
         minX, minY, maxX, maxY; tiles that touch it count.
     max_height : float
         No tile of the stack is higher; only needed with a box.
-    group, section : str, optional
-        Exactly this group id, this section id.
+    group, section, tile : str, optional
+        Exactly this group id, this section id, this tile id.
     ids : list of str, optional
         Only tiles with these ids.
     """
@@ -83,6 +81,7 @@ class TileQuery:
         max_height: float = 0.0,
         group: str | None = None,
         section: str | None = None,
+        tile: str | None = None,
         ids: list[str] | None = None,
     ) -> None:
         min_x, min_y, max_x, max_y = box
@@ -92,6 +91,7 @@ class TileQuery:
             "z <= ?": max_z,
             "section_id = ?": section,
             "group_id = ?": group,
+            "tile_id = ?": tile,
             "min_y <= ?": max_y,
             "max_y >= ?": min_y,
             "min_x <= ?": max_x,
@@ -120,25 +120,35 @@ class TileQuery:
         self.where = " AND ".join(["stack = ?", *chosen])
         self.values: tuple[Any, ...] = (row, *chosen.values())
 
-    def matching(self, connection: sqlite3.Connection, name: str, pattern: str | None) -> TileQuery:
-        """Return the selection of those tiles whose id contains a match; itself without a pattern.
+    def narrow(self, connection: Transaction, name: str, pattern: str | None) -> TileQuery:
+        """Choose among the tiles by a pattern of their ids.
 
         Parameters
         ----------
         name : str
-            Name of the query parameter.
+            What messages call the pattern.
         pattern : str or None
-            Regular expression.
+            Regular expression, of which an id contains a match.
+
+        Returns
+        -------
+        TileQuery
+            The narrower selection; this one without a pattern.
+
+        Raises
+        ------
+        InvalidError
+            For an expression that is not taken, or takes too long.
         """
         if pattern is None:
             return self
-        narrowed = copy.copy(self)
+        narrowed = shallow_copy(self)
         narrowed.where += " AND tile_id IN (SELECT value FROM json_each(?))"
-        ids = IdPattern(name, pattern).matching(self.tile_ids(connection))
+        ids = IdPattern(name, pattern).search(self.tile_ids(connection))
         narrowed.values = (*self.values, _json.dumps(ids).decode())
         return narrowed
 
-    def bounds(self, connection: sqlite3.Connection) -> tuple[float, float, float, float] | None:
+    def bounds(self, connection: Transaction) -> tuple[float, float, float, float] | None:
         """Return minX, minY, maxX, maxY of all tiles together, None if there are none."""
         found: tuple[Any, ...] = connection.execute(
             f"SELECT min(min_x), min(min_y), max(max_x), max(max_y) FROM {self.source} WHERE {self.where}",
@@ -146,8 +156,8 @@ class TileQuery:
         ).fetchone()
         return None if found[0] is None else found
 
-    def selected(self, connection: sqlite3.Connection, most: int, *, keyed: bool = False) -> Selected:
-        """Return the tiles; refuse more than render-ws would give.
+    def read(self, connection: Transaction, most: int, *, keyed: bool = False) -> StoredTiles:
+        """Read the documents of the tiles.
 
         They are put together by the database: row by row, another thread could take the interpreter away
         each time.
@@ -155,44 +165,53 @@ class TileQuery:
         Parameters
         ----------
         most : int
-            How many it would give.
+            How many render-ws would give.
         keyed : bool
             Separate by commas, and put its id before each document, as in a JSON object.
+
+        Returns
+        -------
+        StoredTiles
+            All of them; none is no problem.
+
+        Raises
+        ------
+        InvalidError
+            If there are more.
         """
         document, separator = (
             ("json_quote(tile_id) || ':' || document", "','") if keyed else ("document", "char(10)")
         )
-        self.checked(connection, most)
+        self.check_breadth(connection, most)
         content, number, refs, nested = connection.execute(
             f"SELECT CAST(group_concat({document}, {separator}) AS BLOB), count(*), "
             "group_concat(DISTINCT refs), max(nested) FROM (SELECT tile_id, document, refs, nested FROM "
             f"{self.source} WHERE {self.where} ORDER BY {_SORTED_ID})",
             self.values,
         ).fetchone()
-        return Selected(content or b"", number, all_refs(refs), bool(nested))
+        return StoredTiles(content or b"", number, _all_refs(refs), bool(nested))
 
-    def checked(self, connection: sqlite3.Connection, most: int) -> TileQuery:
-        """Return the selection itself; refuse more tiles than render-ws would give."""
+    def check_breadth(self, connection: Transaction, most: int) -> None:
+        """Refuse more tiles than render-ws would give."""
         if self.count(connection, most + 1) > most:
             raise InvalidError(f"query too broad, over {most} tiles match {self.description}")
-        return self
 
-    def tile_ids(self, connection: sqlite3.Connection) -> list[str]:
+    def tile_ids(self, connection: Transaction) -> list[str]:
         """Return the ids of the tiles, ascending."""
         query = f"SELECT tile_id FROM {self.source} WHERE {self.where} ORDER BY {_SORTED_ID}"
         return [tile_id for (tile_id,) in connection.execute(query, self.values)]
 
-    def array_of_ids(self, connection: sqlite3.Connection) -> bytes:
+    def array_of_ids(self, connection: Transaction) -> bytes:
         """Return the ids of the tiles, ascending, as a JSON array."""
         query = f"SELECT tile_id FROM {self.source} WHERE {self.where} ORDER BY {_SORTED_ID}"
-        return array_of_ids(connection, query, self.values)[0]
+        return _array_of_ids(connection, query, self.values)[0]
 
-    def objects(self, connection: sqlite3.Connection) -> list[tuple[str | None, str]]:
+    def objects(self, connection: Transaction) -> list[tuple[str | None, str]]:
         """Return section id and tile id of the tiles, which are group and id in point matches."""
         query = f"SELECT section_id, tile_id FROM {self.source} WHERE {self.where}"
         return connection.execute(query, self.values).fetchall()
 
-    def count(self, connection: sqlite3.Connection, most: int = -1) -> int:
+    def count(self, connection: Transaction, most: int = -1) -> int:
         """Count the tiles, perhaps only up to some number."""
         (number,) = connection.execute(
             f"SELECT count(*) FROM (SELECT 1 FROM {self.source} WHERE {self.where} LIMIT {most})", self.values
@@ -200,9 +219,9 @@ class TileQuery:
         return int(number)
 
     def tile_bounds(
-        self, connection: sqlite3.Connection, with_depth: bool = False, *, ordered: bool = False
+        self, connection: Transaction, with_depth: bool = False, *, ordered: bool = False
     ) -> list[Document]:
-        """Return the TileBounds of the tiles.
+        """Read the boxes of the tiles.
 
         Parameters
         ----------
@@ -210,6 +229,11 @@ class TileQuery:
             Write minZ and maxZ too, as render's branch newsolver does.
         ordered : bool
             In the order of their ids.
+
+        Returns
+        -------
+        list of Document
+            TileBounds, as render-ws answers them.
         """
         order = f" ORDER BY {_SORTED_ID}" if ordered else ""
         rows = connection.execute(
@@ -219,8 +243,100 @@ class TileQuery:
         )
         return [_tile_bounds(*row, with_depth=with_depth) for row in rows]
 
+    def batches(
+        self, store: Store, size: int, *, by_place: bool = False
+    ) -> Iterator[tuple[set[str], list[bytes]]]:
+        """Read the tiles some at a time, layer by layer, for answers that are too long to be held.
 
-def array_of_ids(connection: sqlite3.Connection, query: str, values: Any) -> tuple[bytes, str | None]:
+        Parameters
+        ----------
+        size : int
+            How many at a time.
+        by_place : bool
+            In a layer from top to bottom and from left to right, otherwise by id.
+
+        Returns
+        -------
+        iterator of (set of str, list of bytes)
+            Ids of the shared transforms that the tiles of a batch refer to, and their documents.
+        """
+        order = "z, min_y, min_x" if by_place else "z, tile_id"
+        query = f"SELECT refs, document FROM {self.source} WHERE {self.where} ORDER BY {order}"
+        for batch in store.rows(query, self.values, size):
+            refs = ",".join({refs for refs, _ in batch if refs is not None})
+            yield _all_refs(refs), [document for _, document in batch]
+
+    def z_values(self, connection: Transaction) -> list[float]:
+        """Return the layers of the tiles, ascending."""
+        rows = connection.execute(
+            f"SELECT DISTINCT z FROM {self.source} WHERE {self.where} ORDER BY z", self.values
+        )
+        return [z for (z,) in rows]
+
+    def move(self, connection: Transaction, z: float) -> None:
+        """Move the tiles to another layer; their boxes stay."""
+        tiles = connection.execute(
+            f"SELECT id, document FROM {self.source} WHERE {self.where}", self.values
+        ).fetchall()
+        connection.executemany(
+            "UPDATE tile SET z = ?, document = ? WHERE id = ?",
+            [(z, _with_z(document, z), row) for row, document in tiles],
+        )
+
+    def delete(self, connection: Transaction) -> None:
+        """Delete the tiles; shared transforms stay."""
+        connection.execute(f"DELETE FROM {self.source} WHERE {self.where}", self.values)
+
+
+def _with_z(document: bytes, z: float) -> bytes:
+    tile: Document = {}
+    for key, value in _json.loads(document).items():
+        if "z" not in tile and key not in ("tileId", "layout", "groupId"):
+            tile["z"] = z
+        if key != "z":
+            tile[key] = value
+    return _json.dumps(tile)
+
+
+def z_values(connection: Transaction, row: int | None) -> list[float]:
+    """Return all layers of a stack, ascending: jumps from one to the next instead of walking over all tiles."""
+    rows = connection.execute(
+        "WITH RECURSIVE layer (z) AS ("
+        "SELECT min(z) FROM tile WHERE stack = ?1 UNION ALL "
+        "SELECT (SELECT min(z) FROM tile WHERE stack = ?1 AND z > layer.z) FROM layer "
+        "WHERE layer.z IS NOT NULL"
+        ") SELECT z FROM layer WHERE z IS NOT NULL",
+        (row,),
+    )
+    return [z for (z,) in rows]
+
+
+def page_of_ids(
+    connection: Transaction, row: int | None, most: int, after: str | None
+) -> tuple[bytes, str | None]:
+    """Read some of the sorted ids of a stack.
+
+    Parameters
+    ----------
+    most : int
+        How many.
+    after : str or None
+        The last id of the page before.
+
+    Returns
+    -------
+    bytes, str or None
+        A JSON array, and the last id in it.
+    """
+    start = () if after is None else (after,)
+    query = (
+        f"SELECT tile_id FROM tile INDEXED BY tile_by_id WHERE stack = ?{' AND tile_id > ?' * len(start)} "
+        f"ORDER BY tile_id LIMIT {most}"
+    )
+    return _array_of_ids(connection, query, (row, *start))
+
+
+def _array_of_ids(connection: Transaction, query: str, values: Any) -> tuple[bytes, str | None]:
     """Return the ids that a query selects as a JSON array, and the last one of them.
 
     The database strings them together, and no id is looked at by itself unless one has a character that JSON
@@ -238,7 +354,7 @@ def array_of_ids(connection: sqlite3.Connection, query: str, values: Any) -> tup
 
 
 def ids_at_points(
-    connection: sqlite3.Connection, row: int, points: Sequence[tuple[float, float, float]]
+    connection: Transaction, row: int, points: Sequence[tuple[float, float, float]]
 ) -> list[list[str]]:
     """Return the ids of the tiles of a stack whose boxes contain each point (x, y, z), ascending.
 
@@ -269,48 +385,6 @@ def _lowest(y: float, max_height: float) -> float:
     return highest - 1e-9 * abs(highest) - 1.0
 
 
-class IdPattern:
-    """A regular expression that a client sends to choose tiles by their ids.
-
-    Parameters
-    ----------
-    name : str
-        Name of the query parameter.
-    text : str
-        The expression.
-
-    Raises
-    ------
-    InvalidError
-        For one that this server does not take.
-    """
-
-    def __init__(self, name: str, text: str) -> None:
-        self._name = name
-        try:
-            self._search = compiled(text).search
-        except ValueError as problem:
-            raise InvalidError(
-                f"{name} '{text:.100}' is no regular expression that this server takes: {problem}"
-            ) from None
-
-    def matching(self, ids: list[str]) -> list[str]:
-        """Return the ids that contain a match; refuse an expression that searches for too long."""
-        end = time.monotonic() + SECONDS
-        found = []
-        for tile_id in ids:
-            try:
-                if time.monotonic() > end:
-                    raise TimeoutError
-                if self._search(tile_id):
-                    found.append(tile_id)
-            except TimeoutError:
-                raise InvalidError(
-                    f"{self._name} takes too long: more than {SECONDS:g} s for {len(ids):,} ids"
-                ) from None
-        return found
-
-
 def _tile_bounds(
     min_x: float,
     min_y: float,
@@ -335,18 +409,18 @@ def _tile_bounds(
     return document
 
 
-def all_refs(refs: str | None) -> set[str]:
+def _all_refs(refs: str | None) -> set[str]:
     """Read arrays of references that the database has strung together with commas."""
     return set(chain.from_iterable(_json.loads(f"[{refs}]"))) if refs else set()
 
 
-def max_height(connection: sqlite3.Connection, row: int) -> float:
+def max_height(connection: Transaction, row: int) -> float:
     """Return the height that no tile of a stack exceeds."""
     (height,) = connection.execute("SELECT max_height FROM stack WHERE id = ?", (row,)).fetchone()
     return float(height)
 
 
-def tile_document(connection: sqlite3.Connection, row: int, tile_id: str) -> bytes | None:
+def tile_document(connection: Transaction, row: int, tile_id: str) -> bytes | None:
     """Look a tile up by its id."""
     found = connection.execute(
         "SELECT document FROM tile WHERE stack = ? AND tile_id = ?", (row, tile_id)
@@ -354,12 +428,70 @@ def tile_document(connection: sqlite3.Connection, row: int, tile_id: str) -> byt
     return None if found is None else bytes(found[0])
 
 
-def transform_document(connection: sqlite3.Connection, row: int, transform_id: str) -> bytes | None:
+def transform_document(connection: Transaction, row: int, transform_id: str) -> bytes | None:
     """Look a shared transform up by its id."""
     found = connection.execute(
         "SELECT document FROM transform WHERE stack = ? AND transform_id = ?", (row, transform_id)
     ).fetchone()
     return None if found is None else bytes(found[0])
+
+
+def count(connection: Transaction, row: int) -> int:
+    """Count the tiles of a stack."""
+    (number,) = connection.execute("SELECT count(*) FROM tile WHERE stack = ?", (row,)).fetchone()
+    return int(number)
+
+
+def copy(
+    connection: Transaction, source: Stack, target: Stack, layers: Sequence[float], with_transforms: bool
+) -> None:
+    """Copy tiles and shared transforms from stack to stack.
+
+    Parameters
+    ----------
+    layers : sequence of float
+        Which layers; all without any.
+    with_transforms : bool
+        Whether the shared transforms are copied, all of them.
+
+    Raises
+    ------
+    FailedError
+        If the other stack has some of them already, or others where all are copied.
+    """
+    try:
+        _copy_rows(connection, source.row, target.row, layers, with_transforms)
+    except IntegrityError:
+        raise FailedError(
+            f"Tiles cannot be cloned: some ids of {source.key} exist already in {target.key} (duplicate key)"
+        ) from None
+    if not layers:
+        before, after = (count(connection, stack.row) for stack in (source, target))
+        if before != after:
+            raise FailedError(f"only {before} of {after} tiles of the target stack are in the source stack")
+
+
+def _copy_rows(
+    connection: Transaction, source: int, target: int, layers: Sequence[float], with_transforms: bool
+) -> None:
+    if with_transforms:
+        connection.execute(
+            "INSERT INTO transform (stack, transform_id, refs, document) "
+            "SELECT ?, transform_id, refs, document FROM transform WHERE stack = ?",
+            (target, source),
+        )
+    columns = "tile_id, z, min_y, max_y, min_x, max_x, section_id, group_id, channels, refs, nested, document"
+    for layer in dict.fromkeys(layers) if layers else (None,):
+        connection.execute(
+            f"INSERT INTO tile (stack, {columns}) SELECT ?, {columns} FROM tile WHERE stack = ?"
+            + ("" if layer is None else " AND z = ?"),
+            (target, source) if layer is None else (target, source, layer),
+        )
+    connection.execute(
+        "UPDATE stack SET max_height = max(max_height, (SELECT max_height FROM stack WHERE id = ?)) "
+        "WHERE id = ?",
+        (source, target),
+    )
 
 
 class TileBatch:
@@ -376,7 +508,7 @@ class TileBatch:
         self.tiles = list(map(_tile_values, resolved.tiles, _json.dumps_each(resolved.tiles)))
         self.max_height = max((tile[3] - tile[2] for tile in self.tiles), default=0.0)
 
-    def save(self, connection: sqlite3.Connection, row: int) -> None:
+    def save(self, connection: Transaction, row: int) -> None:
         """Write the batch; what has the same id is replaced as a whole."""
         insert(
             connection,
@@ -429,31 +561,3 @@ def _tile_values(tile: Document, content: bytes) -> tuple[Any, ...]:
         nested,
         content,
     )
-
-
-def check_boxes(tiles: Iterable[Document], z: float | None) -> None:
-    """Refuse tiles without a bounding box, or of another layer than they are sent to.
-
-    What render-ws would store and never find again, a box or a layer that is no number, is refused too.
-    """
-    empty = True
-    for tile in tiles:
-        empty = False
-        if not ("minX" in tile and "minY" in tile and "maxX" in tile and "maxY" in tile):
-            raise InvalidError(
-                f"tile with id '{tile['tileId']}' is missing bounding box attributes "
-                "(minX, minY, maxX, and/or maxY)",
-            )
-        for key in ("minX", "minY", "maxX", "maxY", "z"):
-            if type(tile.get(key)) is str:
-                raise InvalidError(f"tile with id '{tile['tileId']}' has {tile[key]} as {key}")
-        if z is not None and tile.get("z") != z:
-            own = as_number(tile.get("z"), "z")
-            raise InvalidError(
-                f"all tiles must have a z value of {java_double(z)} but tile with id '{tile['tileId']}' "
-                f"has a z value of {'null' if own is None else java_double(own)}",
-            )
-    if empty:
-        raise InvalidError(
-            "collection does not have any tiles (maybe they were removed by a prior validation process)"
-        )

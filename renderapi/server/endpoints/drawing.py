@@ -18,8 +18,8 @@ from renderapi.errors import SpecError
 from renderapi.server.documents.boxes import problem_of
 from renderapi.server.documents.problems import Problem
 from renderapi.server.documents.tiles import Document
-from renderapi.server.http import turns
-from renderapi.server.http.refusals import Refusal, not_built
+from renderapi.server.endpoints import turns
+from renderapi.server.endpoints.refusals import Refusal, not_built
 
 if TYPE_CHECKING:
     from renderapi.rendering import Sources

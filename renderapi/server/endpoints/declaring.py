@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from renderapi import _json
 from renderapi.server.documents.values import parse_boolean, parse_double, parse_integer
-from renderapi.server.http.refusals import Refusal
-from renderapi.server.services.drawing import Drawing
+from renderapi.server.endpoints.drawing import Drawing
+from renderapi.server.endpoints.refusals import Refusal
 
 if TYPE_CHECKING:
     from renderapi.server.store.database import Store

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from renderapi.server.http.collecting import MANY, reading
-from renderapi.server.http.refusals import Refusal
+from renderapi.server.endpoints.collecting import MANY, reading
+from renderapi.server.endpoints.refusals import Refusal
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -1,0 +1,1 @@
+"""What services stand on: how endpoints are declared and refuse, and what their handlers are given."""
