@@ -98,8 +98,8 @@ def failed(item: Mapping[str, Any] | None, error: str) -> dict[str, Any]:
     echo = {name: item[name] for name in _KNOWN if item.get(name) is not None} if item else {}
     for name in ("local", "world"):
         if name in echo:
-            # in an array of Java's primitive numbers null is zero
-            echo[name] = [float(value or 0.0) for value in echo[name]]
+            # in an array of Java's primitive numbers null is zero; NaN and infinity are words
+            echo[name] = [value if isinstance(value, str) else float(value or 0.0) for value in echo[name]]
     return {**echo, "error": error}
 
 

@@ -49,6 +49,7 @@ def test_a_point_comes_back_with_what_is_known_of_it_in_the_order_of_render():
         ("world", [1.0, 0.0]),
         ("error", "new"),
     ]
+    assert failed({"local": ["NaN", 1]}, "new")["local"] == ["NaN", 1.0]
     assert failed(None, "new") == {"error": "new"}
     assert item["error"] == "old"
 
