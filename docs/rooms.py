@@ -23,7 +23,7 @@ FLOORS = (
     ("_comparison", "_parallel", "_project", "render"),
     (
         "stack", "stackversion", "section", "service", "matchtrial", "hierarchical", "tilespec", "resolvedtiles",
-        "pointmatch", "coordinate", "image",
+        "pointmatch", "coordinate", "image", "selections",
     ),
     ("client", "doctor"),
     ("cli", "demo", "server", "testing", "__main__"),
@@ -36,13 +36,17 @@ SAME_FLOOR = {
     ("section", "stack"),
     ("tilespec", "stack"),
     ("doctor", "client"),
+    *(
+        ("selections", other)
+        for other in ("coordinate", "image", "pointmatch", "section", "stack", "tilespec")
+    ),
     ("__main__", "cli"),
     ("cli", "demo"),
     ("cli", "server"),
     ("demo", "server"),
 }
-#: Calls upwards that the old interface demands, made inside functions.
-UPWARDS = {("coordinate", "client")}
+#: Calls upwards, made inside functions: where programs look for a name, but what it needs stands above. Not drawn.
+UPWARDS = {("coordinate", "client"), ("stack", "selections"), ("pointmatch", "selections")}
 
 _FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -163,7 +167,11 @@ def _rows(below: dict[str, set[str]]) -> list[list[str]]:
 
 def drawing() -> str:
     """Draw the rooms, each above all that it imports from, as SVG."""
-    below = {room: others for room, others in imports().items() if room not in ("__init__", "__main__")}
+    below = {
+        room: others - {upper for lower, upper in UPWARDS if lower == room}
+        for room, others in imports().items()
+        if room not in ("__init__", "__main__")
+    }
     arrows = _without_shortcuts(below)
     rows = _rows(arrows)
     height = len(rows) * _ROW

@@ -79,6 +79,7 @@ __all__ = [
     "rest_delete",
     "set_stack_metadata",
     "set_stack_state",
+    "tiles",
 ]
 
 STATES = ("LOADING", "COMPLETE", "OFFLINE", "READ_ONLY")
@@ -1192,6 +1193,75 @@ def compare_stacks(
             comparison.layer(z, tiles, others)
             advance(1)
     return comparison.result()
+
+
+@renderaccess
+def tiles(
+    stack: str,
+    z: Any = None,
+    box: Iterable[float] | None = None,
+    group: str | None = None,
+    pattern: str | None = None,
+    ids: Iterable[str] | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    threads: int = 4,
+    **kwargs: Any,
+) -> Any:
+    """Select tiles of a stack, to count them, list their ids, or read them a layer at a time.
+
+    Nothing is sent before that. What is chosen by several words must hold for all of them; without any it is the
+    whole stack.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    z : float, tuple (first, last) or iterable of float, optional
+        One layer; all from the first to the last, either of which may be None; or single layers, of which those
+        that are not there are passed over. A tuple is always a range, a list never.
+    box : (4,) array_like, optional
+        minX, minY, maxX, maxY in the world; a tile that only touches it is included.
+    group : str, optional
+        Only tiles of this ``groupId``.
+    pattern : str, optional
+        Only tiles whose id contains a match of this regular expression, as the server understands it.
+    ids : iterable of str, optional
+        Tiles by id, which can be chosen by `z` only; those that do not exist are passed over.
+    host, port, owner, project, session, render
+        Connection.
+    threads : int
+        Threads that read ahead. Default 4.
+
+    Returns
+    -------
+    renderapi.selections.TileSelection
+
+    Raises
+    ------
+    SpecError
+        If z or box is no number of such; nothing is sent.
+    BadRequestError
+        If what was chosen does not go together; nothing is sent.
+
+    Examples
+    --------
+    >>> import renderapi
+    >>> render = renderapi.Render("http://localhost", 8080, "me", "project")
+    >>> renderapi.stack.tiles("v1", z=(1, None), box=(0, 0, 500, 500), render=render)
+    <tiles of stack 'v1' of me/project: z from 1 to the last; box (0, 0, 500, 500)>
+    """
+    from renderapi.selections import TileSelection
+
+    return TileSelection(
+        stack, z=z, box=box, group=group, pattern=pattern, ids=ids, threads=threads,
+        host=host, port=port, owner=owner, project=project, session=session, render=render,
+    )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------ layers and sections

@@ -73,6 +73,7 @@ __all__ = [
     "put_json",
     "rename_collection",
     "rest_delete",
+    "select",
     "set_match_counts",
     "swap_matchpair",
 ]
@@ -610,6 +611,72 @@ def get_matches_involving_tile(
     url = owner_url(host, port, owner, "matchCollection", matchCollection, "group", groupId, "id", id, "")
     matches: list[dict[str, Any]] = _read(session, url, mergeCollections)
     return matches
+
+
+@renderaccess
+def select(
+    matchCollection: str,
+    group: Iterable[str] | str | None = None,
+    pgroup: Iterable[str] | str | None = None,
+    qgroup: Iterable[str] | str | None = None,
+    pairs: Iterable[Any] | None = None,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    *,
+    min_matches: int = 0,
+    threads: int = 4,
+    **kwargs: Any,
+) -> Any:
+    """Select pairs of a collection, to count them, list them, or read their matches a group at a time.
+
+    Nothing is sent before that.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Name of the collection.
+    group : str or iterable of str, optional
+        All pairs of which a tile is in one of these groups (sections).
+    pgroup, qgroup : str or iterable of str, optional
+        Pairs whose p, or q, is in one of these groups. Of both, the pairs between them, whichever is p: that is the
+        server's choice.
+    pairs : iterable, optional
+        Pairs by name: ``((pGroupId, pId), (qGroupId, qId))``, four texts, or anything with the keys of a match
+        document. Those that are not there are passed over.
+    owner, host, port, session, render
+        Connection.
+    min_matches : int
+        Only pairs with as many matches. Default 0.
+    threads : int
+        Threads that read ahead. Default 4.
+
+    Returns
+    -------
+    renderapi.selections.MatchSelection
+
+    Raises
+    ------
+    SpecError
+        If a pair is none; nothing is sent.
+    BadRequestError
+        If what was chosen does not go together; nothing is sent.
+
+    Examples
+    --------
+    >>> import renderapi
+    >>> render = renderapi.Render("http://localhost", 8080, "me", "project")
+    >>> renderapi.pointmatch.select("raw", group="1.0", min_matches=10, render=render)
+    <pairs of match collection 'raw' of me: group '1.0'; at least 10 matches>
+    """
+    from renderapi.selections import MatchSelection
+
+    return MatchSelection(
+        matchCollection, group=group, pgroup=pgroup, qgroup=qgroup, pairs=pairs, min_matches=min_matches,
+        threads=threads, owner=owner, host=host, port=port, session=session, render=render,
+    )  # fmt: skip
 
 
 @renderaccess
