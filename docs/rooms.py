@@ -16,8 +16,8 @@ PICTURE = HOME / "pictures" / "rooms.svg"
 #: From the ground up; a room imports from its own floor and those below.
 FLOORS = (
     (
-        "errors", "utils", "http", "_server_words", "_json", "_patterns", "_pillow", "_compiler", "_version",
-        "_extras", "_slips", "_doubts", "_coordinates", "transform", "geometry", "rendering",
+        "errors", "utils", "http", "_server_words", "_replacing", "_json", "_patterns", "_pillow", "_compiler",
+        "_version", "_extras", "_slips", "_doubts", "_coordinates", "transform", "geometry", "rendering",
         "layout", "channel", "image_pyramid", "schemas", "external",
     ),
     ("_comparison", "_parallel", "_project", "render"),

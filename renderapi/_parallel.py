@@ -80,7 +80,7 @@ def in_threads(
 def in_executor(
     executor: Executor, work: Callable[[Item], Result], items: Iterable[Item], most: int
 ) -> Generator[Result, None, None]:
-    """Do work on items in an executor, and give the results in the order of the items.
+    """Do work on items in an executor, and hand over the results in the order of the items.
 
     After an error, Ctrl-C or when the results are no longer wanted nothing is begun any more.
 
@@ -94,6 +94,11 @@ def in_executor(
         Taken one after the other, as results are.
     most : int
         How many items are submitted at a time.
+
+    Yields
+    ------
+    object
+        What `work` returned for each item, in the order of the items.
     """
     waiting: deque[Future[Result]] = deque()
     try:

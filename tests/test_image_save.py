@@ -17,6 +17,7 @@ import responses
 from PIL import Image
 
 from renderapi import image
+from renderapi._replacing import replacing
 from renderapi.errors import BadRequestError, NotFoundError, ServerError
 from renderapi.image import _files
 from renderapi.render import connect
@@ -178,7 +179,7 @@ def test_after_an_error_what_was_there_stays_and_nothing_else(server, render, tm
 
 def test_a_bad_end_of_the_writing_leaves_nothing(tmp_path):
     (tmp_path / "a.zarr").mkdir()
-    with pytest.raises(KeyboardInterrupt), _files.replacing(tmp_path / "b.zarr") as temporary:
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "b.zarr") as temporary:
         temporary.mkdir()
         (temporary / "chunk").write_bytes(b"x")
         raise KeyboardInterrupt
@@ -236,7 +237,7 @@ def test_sigterm_between_writing_and_renaming_waits_for_what_is_whole(tmp_path, 
 
     monkeypatch.setattr(Path, step, interrupted)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    with pytest.raises(SystemExit) as caught, _files.replacing(target) as temporary:
+    with pytest.raises(SystemExit) as caught, replacing(target) as temporary:
         if step == "rename":
             target.mkdir()
             temporary.mkdir()
@@ -257,14 +258,14 @@ def test_a_second_sigterm_does_not_break_off_the_cleaning(tmp_path, monkeypatch)
         unlink(self, **options)
 
     monkeypatch.setattr(Path, "unlink", interrupted)
-    with pytest.raises(SystemExit), _files.replacing(tmp_path / "a") as temporary:
+    with pytest.raises(SystemExit), replacing(tmp_path / "a") as temporary:
         temporary.write_text("half")
         signal.raise_signal(signal.SIGTERM)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sigterm_that_got_lost_on_its_way_counts_at_the_end(tmp_path):
-    with pytest.raises(SystemExit) as caught, _files.replacing(tmp_path / "a") as temporary:
+    with pytest.raises(SystemExit) as caught, replacing(tmp_path / "a") as temporary:
         temporary.write_text("whole")
         with contextlib.suppress(SystemExit):  # as a finalizer does that it meets
             signal.raise_signal(signal.SIGTERM)
@@ -284,7 +285,7 @@ def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
         return rename(self, other)
 
     monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(OSError, match="broken"), _files.replacing(target) as temporary:
+    with pytest.raises(OSError, match="broken"), replacing(target) as temporary:
         temporary.mkdir()
     assert [(target / "chunk").read_text()] == ["old"]
     assert list(tmp_path.iterdir()) == [target]

@@ -107,6 +107,11 @@ def describe(session: requests.Session | None, base: str) -> ServerInfo:
     base : str
         URL that its services begin with, as `renderapi.render.format_baseurl` gives it.
 
+    Returns
+    -------
+    ServerInfo
+        What is known of it.
+
     Raises
     ------
     ServerUnreachableError, ServerTimeoutError
@@ -166,6 +171,11 @@ def only_of(branch: str, what: str, instead: str) -> Callable[[Decorated], Decor
         What others lack, for ``has no ...``.
     instead : str
         What to do there: a sentence.
+
+    Returns
+    -------
+    callable
+        Decorator of such a function.
 
     Raises
     ------

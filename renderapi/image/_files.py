@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import shutil
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi._extras import install_line
+from renderapi._replacing import replacing
 from renderapi.errors import BadRequestError
 
 if TYPE_CHECKING:
@@ -31,78 +29,6 @@ _ZARR_FILES = (".zarray", ".zgroup", "zarr.json")
 # offsets of 32 bits, less the room that the directory needs
 _CLASSIC_TIFF = 2**32 - 2**25
 _NANOMETERS = 1e7  # per centimeter, the largest unit of a TIFF
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
-    """Let SIGTERM, where nobody else handles it, end the program with its clean-up instead of at once.
-
-    Gives two functions. Once the first was called, SIGTERM waits for the end of the block; the second ends the
-    program if there was a SIGTERM whose exception got lost, as it does where it meets a finalizer.
-    """
-    import signal
-
-    waits = False
-    came: list[int] = []
-
-    def hold() -> None:
-        nonlocal waits
-        waits = True
-
-    def end(number: int, frame: Any) -> None:
-        came.append(number)
-        if not waits:
-            hold()  # a second one does not break off the clean-up
-            raise SystemExit(128 + number)
-
-    ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    )
-    if ours:
-        signal.signal(signal.SIGTERM, end)
-
-    def check() -> None:
-        if came:
-            raise SystemExit(128 + came[0])
-
-    try:
-        yield hold, check
-    finally:
-        if ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        check()
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Return a temporary name beside a file or folder, which replaces it when the block ends well.
-
-    After an error, Ctrl-C or SIGTERM nothing is left of it, and what was there before stays.
-    """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}.part")
-    old = temporary.with_suffix(".old")
-    with _ended_in_order() as (hold, check):
-        try:
-            yield temporary
-            check()
-            hold()
-            if temporary.is_dir() and target.is_dir():
-                target.rename(old)
-                temporary.rename(target)
-                shutil.rmtree(old)
-            else:
-                temporary.replace(target)
-        except BaseException:
-            hold()
-            if old.is_dir() and not target.exists():
-                old.rename(target)
-            if temporary.is_dir():
-                shutil.rmtree(temporary, ignore_errors=True)
-            else:
-                temporary.unlink(missing_ok=True)
-            raise
 
 
 @contextmanager

@@ -21,12 +21,12 @@ import numpy as np
 from renderapi import _json
 from renderapi._parallel import in_threads, progress_reporter, with_note
 from renderapi._project import Project
+from renderapi._replacing import replacing
 from renderapi.client.checks import ClientArgumentError
 from renderapi.client.documents import Document
 from renderapi.errors import RenderError, RenderWarning, SpecError
 from renderapi.http import transport
 from renderapi.image import get_bb_renderparams
-from renderapi.image._files import replacing
 from renderapi.render import format_baseurl, stack_url
 from renderapi.utils import get_json, java_double, open_text
 
