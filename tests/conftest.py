@@ -4,8 +4,10 @@ import ipaddress
 import os
 import signal
 import socket
+from pathlib import Path
 
 import pytest
+from leaks import Leaks
 
 try:
     import hypothesis
@@ -19,6 +21,12 @@ else:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell starts its background jobs so, and their children inherit it: tests of Ctrl-C would wait for ever
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config):
+    """Have modules judged by what they leave behind, where that can be seen."""
+    if Path("/proc/self/fd").exists():
+        config.pluginmanager.register(Leaks())
 
 
 @pytest.fixture(autouse=True)

@@ -204,7 +204,7 @@ function showPair(pZ, qZ, tiles, others, found) {
   const panel = el("aside", { class: "panel", "aria-label": "Chosen tile", "aria-live": "polite" });
   const images = imageChoice(() => map);
   const map = new TileMap(`Tiles of layers ${pZ} and ${qZ}`, {
-    onPoint(index, x, y) {
+    onPoint(index) {
       pointed.textContent = index < 0 ? "no tile" : tellTile(real, index, partners(index).length);
     },
     onChoose(index) {

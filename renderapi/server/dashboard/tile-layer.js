@@ -33,6 +33,7 @@ let changing = false;
 let layers = null;
 let boxes = null;
 let pairs = [];
+/** @type {(index: number) => number[][]} */
 let partners = () => [];
 let loading = new AbortController();
 
@@ -94,6 +95,7 @@ function showTile(index) {
 /** Colour the boxes by the cluster they are connected in, and make the legend of it. */
 function drawBoxes() {
   const { of, sizes } = clusters(boxes.count, pairs);
+  /** @type {{ fill: string, hollow?: boolean }[]} */
   const styles = Array.from({ length: CLUSTER_COLOURS }, (_, index) => ({ fill: `--cluster-${index + 1}` }));
   styles.push({ fill: "--unmatched", hollow: true });
   const styleOf = Uint8Array.from(of, (cluster) => (cluster < 0 ? CLUSTER_COLOURS : cluster % CLUSTER_COLOURS));

@@ -27,6 +27,18 @@ export function address(segments, query = {}) {
   return made;
 }
 
+/**
+ * What a request may be given: parameters of the query, a signal that ends it, what the browser may keep, and what is
+ * wanted as an answer.
+ *
+ * @typedef {{ query?: Object, signal?: AbortSignal, cache?: RequestCache, accept?: string }} Options
+ */
+
+/**
+ * @param {string} method
+ * @param {string[]} segments
+ * @param {Options} [options]
+ */
 async function send(method, segments, { query, signal, cache, accept = "application/json, text/plain" } = {}) {
   const target = address(segments, query);
   let answer;
@@ -40,7 +52,12 @@ async function send(method, segments, { query, signal, cache, accept = "applicat
   return answer;
 }
 
-/** Read a JSON document; null where the server has none (204). */
+/**
+ * Read a JSON document; null where the server has none (204).
+ *
+ * @param {string[]} segments
+ * @param {Options} [options]
+ */
 export async function read(segments, options) {
   const answer = await send("GET", segments, options);
   return answer.status === 204 ? null : answer.json();
@@ -49,6 +66,9 @@ export async function read(segments, options) {
 /**
  * Read an image. What the browser has kept is used only after the server was asked whether it still holds; of a stack
  * that is being loaded (`changing`) the server does not know.
+ *
+ * @param {string[]} segments
+ * @param {Options & { changing?: boolean }} [options]
  */
 export async function readImage(segments, { changing = false, ...options } = {}) {
   const accept = "image/*, text/plain";
@@ -56,7 +76,7 @@ export async function readImage(segments, { changing = false, ...options } = {})
   const content = await answer.blob();
   try {
     return await createImageBitmap(content, { colorSpaceConversion: "none" });
-  } catch (problem) {
+  } catch {
     options.signal?.throwIfAborted();
     throw new ServerError(answer.status, "The answer is no image that this browser can show.", answer.url);
   }

@@ -2,6 +2,11 @@
 
 /** Keep the bounds of tiles as arrays, in the order in which they are painted (by tile id). */
 export class Boxes {
+  /** @type {Float64Array} */ minX;
+  /** @type {Float64Array} */ minY;
+  /** @type {Float64Array} */ maxX;
+  /** @type {Float64Array} */ maxY;
+
   constructor(bounds) {
     const sorted = [...bounds].sort((a, b) => (a.tileId < b.tileId ? -1 : a.tileId > b.tileId ? 1 : 0));
     const column = (key) => Float64Array.from(sorted, (tile) => tile[key]);

@@ -36,7 +36,7 @@ export function gestures(canvas, { pan, zoom, point, click, leave }) {
     } else pan(dx, dy);
     pointers.set(event.pointerId, now);
   });
-  for (const ending of ["pointerup", "pointercancel"]) {
+  for (const ending of /** @type {("pointerup" | "pointercancel")[]} */ (["pointerup", "pointercancel"])) {
     canvas.addEventListener(ending, (event) => {
       const alone = pointers.size === 1;
       pointers.delete(event.pointerId);

@@ -30,7 +30,7 @@ export function showText(place, text) {
  * It is on until the first block cannot be drawn, as on a server that may not read the images; whoever turns it on
  * again sees in every block what is wrong.
  *
- * @param {() => TileMap} map
+ * @param {() => import("./map.js").TileMap} map
  */
 export function imageChoice(map) {
   let asked = false;

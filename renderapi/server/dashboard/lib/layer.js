@@ -85,6 +85,12 @@ export const noTile = () => el("p", { class: "quiet" }, "Choose a tile to see wh
  *
  * `onPartner(other)` is called for one of these, `onPoints(other)` when the points that match are to be seen;
  * `pictured` adds the image of the tile.
+ *
+ * @param {Object} chosen
+ * @param {import("./boxes.js").Boxes} boxes
+ * @param {number} index
+ * @param {number[][]} partners
+ * @param {{ onPartner?: (other: number) => void, onPoints?: (other: number) => void, pictured: boolean }} told
  */
 export function describeTile(chosen, boxes, index, partners, { onPartner, onPoints, pictured }) {
   const tileId = boxes.tileIds[index];

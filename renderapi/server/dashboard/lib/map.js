@@ -118,7 +118,7 @@ export class TileMap {
   /**
    * Show boxes.
    *
-   * @param {Boxes} boxes
+   * @param {import("./boxes.js").Boxes} boxes
    * @param {Array} styles `{fill, alpha, hollow}`, the fill a name of a colour of the style sheet
    * @param {Uint8Array} styleOf the style of every box
    */
@@ -363,10 +363,10 @@ export class TileMap {
 
   #drawTop(context) {
     if (!this.#boxes) return;
-    for (const [index, name, wide] of [
+    for (const [index, name, wide] of /** @type {[number, string, number][]} */ ([
       [this.#pointed, "--text", 2],
       [this.#chosen, "--accent", 3],
-    ]) {
+    ])) {
       if (index < 0) continue;
       const [left, top, w, h] = this.#rectangle(index);
       context.beginPath();

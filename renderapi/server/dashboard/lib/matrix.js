@@ -10,7 +10,7 @@ export class Matrix {
   #pairs;
   #matches;
   #most;
-  #at;
+  /** @type {number[]} */ #at;
   #drawn;
   #readout = el("output", {}, "Point at a square, or go there with the arrow keys; click or Enter opens the two layers.");
 
@@ -18,8 +18,9 @@ export class Matrix {
    * @param {number[]} layers z of the layers
    * @param {Float64Array} pairs tile pairs of layers p <= q, at p * layers.length + q
    * @param {Float64Array} matches their point matches, likewise
-   * @param {number[]} at the row and column where the reader begins
-   * @param {(pZ, qZ) => void} open is called when two layers are chosen
+   * @param {Object} options
+   * @param {number[]} options.at the row and column where the reader begins
+   * @param {(pZ: number, qZ: number) => void} options.open is called when two layers are chosen
    */
   constructor(layers, pairs, matches, { at, open }) {
     this.#at = at;
@@ -27,7 +28,7 @@ export class Matrix {
     this.#pairs = pairs;
     this.#matches = matches;
     this.#most = pairs.reduce((most, count) => Math.max(most, count), 1);
-    this.#drawn = surface((context, width, height) => this.#draw(context, width, height), {
+    this.#drawn = surface((context) => this.#draw(context), {
       tabindex: 0,
       role: "application",
       "aria-label": `Tile pairs with matches, by two of ${plural(layers.length, "layer")}`,

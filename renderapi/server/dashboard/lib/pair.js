@@ -49,7 +49,7 @@ export async function openPair(chosen, one, other) {
   dialog.addEventListener("close", () => {
     request.abort();
     dialog.remove();
-    opener?.focus();
+    if (opener instanceof HTMLElement) opener.focus();
   });
   document.body.append(dialog);
   dialog.showModal();

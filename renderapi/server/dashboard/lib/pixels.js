@@ -39,10 +39,10 @@ export class Pixels {
   #source;
 
   /**
-   * @param {Blocks} blocks where images are kept
+   * @param {import("./blocks.js").Blocks} blocks where images are kept
    * @param {Object} chosen the stack
    * @param {number} z
-   * @param {Boxes} boxes of the tiles of the layer
+   * @param {import("./boxes.js").Boxes} boxes of the tiles of the layer
    * @param {Object} options `query` for the server (channels, minIntensity, ...), `changing` for a stack that is being
    *     loaded, `mostTiles` in a block, `grid` to show the blocks
    */
@@ -74,6 +74,7 @@ export class Pixels {
       (whole(size / 2 - middle * view.scale) + whole(value * view.scale)) / sharpness;
     // what a block shows at a pixel is what lies at the middle of that pixel in the stack
     const edge = (place, level) => (place * BLOCK - 0.5) * 2 ** level + 0.5;
+    /** @type {(block: number[]) => [number, number, number, number]} */
     const rectangle = ([level, column, row]) => {
       const left = screen(edge(column, level), view.x, width);
       const top = screen(edge(row, level), view.y, height);
@@ -199,7 +200,13 @@ export class Pixels {
     };
   }
 
-  /** Paint, where a block is missing, the nearest coarser one that there is, or else finer ones over a ground. */
+  /**
+   * Paint, where a block is missing, the nearest coarser one that there is, or else finer ones over a ground.
+   *
+   * @param {number[]} block
+   * @param {(image: ImageBitmap, block: number[]) => void} paint
+   * @param {() => void} ground
+   */
   #substitute([level, column, row], paint, ground) {
     for (let up = 1; level + up <= this.#highest; up += 1) {
       const coarser = [level + up, Math.floor(column / 2 ** up), Math.floor(row / 2 ** up)];
@@ -233,6 +240,12 @@ export class Pixels {
     context.globalAlpha = 1;
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {number[]} block
+   * @param {number[]} place
+   * @param {(name: string) => string} shade
+   */
   #drawGrid(context, [level, column, row], [left, top, wide, high], shade) {
     context.strokeStyle = context.fillStyle = shade("--warn");
     context.lineWidth = 1;

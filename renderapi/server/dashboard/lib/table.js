@@ -14,7 +14,7 @@ function compare(a, b) {
 /** Compare what may be absent; what is absent comes last in both directions. */
 function ordered(a, b, direction) {
   const gone = (value) => value === undefined || value === null;
-  if (gone(a) || gone(b)) return gone(a) - gone(b);
+  if (gone(a) || gone(b)) return Number(gone(a)) - Number(gone(b));
   return direction * compare(a, b);
 }
 
@@ -27,11 +27,13 @@ function ordered(a, b, direction) {
  * @param {Array} rows
  */
 export function table(caption, columns, rows) {
+  /** @type {{ row: any, place: number, line: Element | null }[]} */
   let entries = rows.map((row, place) => ({ row, place, line: null }));
   const sortable = columns.filter((column) => column.value);
   const headings = new Map();
   let sorted = null;
   let direction = 1;
+  /** @type {(row: any) => boolean} */
   let holds = () => true;
   let room = FIRST_ROWS;
   const body = el("tbody");
@@ -57,7 +59,7 @@ export function table(caption, columns, rows) {
     body.children[next]?.querySelector("a, button")?.focus();
   }
 
-  function sortBy(column, way) {
+  function sortBy(column, way = undefined) {
     direction = way ?? (sorted === column ? -direction : 1);
     sorted = column;
     const key = column ? (entry) => column.value(entry.row) : (entry) => entry.place;
