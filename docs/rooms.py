@@ -25,7 +25,7 @@ FLOORS = (
         "stack", "stackversion", "section", "service", "matchtrial", "hierarchical", "tilespec", "resolvedtiles",
         "pointmatch", "coordinate", "image", "selections",
     ),
-    ("client", "doctor"),
+    ("client", "doctor", "transfer"),
     ("cli", "demo", "server", "testing", "__main__"),
     ("__init__",),
 )  # fmt: skip

@@ -33,6 +33,7 @@ if _TYPE_CHECKING:
     from renderapi import rendering as rendering
     from renderapi import schemas as schemas
     from renderapi import server as server
+    from renderapi import transfer as transfer
 
 __all__ = [
     "Render",
@@ -57,7 +58,7 @@ __all__ = [
 
 
 # what most programs do without loads when it is first named
-_WHEN_NAMED = ("geometry", "rendering", "schemas", "server")
+_WHEN_NAMED = ("geometry", "rendering", "schemas", "server", "transfer")
 
 
 def __dir__() -> list[str]:

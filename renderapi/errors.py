@@ -13,6 +13,7 @@
     │   ├── BadAnswerError              (ValueError) an answer that is not what was asked for
     │   ├── ConnectionSettingsError     (ValueError) a connection cannot be made of these settings
     │   ├── ImportFailedError           some batches of an import did not arrive
+    │   ├── TransferError               the two sides of a transfer are not the same
     │   ├── ClientScriptError           a Java client script failed or cannot be run
     │   ├── ConversionError             (ValueError) a document cannot become that object
     │   ├── EstimationError             (ValueError) a model cannot be fitted to these points
@@ -61,6 +62,7 @@ __all__ = [
     "ServerUnreachableError",
     "SpecError",
     "StackStateError",
+    "TransferError",
 ]
 
 
@@ -177,6 +179,10 @@ class ImportFailedError(RenderError):
         self.failures = failures or []
         self.stored = stored
         self.unknown = unknown or []
+
+
+class TransferError(RenderError):
+    """What arrived is not what was sent, or a file does not hold what was written to it."""
 
 
 class ClientScriptError(RenderError):

@@ -211,12 +211,12 @@ def test_the_package_is_typed_and_ships_its_schemas():
 
 def test_what_the_package_shows_is_what_it_offers():
     shown = dir(renderapi)
-    assert shown == sorted({*renderapi.__all__, "geometry", "rendering", "schemas", "server"})
+    assert shown == sorted({*renderapi.__all__, "geometry", "rendering", "schemas", "server", "transfer"})
     assert all(hasattr(renderapi, name) for name in shown)
     assert "http" not in shown
 
 
-@pytest.mark.parametrize("name", ["geometry", "rendering", "schemas", "server"])
+@pytest.mark.parametrize("name", ["geometry", "rendering", "schemas", "server", "transfer"])
 def test_what_loads_when_it_is_named(name):
     assert f"renderapi.{name}" not in imported_by("import renderapi")
     assert f"renderapi.{name}" in imported_by(f"import renderapi; renderapi.{name}")
