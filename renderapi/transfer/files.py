@@ -198,12 +198,12 @@ def _write_parquet(path: Path, documents: Sequence[bytes], what: str) -> None:
 
 def _read_parquet(path: Path, what: str) -> list[bytes]:
     pa = _arrow()
-    if what == "matches":
-        return _pairs_of(pa.parquet.read_table(path))
-    documents: list[bytes] = (
-        pa.parquet.read_table(path, columns=["document"])["document"].cast(pa.binary()).to_pylist()
-    )
-    return documents
+    # not read_table, which takes a folder called a=b for a column
+    with pa.parquet.ParquetFile(path) as file:
+        if what == "matches":
+            return _pairs_of(file.read())
+        documents: list[bytes] = file.read(["document"])["document"].cast(pa.binary()).to_pylist()
+        return documents
 
 
 # ------------------------------------------------------------------------------------------- folders
@@ -298,7 +298,7 @@ class Folder:
 
     def parts(self) -> list[Key]:
         """List the parts whose files are there."""
-        ending = f".{self._manifest.get('format', self.format)}"
+        ending = f".{self.format}"
         prefix = _PREFIXES[self.kind]
         names = [path.name for path in (self.path / _FOLDERS[self.kind]).glob(f"*{ending}")]
         texts = sorted(unquote(name[len(prefix) : -len(ending)]) for name in names if name.startswith(prefix))
