@@ -21,9 +21,9 @@ from urllib.parse import quote, unquote
 
 from renderapi import _json
 from renderapi._extras import install_line
+from renderapi._replacing import replacing
 from renderapi.errors import BadRequestError, NotFoundError, TransferError
 from renderapi.http.urls import format_number
-from renderapi.image._files import replacing
 from renderapi.transfer.parts import ContentDigest, Key, Part, PartDigest
 from renderapi.transfer.servers import pair_key
 
