@@ -17,7 +17,8 @@ from renderapi.client.checks import (
     check_compat,
     whole_number,
 )
-from renderapi.client.java.arguments import PACKAGE, JavaRun, flag_option, get_param, stack_words
+from renderapi.client.java.arguments import JavaRun, flag_option, get_param, stack_words
+from renderapi.client.java.options import PACKAGE
 from renderapi.client.java.script import RUN_OPTIONS
 from renderapi.errors import RenderWarning
 from renderapi.render import Render, accepts

@@ -17,8 +17,8 @@ from renderapi.client.checks import (
     whole_number,
 )
 from renderapi.client.files import TilePairFiles, read_tile_pairs, temporary_file
-from renderapi.client.java.arguments import PACKAGE, JavaRun, box_words, flag_option, get_param, stack_words
-from renderapi.client.java.options import known_options
+from renderapi.client.java.arguments import JavaRun, box_words, flag_option, get_param, stack_words
+from renderapi.client.java.options import PACKAGE, known_options
 from renderapi.client.java.script import RUN_OPTIONS, as_words
 from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
 from renderapi.client.utils import renderclientaccess

@@ -16,8 +16,8 @@ from renderapi.client.checks import (
     whole_number,
 )
 from renderapi.client.files import read_json, temporary_file
-from renderapi.client.java.arguments import PACKAGE, box_words, flag_option, get_param, stack_words
-from renderapi.client.java.options import known_options
+from renderapi.client.java.arguments import box_words, flag_option, get_param, stack_words
+from renderapi.client.java.options import PACKAGE, known_options
 from renderapi.client.java.script import RUN_OPTIONS
 from renderapi.render import Render, accepts
 from renderapi.stack import set_stack_state

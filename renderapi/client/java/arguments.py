@@ -16,7 +16,6 @@ from renderapi.render import Render, check_client_script
 from renderapi.stack import make_stack_params
 from renderapi.utils import jbool
 
-PACKAGE = "org.janelia.render.client."
 _DEFAULT_MEMORY = "1G"
 
 

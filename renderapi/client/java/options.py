@@ -12,13 +12,12 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from renderapi.client.checks import ClientArgumentError
+from renderapi.client.checks import BOX, ClientArgumentError
 from renderapi.errors import ClientScriptError
 
 _STACK = ("baseDataUrl", "owner", "project", "stack")
 _VALIDATOR = ("validatorClass", "validatorData")
-_BOX = ("minX", "maxX", "minY", "maxY")
-_PACKAGE = "org.janelia.render.client."
+PACKAGE = "org.janelia.render.client."
 
 
 def _options(*names: str) -> frozenset[str]:
@@ -27,15 +26,15 @@ def _options(*names: str) -> frozenset[str]:
 
 #: Options of the clients that have a function here, in the master branch of render of March 2026.
 MASTER = {
-    f"{_PACKAGE}CoordinateClient": _options(
+    f"{PACKAGE}CoordinateClient": _options(
         *_STACK, "toOwner", "toProject", "toStack", "z", "fromJson", "toJson", "localToWorld",
         "fromSwcDirectory", "toSwcDirectory", "numberOfThreads",
     ),
-    f"{_PACKAGE}ImportJsonClient": _options(*_STACK, *_VALIDATOR, "transformFile"),
-    f"{_PACKAGE}ImportTransformChangesClient": _options(
+    f"{PACKAGE}ImportJsonClient": _options(*_STACK, *_VALIDATOR, "transformFile"),
+    f"{PACKAGE}ImportTransformChangesClient": _options(
         *_STACK, *_VALIDATOR, "targetOwner", "targetProject", "targetStack", "transformFile", "changeMode",
     ),
-    f"{_PACKAGE}PointMatchClient": _options(
+    f"{PACKAGE}PointMatchClient": _options(
         "baseDataUrl", "owner", "collection", "matchRod", "matchModelType", "matchRegularizerModelType",
         "matchInterpolatedModelLambda", "matchIterations", "matchMaxEpsilon", "matchMaxEpsilonFullScale",
         "matchMinInlierRatio", "matchMinNumInliers", "matchMaxNumInliers", "matchMaxTrust", "matchFilter",
@@ -44,21 +43,21 @@ MASTER = {
         "fillWithNoise", "renderFileFormat", "numberOfThreads", "matchStorageFile",
         "canvasGroupIdAlgorithm", "canvasIdAlgorithm", "debugDirectory",
     ),
-    f"{_PACKAGE}RenderSectionClient": _options(
+    f"{PACKAGE}RenderSectionClient": _options(
         *_STACK, "rootDirectory", "scale", "format", "resolutionUnit", "doFilter", "filterListName",
         "channels", "fillWithNoise", "bounds", "customOutputFolder", "customSubFolder",
         "padFileNamesWithZeros", "maxIntensity", "minIntensity", "renderTileLabels", "useStackBounds",
     ),
-    f"{_PACKAGE}TilePairClient": _options(
-        *_STACK, *_BOX, "minZ", "maxZ", "baseOwner", "baseProject", "baseStack", "z", "xyNeighborFactor",
+    f"{PACKAGE}TilePairClient": _options(
+        *_STACK, *BOX, "minZ", "maxZ", "baseOwner", "baseProject", "baseStack", "z", "xyNeighborFactor",
         "explicitRadius", "useRowColPositions", "zNeighborDistance", "excludeCornerNeighbors",
         "excludeCompletelyObscuredTiles", "excludeSameLayerNeighbors", "excludeSameSectionNeighbors",
         "excludePairsInMatchCollection", "excludeSameLayerPairsWithPosition", "existingMatchOwner",
         "minExistingMatchCount", "onlyIncludeTilesFromStack", "onlyIncludeTilesNearTileIdsJson", "toJson",
         "maxPairsPerFile",
     ),
-    f"{_PACKAGE}TransformSectionClient": _options(
-        *_STACK, *_VALIDATOR, *_BOX, "targetProject", "targetStack", "transformId", "transformClass",
+    f"{PACKAGE}TransformSectionClient": _options(
+        *_STACK, *_VALIDATOR, *BOX, "targetProject", "targetStack", "transformId", "transformClass",
         "transformData", "transformApplicationMethod", "layerMinimumXAndYBound", "fromTileId", "toTileId",
         "completeTargetStack",
     ),
