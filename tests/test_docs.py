@@ -333,8 +333,7 @@ def test_every_module_has_a_page_of_the_api():
     assert pages == set(re.findall(r"^   (\w+)$", index, re.MULTILINE))
     public = {path.stem for path in Path(renderapi.__file__).parent.iterdir() if path.suffix in ("", ".py")}
     programs = {"cli", "demo"}  # what people start, not what they import
-    inner = {"http"}  # what the rooms above stand on; programs have `renderapi.render`
-    assert pages == {name for name in public if not name.startswith("_")} - programs - inner
+    assert pages == {name for name in public if not name.startswith("_")} - programs
 
 
 def _docstrings(rooms_left_out=()):
