@@ -733,7 +733,7 @@ def get_tile_ids_for_coordinates(
     session: requests.Session | None = None,
     render: Render | None = None,
     **kwargs: Any,
-) -> list[dict[str, Any]]:
+) -> list[list[dict[str, Any]]]:
     """Find a tile at each of some points of any layers.
 
     Parameters
@@ -747,8 +747,9 @@ def get_tile_ids_for_coordinates(
 
     Returns
     -------
-    list of dict
-        The documents with ``tileId`` where there is a tile.
+    list of list of dict
+        For each point its document once for every tile that it lies in, with the ``tileId``; once without where
+        there is none.
 
     Raises
     ------
@@ -758,7 +759,7 @@ def get_tile_ids_for_coordinates(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "tileIdsForCoordinates")
-    answer: list[dict[str, Any]] = decode_json(put_json(session, url, coordinates))
+    answer: list[list[dict[str, Any]]] = decode_json(put_json(session, url, coordinates))
     return answer
 
 
@@ -774,7 +775,7 @@ def get_tile_ids_for_coordinates_from_z(
     session: requests.Session | None = None,
     render: Render | None = None,
     **kwargs: Any,
-) -> list[dict[str, Any]]:
+) -> list[list[dict[str, Any]]]:
     """Find a tile at each of some points of a layer.
 
     Parameters
@@ -790,8 +791,9 @@ def get_tile_ids_for_coordinates_from_z(
 
     Returns
     -------
-    list of dict
-        The documents with ``tileId`` where there is a tile.
+    list of list of dict
+        For each point its document once for every tile that it lies in, with the ``tileId``; once without where
+        there is none.
 
     Raises
     ------
@@ -801,7 +803,7 @@ def get_tile_ids_for_coordinates_from_z(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "z", z, "tileIdsForCoordinates")
-    answer: list[dict[str, Any]] = decode_json(put_json(session, url, coordinates))
+    answer: list[list[dict[str, Any]]] = decode_json(put_json(session, url, coordinates))
     return answer
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from renderapi.http import transport
 from renderapi.http.transport import confirmed
 from renderapi.render import renderaccess, stack_url
-from renderapi.utils import put_json, rest_delete
+from renderapi.utils import get_json, put_json, rest_delete
 
 if TYPE_CHECKING:
     import requests
@@ -47,7 +47,7 @@ def get_resolution_values(
     session: requests.Session | None = None,
     render: Render | None = None,
     **kwargs: Any,
-) -> list[float] | None:
+) -> list[float | None] | None:
     """Tell the size of a voxel of a stack.
 
     Parameters
@@ -60,7 +60,7 @@ def get_resolution_values(
     Returns
     -------
     list of float or None
-        x, y and z, in nm by convention. None if it is not set.
+        x, y and z, in nm by convention, None for what is not set; None if none of them is.
 
     Raises
     ------
@@ -70,8 +70,9 @@ def get_resolution_values(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "resolutionValues")
-    answer: list[float] | None = transport.decode_optional(transport.send(session, "GET", url))
-    return answer
+    answer: list[float | None] = get_json(session, url)
+    # a server has three values, or nothing at all, of which none may be set
+    return None if all(value is None for value in answer) else answer
 
 
 @renderaccess
@@ -509,8 +510,8 @@ def get_cycle(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "cycle")
-    answer: dict[str, Any] | None = transport.decode_optional(transport.send(session, "GET", url))
-    return answer
+    answer: dict[str, Any] = get_json(session, url)
+    return answer or None
 
 
 @renderaccess
