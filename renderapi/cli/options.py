@@ -77,6 +77,11 @@ def verb(
         A line, and the text above the options.
     library : str
         Functions of the library that do the same, separated by blanks.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        The parser of the verb, for options of its own.
     """
     functions = library.split()
     parser = commands.add_parser(

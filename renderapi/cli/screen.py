@@ -76,6 +76,11 @@ def confirm(question: str, answer: str, instead: str) -> bool:
     instead : str
         The option for where there is nobody to ask.
 
+    Returns
+    -------
+    bool
+        Whether it was typed.
+
     Raises
     ------
     UsageError
