@@ -291,6 +291,18 @@ def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [target]
 
 
+@pytest.mark.parametrize(
+    ("options", "pixels"),
+    [({"gray": False}, COLOUR[..., :3]), ({"img_format": "png16"}, GRAY)],
+)
+def test_a_png_has_the_pixels_and_says_where_they_are_from(server, render, tmp_path, options, pixels):
+    path = image.save_section("stk", 1.5, tmp_path / "a.png", block=512, render=render, **options)
+    with Image.open(path) as opened:
+        assert np.array_equal(np.asarray(opened), pixels)
+        assert json.loads(opened.text["Description"])["stack"] == "stk"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -305,7 +317,7 @@ def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("path", "options", "error", "message"),
     [
-        ("a.jpg", {}, BadRequestError, "must end in .tif, .tiff or .zarr"),
+        ("a.jpg", {}, BadRequestError, "must end in .tif, .tiff, .png or .zarr"),
         ("no/a.tif", {}, FileNotFoundError, "there is no folder"),
         ("folder.tif", {}, FileExistsError, "is a folder"),
         ("folder.zarr", {}, FileExistsError, "no Zarr array"),

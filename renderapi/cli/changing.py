@@ -1,13 +1,27 @@
-"""Verbs that change a stack as a whole: create, state."""
+"""Verbs that change a stack as a whole: create, state, rm."""
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from renderapi.cli import addresses
 from renderapi.cli.addresses import connect, shown
-from renderapi.cli.options import Commands, Exit, UsageError, add_connection, add_dry_run, add_json, verb
-from renderapi.cli.screen import show
+from renderapi.cli.options import (
+    Commands,
+    Exit,
+    UsageError,
+    add_connection,
+    add_dry_run,
+    add_json,
+    count,
+    number_text,
+    verb,
+)
+from renderapi.cli.screen import confirm, show
+
+if TYPE_CHECKING:
+    from renderapi.render import Render
 
 
 def add(commands: Commands) -> None:
@@ -60,6 +74,24 @@ def add(commands: Commands) -> None:
     add_json(state)
     add_connection(state)
 
+    rm = verb(
+        commands,
+        "rm",
+        _rm,
+        help="delete a stack or match collection",
+        description="Delete a stack with all its tiles, or a match collection. At a terminal the number of its tiles "
+        "(or pairs) has to be typed; a program gives it with --tiles, and another number deletes nothing.",
+        library="renderapi.stack.delete_stack renderapi.pointmatch.delete_collection renderapi.stack.tiles",
+    )
+    rm.add_argument("stack", metavar="STACK", help="[[OWNER/]PROJECT/]STACK, or its URL")
+    addresses.add_matches(rm)
+    how = rm.add_mutually_exclusive_group()
+    how.add_argument("--tiles", type=count, metavar="N", help="delete it if it holds so many tiles, or pairs")
+    how.add_argument("--yes", action="store_true", help="delete it, however much it holds")
+    add_dry_run(rm)
+    add_json(rm)
+    add_connection(rm)
+
 
 def _create(options: argparse.Namespace) -> int:
     from renderapi.errors import ConflictError, NotFoundError
@@ -111,3 +143,51 @@ def _state(options: argparse.Namespace) -> int:
     would = "would be" if options.dry_run else "is"
     show(options, document, f"{name} {would} {options.state} (it was {before})")
     return Exit.OK
+
+
+def _rm(options: argparse.Namespace) -> int:
+    from renderapi.errors import ConflictError
+    from renderapi.pointmatch import delete_collection
+    from renderapi.stack import delete_stack
+
+    address = addresses.either(options, options.stack)
+    render = connect(options, address)
+    name = shown(render, address)
+    unit = "pairs" if address.matches else "tiles"
+    held = _pairs_held(render, address, name) if address.matches else _tiles_held(render, address)
+    document = {"name": name, unit: held, "dryRun": options.dry_run}
+    if options.tiles is not None and options.tiles != held:
+        raise ConflictError(
+            f"{name} holds {number_text(held)} {unit}, not {options.tiles}: nothing was deleted"
+        )
+    if options.dry_run:
+        show(options, document, f"would delete {name} with {number_text(held)} {unit}")
+        return Exit.OK
+    asked = f"delete {name}? It holds {number_text(held)} {unit}: type that number"
+    if options.tiles is None and not options.yes and not confirm(asked, str(held), "--tiles N or --yes"):
+        raise UsageError("another answer: nothing was deleted")
+    if address.matches:
+        delete_collection(address.name, render=render)
+    else:
+        delete_stack(
+            address.name, expected_tiles=None if options.yes else held, must_exist=True, render=render
+        )
+    show(options, document, f"deleted {name} with {number_text(held)} {unit}")
+    return Exit.OK
+
+
+def _tiles_held(render: Render, address: addresses.Address) -> int:
+    from renderapi.stack import get_full_stack_metadata, tiles
+
+    get_full_stack_metadata(address.name, render=render)  # one that is not there is told from an empty one
+    return int(tiles(address.name, render=render).count())
+
+
+def _pairs_held(render: Render, address: addresses.Address, name: str) -> int:
+    from renderapi.errors import NotFoundError
+    from renderapi.pointmatch import get_matchcollections
+
+    for found in get_matchcollections(render=render):
+        if found["collectionId"]["name"] == address.name:
+            return int(found["pairCount"])
+    raise NotFoundError(f"there is no match collection {name}: nothing was deleted")

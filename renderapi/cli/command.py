@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from renderapi._version import __version__
-from renderapi.cli import addresses, changing, looking, own
+from renderapi.cli import addresses, changing, copying, files, images, looking, matches, own
 from renderapi.cli.options import Exit, Parser, UsageError, meant
 from renderapi.errors import NotFoundError, RenderError, RenderWarning
 
-_GROUPS = (own, looking, changing)
+_GROUPS = (own, looking, changing, copying, files, matches, images)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

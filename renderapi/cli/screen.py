@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from renderapi.cli.options import UsageError
@@ -62,6 +63,18 @@ def note(text: str) -> None:
 def progress(text: str) -> str | None:
     """Return what ``progress=`` of the library takes: a bar with a text for a person at a terminal, else none."""
     return text if sys.stderr.isatty() and find_spec("tqdm") else None
+
+
+def check_output(path: str, force: bool) -> None:
+    """Refuse to write over a file, unless that is wanted.
+
+    Raises
+    ------
+    FileExistsError
+        If there is one.
+    """
+    if not force and Path(path).exists():
+        raise FileExistsError(f"{path} is there already: give --force to write over it")
 
 
 def confirm(question: str, answer: str, instead: str) -> bool:

@@ -40,6 +40,7 @@ from renderapi.client.client_calls import (
     tilePairClient,
     transformSectionClient,
 )
+from renderapi.client.importing import check_jsonfiles
 from renderapi.client.params import (
     ArgumentParameters,
     FeatureExtractionParameters,
@@ -61,6 +62,7 @@ __all__ = [
     "SiftPointMatchOptions",
     "WithPool",
     "call_run_ws_client",
+    "check_jsonfiles",
     "client",
     "client_calls",
     "coordinateClient",

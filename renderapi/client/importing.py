@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from renderapi._doubts import Doubts
-from renderapi._parallel import interrupt_says
+from renderapi._parallel import interrupt_says, progress_reporter
 from renderapi._project import Project
 from renderapi._slips import check_tile_list, check_transform_list
 from renderapi.client.calls.engine import java_keywords, run_of
@@ -33,12 +33,14 @@ from renderapi.utils import renderdump_temp
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from renderapi.client.local.checking import CheckedFiles
     from renderapi.client.validation import TileSpecValidator
     from renderapi.tilespec import TileSpec
 
 logger = logging.getLogger("renderapi.client")
 
 __all__ = [
+    "check_jsonfiles",
     "import_jsonfiles",
     "import_jsonfiles_and_transforms_parallel_by_z",
     "import_jsonfiles_parallel",
@@ -127,6 +129,60 @@ def _map(mpPool: Any, poolsize: int, function: Callable[[Any], None], work: Sequ
     with mpPool(poolsize) as pool:
         # executors give an iterator, which raises what went wrong when it is read
         list(pool.map(function, work) or ())
+
+
+def check_jsonfiles(
+    jsonfiles: Sequence[str],
+    transformFile: str | None = None,
+    *,
+    validator: TileSpecValidator | None = None,
+    progress: Any = None,
+) -> CheckedFiles:
+    """Look at JSON files of tile specs as an import does; no server is asked, nothing is sent.
+
+    Parameters
+    ----------
+    jsonfiles : list of str
+        Files (or one) with a JSON list of TileSpec documents each; ``.gz`` is read too.
+    transformFile : str, optional
+        File with a JSON list of the shared transforms that the tiles refer to.
+    validator : TileSpecValidator, optional
+        What tiles have to be beside, see `renderapi.client.validation`.
+    progress : bool, str, callable, optional
+        True for a bar (extra ``progress``), or a function that is called with the number of files done and of all.
+
+    Returns
+    -------
+    CheckedFiles
+        ``tiles`` (their number), ``zs`` (their layers) and ``problems`` (``path``, ``tileId``, ``text`` of each tile
+        that an import would refuse, or that is there twice, and of each file that cannot be read).
+
+    Warns
+    -----
+    RenderWarning
+        If tiles have no z, a singular affine transform or a relative image URL.
+
+    Raises
+    ------
+    SpecError
+        If the file of transforms is bad.
+    FileNotFoundError
+        If a file is not there.
+
+    Examples
+    --------
+    >>> from renderapi.client import check_jsonfiles
+    >>> from renderapi.utils import renderdump_temp
+    >>> path = renderdump_temp([{"tileId": "a", "z": 1.0, "width": 10, "height": 10}, {"tileId": "b", "z": 1.0}])
+    >>> found = check_jsonfiles([path])
+    >>> found.tiles, found.zs, [problem.text for problem in found.problems]
+    (2, [1.0], ["tile 'b' has no width or height"])
+    """
+    from renderapi.client.local.checking import check_files
+
+    files = _as_paths(jsonfiles)
+    with progress_reporter(progress, len(files), "checking files", " files") as advance:
+        return check_files(files, transformFile, validator, advance)
 
 
 @renderaccess

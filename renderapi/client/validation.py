@@ -91,8 +91,7 @@ class TileSpecValidator:
         """
         kept: list[Document] = []
         problems: dict[str, str] = {}
-        for tile, measured in zip(tiles, self._measured(tiles, shared)):
-            problem = measured if isinstance(measured, str) else next(self.problems(tile, measured), None)
+        for tile, problem in zip(tiles, self.judge(tiles, shared)):
             if problem is None:
                 kept.append(tile)
             else:
@@ -105,6 +104,26 @@ class TileSpecValidator:
                 f"{type(self).__name__} leaves out {len(problems)} of {len(tiles)} tiles: {shown}{more}"
             )
         return kept, list(problems)
+
+    def judge(self, tiles: Sequence[Document], shared: Mapping[str, Document]) -> list[str | None]:
+        """Tell what is wrong with each tile.
+
+        Parameters
+        ----------
+        tiles : list of dict
+            TileSpec documents.
+        shared : dict
+            Shared transform documents by id.
+
+        Returns
+        -------
+        list of str or None
+            The first thing that is wrong, None for a good tile.
+        """
+        return [
+            measured if isinstance(measured, str) else next(self.problems(tile, measured), None)
+            for tile, measured in zip(tiles, self._measured(tiles, shared))
+        ]
 
     def _measured(self, tiles: Sequence[Document], shared: Mapping[str, Document]) -> list[Array | str]:
         """Return what is measured of each tile, or why that is not possible."""

@@ -1,4 +1,4 @@
-"""Large images as files that are written from above to below: tiled TIFF, and arrays of Zarr."""
+"""Images as files that are written from above to below: tiled TIFF, arrays of Zarr, and PNG of what fits the memory."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TILE = 512
 TIFF_ENDINGS = (".tif", ".tiff")
 ZARR_ENDING = ".zarr"
+PNG_ENDING = ".png"
 #: An array or a group of Zarr has one of these.
 _ZARR_FILES = (".zarray", ".zgroup", "zarr.json")
 # offsets of 32 bits, less the room that the directory needs
@@ -57,8 +58,8 @@ def check_target(path: Path) -> None:
         If the package that writes the format is not installed.
     """
     ending = path.suffix.lower()
-    if ending not in (*TIFF_ENDINGS, ZARR_ENDING):
-        raise BadRequestError(f"{path} must end in {', '.join(TIFF_ENDINGS)} or {ZARR_ENDING}")
+    if ending not in (*TIFF_ENDINGS, PNG_ENDING, ZARR_ENDING):
+        raise BadRequestError(f"{path} must end in {', '.join((*TIFF_ENDINGS, PNG_ENDING))} or {ZARR_ENDING}")
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"{path} cannot be written: there is no folder {path.parent}")
     if ending == ZARR_ENDING:
@@ -68,7 +69,8 @@ def check_target(path: Path) -> None:
     else:
         if path.is_dir():
             raise FileExistsError(f"{path} is a folder")
-        _import("tifffile", "render")
+        if ending in TIFF_ENDINGS:
+            _import("tifffile", "render")
 
 
 def _import(package: str, extra: str) -> Any:
@@ -100,9 +102,9 @@ def write(
     pixel : (float, float), optional
         Width and height of a pixel, nanometers.
     about : dict
-        Where the image is from: kept as description of the TIFF or attributes of the array.
+        Where the image is from: kept as description of the TIFF or PNG, or attributes of the array.
     """
-    writer = _write_zarr if target.suffix.lower() == ZARR_ENDING else _write_tiff
+    writer = {ZARR_ENDING: _write_zarr, PNG_ENDING: _write_png}.get(target.suffix.lower(), _write_tiff)
     with replacing(target) as temporary, _naming(target):
         first = next(bands)
         strips = _strips(itertools.chain((first,), bands))
@@ -165,6 +167,27 @@ def _write_tiff(
             metadata=None,
             **resolution,
         )
+
+
+def _write_png(
+    path: Path,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    strips: Bands,
+    pixel: tuple[float, float] | None,
+    about: Mapping[str, Any],
+) -> None:
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    text = PngInfo()
+    text.add_text("Description", json.dumps(about))
+    image = np.empty(shape, dtype)
+    row = 0
+    for strip in strips:
+        image[row : row + len(strip)] = strip
+        row += len(strip)
+    Image.fromarray(image).save(path, "PNG", pnginfo=text)
 
 
 def _write_zarr(

@@ -52,7 +52,7 @@ def save_section(
     progress: Any = None,
     **kwargs: Any,
 ) -> Path:
-    """Save the image of a layer, or of a box in it, into a TIFF file or a Zarr array.
+    """Save the image of a layer, or of a box in it, into a TIFF or PNG file or a Zarr array.
 
     The image is fetched in blocks and written as they come, a few rows of blocks at a time, so that it may
     be larger than the memory. What is at `path` is replaced when all is written, and stays after an error.
@@ -65,7 +65,8 @@ def save_section(
         The layer.
     path : path
         ``.tif`` or ``.tiff``: one image in compressed tiles of 512 x 512, BigTIFF where it must be (extra
-        ``render``). ``.zarr``: an array in chunks of 512 x 512 (extra ``sources``). Its folder must exist.
+        ``render``). ``.zarr``: an array in chunks of 512 x 512 (extra ``sources``). ``.png``: for what is looked
+        at, because it is held in memory. Its folder must exist.
     scale : float
         Pixels per unit of the world.
     x, y, width, height : float, optional
@@ -86,7 +87,7 @@ def save_section(
     -------
     Path
         What was written: (H, W) or, with ``gray=False``, (H, W, 3), uint8 or uint16. It has the stack, z and
-        box as text (description of the TIFF, attributes of the array), and the size of a pixel where the
+        box as text (description of the file, attributes of the array), and the size of a pixel where the
         stack has resolution values (resolution tags; ``pixel_nm``, height and width).
 
     Raises

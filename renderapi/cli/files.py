@@ -1,0 +1,219 @@
+"""Verbs between files and stacks: import, export, validate."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from renderapi.cli import addresses
+from renderapi.cli.addresses import connect, shown
+from renderapi.cli.options import (
+    Commands,
+    Exit,
+    UsageError,
+    add_connection,
+    add_dry_run,
+    add_engine,
+    add_json,
+    number_text,
+    positive,
+    verb,
+)
+from renderapi.cli.screen import progress, show
+
+if TYPE_CHECKING:
+    from renderapi.client.local.checking import CheckedFiles
+    from renderapi.render import Render
+
+_SHOWN = 20
+
+
+def add(commands: Commands) -> None:
+    """Add the verbs."""
+    reading = verb(
+        commands,
+        "import",
+        _import,
+        help="store tile specs of files in a stack",
+        description="Store the tile specs of JSON files (lists, .gz too) in a stack, which is set LOADING first and "
+        "COMPLETE in the end. With --dry-run the files are looked at as by validate, and nothing is stored.",
+        library="renderapi.client.import_jsonfiles_parallel renderapi.client.check_jsonfiles "
+        "renderapi.stack.ensure_stack",
+    )
+    reading.add_argument(
+        "stack", type=addresses.stack, metavar="STACK", help="[[OWNER/]PROJECT/]STACK, or its URL"
+    )
+    _add_files(reading)
+    reading.add_argument("--create", action="store_true", help="make the stack if it is not there")
+    reading.add_argument("--leave-open", action="store_true", help="leave the stack LOADING in the end")
+    reading.add_argument(
+        "--threads", type=positive, default=4, metavar="N", help="threads that send (default 4)"
+    )
+    reading.add_argument("--batch", type=positive, metavar="N", help="tiles in a request (default 2000)")
+    add_engine(reading)
+    add_dry_run(reading)
+    add_json(reading)
+    add_connection(reading, scripts=True)
+
+    validate = verb(
+        commands,
+        "validate",
+        _validate,
+        help="look whether a server would take files",
+        description="Look at files as an import does, without a server: ids, sizes, transforms, references to shared "
+        "transforms. With --kind the files hold other documents of render-ws, one or a list. Ends with 3 if something "
+        "is wrong.",
+        library="renderapi.client.check_jsonfiles renderapi.schemas.problems",
+    )
+    _add_files(validate)
+    validate.add_argument(
+        "--kind",
+        metavar="KIND",
+        help="kind of document: resolved_tiles, canvas_matches ... (default: lists of tile specs)",
+    )
+    validate.add_argument(
+        "--validator",
+        metavar="CLASS",
+        help="also what this class asks: TemTileSpecValidator, WarpedTileSpecValidator",
+    )
+    validate.add_argument(
+        "--validator-data", metavar="DATA", help="its settings, such as minCoordinate:-500,maxSize:9000"
+    )
+    add_json(validate)
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="JSON files")
+    parser.add_argument(
+        "--transforms", metavar="FILE", help="JSON file of the shared transforms that tiles refer to"
+    )
+
+
+# -------------------------------------------------------------------------------------------- import
+
+
+def _import(options: argparse.Namespace) -> int:
+    from renderapi.client import import_jsonfiles_parallel
+    from renderapi.stack import ensure_stack, get_full_stack_metadata
+
+    render = connect(options, options.stack)
+    name = shown(render, options.stack)
+    for path in (*options.files, *filter(None, [options.transforms])):
+        Path(path).stat()  # before anything is made
+    if options.dry_run:
+        return _would_import(options, render, name)
+    if options.create:
+        ensure_stack(options.stack.name, render=render)
+    import_jsonfiles_parallel(
+        options.stack.name,
+        options.files,
+        poolsize=options.threads,
+        transformFile=options.transforms,
+        close_stack=not options.leave_open,
+        engine=options.engine,
+        progress=progress("importing"),
+        batch_size=options.batch,
+        render=render,
+    )
+    metadata = get_full_stack_metadata(options.stack.name, render=render)
+    count = (metadata.get("stats") or {}).get("tileCount")
+    holds = f", and holds {number_text(count)} tiles" if metadata["state"] == "COMPLETE" else ""
+    text = f"imported {_files(options.files)} into {name}: it is {metadata['state']}{holds}"
+    show(options, {"stack": name, "files": options.files, "metadata": metadata, "dryRun": False}, text)
+    return Exit.OK
+
+
+def _would_import(options: argparse.Namespace, render: Render, name: str) -> int:
+    from renderapi.errors import NotFoundError
+    from renderapi.stack import get_full_stack_metadata
+
+    try:
+        state = get_full_stack_metadata(options.stack.name, render=render)["state"]
+    except NotFoundError:
+        if not options.create:
+            raise
+        state = None
+    found = _checked(options)
+    into = f"{name}, which would be made" if state is None else f"{name}, which is {state}"
+    text = f"{_summary(found)}\nwould be imported into {into}" + _listed(found)
+    show(options, {"stack": name, "state": state, **_document(found), "dryRun": True}, text)
+    return Exit.DIFFERS if found.problems else Exit.OK
+
+
+def _files(files: list[str]) -> str:
+    return files[0] if len(files) == 1 else f"{len(files)} files"
+
+
+# ------------------------------------------------------------------------------------------ validate
+
+
+def _validate(options: argparse.Namespace) -> int:
+    if options.kind is not None:
+        return _validate_documents(options)
+    found = _checked(options)
+    show(options, _document(found), _summary(found) + _listed(found))
+    return Exit.DIFFERS if found.problems else Exit.OK
+
+
+def _checked(options: argparse.Namespace) -> CheckedFiles:
+    from renderapi.client import check_jsonfiles
+    from renderapi.client.validation import validator_of
+
+    validator = validator_of(getattr(options, "validator", None), getattr(options, "validator_data", None))
+    return check_jsonfiles(
+        options.files, options.transforms, validator=validator, progress=progress("checking")
+    )
+
+
+def _summary(found: CheckedFiles) -> str:
+    layers = f" in {len(found.zs)} layers, z {found.zs[0]:g} to {found.zs[-1]:g}" if found.zs else ""
+    problems = number_text(len(found.problems)) if found.problems else "no"
+    return f"{number_text(found.tiles)} tile specs{layers}: {problems} problems"
+
+
+def _listed(found: CheckedFiles) -> str:
+    lines = [
+        f"\n{problem.path}{'' if problem.tileId is None else f': tile {problem.tileId}'}: {problem.text}"
+        for problem in found.problems[:_SHOWN]
+    ]
+    more = len(found.problems) - _SHOWN
+    return "".join(lines) + (f"\n... and {number_text(more)} more (--json has all)" if more > 0 else "")
+
+
+def _document(found: CheckedFiles) -> dict[str, Any]:
+    return {
+        "tiles": found.tiles,
+        "zs": found.zs,
+        "problems": [problem._asdict() for problem in found.problems],
+    }
+
+
+def _validate_documents(options: argparse.Namespace) -> int:
+    from renderapi import _json, schemas
+    from renderapi.errors import SpecError
+    from renderapi.utils import open_text
+
+    if options.kind not in schemas.kinds():
+        raise UsageError(f"there is no kind {options.kind!r}; there are {', '.join(schemas.kinds())}")
+    found: list[dict[str, str]] = []
+    count = 0
+    for path in options.files:
+        with open_text(path) as file:
+            try:
+                content = _json.loads(file.read())
+            except ValueError as error:
+                raise SpecError(f"{path} is not JSON: {error}") from None
+        documents = content if isinstance(content, list) else [content]
+        count += len(documents)
+        for index, document in enumerate(documents):
+            where = f"[{index}]" if isinstance(content, list) else ""
+            for place, text in schemas.problems(options.kind, document):
+                found.append(
+                    {"path": str(path), "place": ".".join(filter(None, [where, place])), "text": text}
+                )
+    lines = [f"\n{problem['path']}: {problem['place']}: {problem['text']}" for problem in found[:_SHOWN]]
+    more = f"\n... and {len(found) - _SHOWN} more (--json has all)" if len(found) > _SHOWN else ""
+    text = f"{number_text(count)} documents of kind {options.kind}: {len(found) or 'no'} problems{''.join(lines)}{more}"
+    show(options, {"documents": count, "problems": found}, text)
+    return Exit.DIFFERS if found else Exit.OK
