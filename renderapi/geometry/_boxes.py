@@ -10,6 +10,7 @@ import numpy as np
 from renderapi._slips import check_list
 from renderapi.geometry.chains import (
     AFFINE_KINDS,
+    DEFAULT_MESH_CELL_SIZE,
     BadNumbersError,
     Chains,
     TileSpecError,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-DEFAULT_MESH_CELL_SIZE = 64.0
 _INT_MIN, _INT_MAX = -(2.0**31), 2.0**31 - 1
 _DOUBLE_MAX = np.finfo(np.float64).max
 # samples that are mapped at once: a few arrays of so many doubles stay in the cache

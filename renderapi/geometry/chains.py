@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+#: meshCellSize of tile specs that do not say it, in pixels.
+DEFAULT_MESH_CELL_SIZE = 64.0
 # interpolations are evaluated one inside the other
 _MOST_NESTED = 100
 _TOO_DEEP = "its transforms are nested too deeply"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from renderapi.geometry.chains import DEFAULT_MESH_CELL_SIZE
 from renderapi.rendering.errors import RenderParametersError
 from renderapi.rendering.sources import ImageReference
 from renderapi.utils import java_double
@@ -140,7 +141,8 @@ def read(render_parameters: Mapping[str, Any], compat: str = "master") -> Parame
         height=_integer(document, "height", 256),
         scale=scale,
         cell=max(
-            number_of(document, "meshCellSize", 64.0), least_cell / scale if least_cell and scale else 0.0
+            number_of(document, "meshCellSize", DEFAULT_MESH_CELL_SIZE),
+            least_cell / scale if least_cell and scale else 0.0,
         ),
         low=_optional_number(document, "minIntensity"),
         high=_optional_number(document, "maxIntensity"),

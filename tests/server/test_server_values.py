@@ -14,10 +14,10 @@ from renderapi.server.documents.values import (
     as_number,
     as_object,
     as_text,
+    boolean_of_text,
+    double_of_text,
+    integer_of_text,
     one_of,
-    parse_boolean,
-    parse_double,
-    parse_integer,
 )
 from renderapi.utils import java_double
 
@@ -49,32 +49,32 @@ from renderapi.utils import java_double
 )
 def test_numbers_are_printed_as_java_prints_them(value, text):
     assert java_double(value) == text
-    assert parse_double(text) == value or math.isnan(value)
+    assert double_of_text(text) == value or math.isnan(value)
 
 
 @pytest.mark.parametrize(
     "text, value", [(" 1.5 ", 1.5), ("1d", 1.0), ("1e3f", 1000.0), (".5", 0.5), ("-3.", -3.0), ("+2", 2.0)]
 )
 def test_numbers_are_read_as_java_reads_them(text, value):
-    assert parse_double(text) == value
+    assert double_of_text(text) == value
 
 
 @pytest.mark.parametrize("text", ["", " ", "x", "1_0", "nan", "inf", "1,5", "1 2", "e5", "."])
 def test_what_is_no_number(text):
-    with pytest.raises(ValueError, match="For input string"):
-        parse_double(text)
+    with pytest.raises(ValueError, match=r"For input string|empty String"):
+        double_of_text(text)
 
 
 @pytest.mark.parametrize("text", ["", "1.0", " 1", "2147483648", "-2147483649", "1_0", "٣"])
 def test_what_is_no_integer(text):
     with pytest.raises(ValueError, match="For input string"):
-        parse_integer(text)
+        integer_of_text(text)
 
 
 def test_integers_and_booleans_of_paths():
-    assert parse_integer("-2147483648") == -(2**31)
-    assert parse_integer("+7") == 7
-    assert [parse_boolean(word) for word in ("true", "True", "TRUE", "yes", "1", "")] == [True] * 3 + [
+    assert integer_of_text("-2147483648") == -(2**31)
+    assert integer_of_text("+7") == 7
+    assert [boolean_of_text(word) for word in ("true", "True", "TRUE", "yes", "1", "")] == [True] * 3 + [
         False
     ] * 3
 

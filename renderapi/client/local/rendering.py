@@ -25,6 +25,7 @@ from renderapi._replacing import replacing
 from renderapi.client.checks import ClientArgumentError
 from renderapi.client.documents import Document
 from renderapi.errors import RenderError, RenderWarning, SpecError
+from renderapi.geometry.chains import DEFAULT_MESH_CELL_SIZE
 from renderapi.http import transport
 from renderapi.image import get_bb_renderparams
 from renderapi.render import format_baseurl, stack_url
@@ -40,7 +41,7 @@ _FORMATS = ("png", *_JPEG, *_TIFF)
 #: Options of the renderer: their key in render parameters, and their value where they are not given.
 _OPTIONS: dict[str, tuple[str, Any]] = {
     "tile_spec_url": ("tileSpecUrl", None),
-    "meshCellSize": ("meshCellSize", 64.0),
+    "meshCellSize": ("meshCellSize", DEFAULT_MESH_CELL_SIZE),
     "minMeshCellSize": ("minMeshCellSize", 0.0),
     "in_fn": ("in", None),
     "x": ("x", 0.0),

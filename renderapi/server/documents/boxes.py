@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from renderapi.errors import SpecError
+from renderapi.geometry import bounding_boxes
 from renderapi.server.documents.problems import FailedError, InvalidError, Problem
 from renderapi.server.documents.tiles import Document
 from renderapi.server.documents.values import as_number
@@ -47,9 +48,6 @@ def derive_boxes(tiles: Sequence[Document], shared: dict[str, Document]) -> None
     """
     if not tiles:
         return
-    # scipy is loaded with it, which a server that derives nothing does without
-    from renderapi.geometry import bounding_boxes
-
     try:
         boxes = bounding_boxes(tiles, shared, nested_references=False).tolist()
     except NOT_CALCULABLE as problem:

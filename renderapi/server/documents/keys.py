@@ -43,7 +43,7 @@ class StackKey:
         return f"stack with owner '{self.owner}', project '{self.project}', and name '{self.stack}'"
 
     def checked(self) -> StackKey:
-        """Return the key itself if render-ws would take its names, refuse it otherwise."""
+        """Refuse names that render-ws would not take; the key comes back."""
         check_name("owner", self.owner)
         check_name("project", self.project)
         check_name("stack", self.stack)
@@ -70,7 +70,7 @@ class CollectionKey:
         return f"match collection with owner '{self.owner}', and name '{self.name}'"
 
     def checked(self) -> CollectionKey:
-        """Return the key itself if render-ws would take its names, refuse it otherwise."""
+        """Refuse names that render-ws would not take; the key comes back."""
         check_name("owner", self.owner)
         check_name("name", self.name)
         return self.short_enough()

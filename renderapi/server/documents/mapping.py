@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from renderapi import _json
+from renderapi.geometry import (
+    CoordinateMesh,
+    match_residuals,
+    points_to_local,
+    points_to_world,
+    residual_statistics,
+)
+from renderapi.geometry.residuals import ResidualStatistics
 from renderapi.server.documents.boxes import NO_SIZE, NOT_CALCULABLE, problem_of
 from renderapi.server.documents.problems import FailedError, InvalidError
 from renderapi.server.documents.tiles import Document
 from renderapi.utils import java_double
-
-if TYPE_CHECKING:
-    from renderapi.geometry import CoordinateMesh
-    from renderapi.geometry.residuals import ResidualStatistics
 
 Points = NDArray[np.float64]
 
@@ -57,9 +60,6 @@ def check_mesh(tile: Document) -> float:
 
 
 def _make_mesh(shape: bytes) -> CoordinateMesh:
-    # scipy is loaded with it, which a server that maps nothing does without
-    from renderapi.geometry import CoordinateMesh
-
     return CoordinateMesh(_json.loads(shape))
 
 
@@ -88,8 +88,6 @@ def to_world(tiles: Sequence[Document], index: ArrayLike, points: ArrayLike) -> 
     Problem
         If a transform cannot be made.
     """
-    from renderapi.geometry import points_to_world
-
     try:
         return points_to_world(tiles, index, points)
     except NOT_CALCULABLE as problem:
@@ -120,8 +118,6 @@ def to_local(tiles: Sequence[Document], index: ArrayLike, points: ArrayLike) -> 
     Problem
         If a transform or the mesh cannot be made, or for a tile without width or height.
     """
-    from renderapi.geometry import points_to_local
-
     cells = {number: check_mesh(tiles[number]) for number in np.unique(np.asarray(index, np.intp)).tolist()}
     small = {id(tiles[number]) for number, count in cells.items() if count < _MOST_CELLS_KEPT}
 
@@ -167,8 +163,6 @@ def pair_distances(
     Problem
         As for `to_local`.
     """
-    from renderapi.geometry import match_residuals, residual_statistics
-
     for tile in matched:
         check_mesh(tile)
     try:

@@ -42,7 +42,7 @@ class SharedTransforms(TreeReader[list[Document]]):
         return self.read([transforms])
 
     def of_id(self, ident: str) -> list[Document]:
-        """Return what a reference comes to, as `flatten` does."""
+        """Flatten a reference, as `flatten` does a list."""
         return self.flatten({"type": "ref", "refId": ident})
 
     def has_some(self, ident: str) -> bool:

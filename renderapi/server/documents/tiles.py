@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from renderapi.geometry.chains import DEFAULT_MESH_CELL_SIZE
 from renderapi.server.documents.problems import FailedError, InvalidError
 from renderapi.server.documents.values import (
     Rule,
@@ -22,16 +23,15 @@ from renderapi.server.documents.values import (
     as_list,
     as_object,
     as_text,
+    brief,
     fields,
+    integer_of_text,
     one_of,
-    parse_integer,
-    shown,
 )
 from renderapi.transform.trees import references
 
 Document = dict[str, Any]
 
-DEFAULT_MESH_CELL_SIZE = 64.0
 MOST_NESTED = 100
 
 _LOADER_TYPE = one_of(
@@ -124,9 +124,9 @@ def _mipmap_levels(raw: Any) -> Document:
     levels: dict[int, Document] = {}
     for key, value in raw.items():
         try:
-            level = parse_integer(key)
+            level = integer_of_text(key)
         except ValueError as problem:
-            raise InvalidError(f"Cannot read {shown(key)} as a mipmap level: {problem}") from None
+            raise InvalidError(f"Cannot read {brief(key)} as a mipmap level: {problem}") from None
         image = fields(value, "mipmapLevels", _IMAGE_AND_MASK)
         if image is not None:
             levels[level] = image
@@ -191,7 +191,7 @@ def _layout(raw: Any) -> Document:
 
 @lru_cache(64)
 def _usual_tile(keys: tuple[str, ...], kinds: tuple[type, ...], derive: bool) -> Document | None:
-    """Return what a tile is put into that has the declared types already: the order of keys, and defaults."""
+    """Make what a tile that has the declared types already is put into: keys in their order, and defaults."""
     if any(_USUAL_KINDS[key] is not kind for key, kind in zip(keys, kinds)):
         return None
     defaults: Document = {"mipmapLevels": {}, "meshCellSize": DEFAULT_MESH_CELL_SIZE}
@@ -209,9 +209,21 @@ def tile_spec(raw: Any, derive: bool = False) -> Document:
         The decoded document.
     derive : bool
         Leave room for the bounding box, which is going to be derived, in the place where render-ws has it.
+
+    Returns
+    -------
+    Document
+        Known keys in the order of render-ws; what was sent is left as it is, and may be part of it.
+
+    Raises
+    ------
+    InvalidError
+        If it cannot be read.
+    FailedError
+        For a null where there must be a transform.
     """
     if type(raw) is not dict:
-        raise InvalidError(f"Cannot read {shown(raw)} as a tile spec")
+        raise InvalidError(f"Cannot read {brief(raw)} as a tile spec")
     if _USUAL_KINDS.keys() >= raw.keys() and "transforms" in raw:
         usual = _usual_tile(tuple(raw), tuple(map(type, raw.values())), derive)
         if usual is not None:
@@ -285,7 +297,7 @@ def _transform_list(raw: Any) -> Document:
     if raw is None:
         raise FailedError("the transforms of a tile spec must not be null", late=True)
     if type(raw) is not dict:
-        raise InvalidError(f"Cannot read {shown(raw)} as a list of transforms")
+        raise InvalidError(f"Cannot read {brief(raw)} as a list of transforms")
     if raw.get("type") != "list":
         raise InvalidError('the transforms of a tile spec must be of "type": "list"')
     return transform(raw)
@@ -300,11 +312,23 @@ def transform(raw: Any, depth: int = 0) -> Document:
         The decoded document.
     depth : int
         How many transforms it is part of; more than the database of a render-ws could keep are refused.
+
+    Returns
+    -------
+    Document
+        Known keys in the order of render-ws, a list with all that it contains.
+
+    Raises
+    ------
+    InvalidError
+        If it cannot be read.
+    FailedError
+        For a null where there must be a transform.
     """
     if depth > MOST_NESTED:
         raise InvalidError(f"transforms cannot be nested more than {MOST_NESTED} times")
     if type(raw) is not dict:
-        raise InvalidError(f"Cannot read {shown(raw)} as a transform")
+        raise InvalidError(f"Cannot read {brief(raw)} as a transform")
     get = raw.get
     kind = get("type")
     if kind not in ("list", "ref", "interpolated"):
@@ -357,7 +381,7 @@ def _specs(value: Any) -> list[Any]:
     if value is None:
         return []
     if type(value) is not list:
-        raise InvalidError(f"Cannot read {shown(value)} as an array for specList")
+        raise InvalidError(f"Cannot read {brief(value)} as an array for specList")
     return value
 
 
@@ -370,7 +394,7 @@ def references_of_tile(transforms: Document) -> list[str]:
 
 
 def kinds_of_references(transforms: Document) -> tuple[list[str], bool]:
-    """Return what `references_of_tile` and `is_nested` do; most tiles have nothing but leaves."""
+    """Ask `references_of_tile` and `is_nested` at once, in short for most tiles: they have nothing but leaves."""
     if len(transforms) == 2:
         for spec in transforms["specList"]:
             if spec["type"] != "leaf":

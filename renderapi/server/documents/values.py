@@ -1,7 +1,7 @@
 """Numbers, texts and dates as render-ws reads them from paths, queries and bodies, and prints them.
 
 `as_...` take decoded JSON values with the coercions of Jackson: numbers in strings, numbers where text is
-declared, fractions cut off for integers. `parse_...` take the text of a path segment or query value.
+declared, fractions cut off for integers. `..._of_text` take the text of a path segment or query value.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any, NoReturn, TypeVar
 
 from renderapi.server.documents.java_order import as_hash_set
 from renderapi.server.documents.problems import InvalidError
+from renderapi.transform.data_strings import parse_double
 
 T = TypeVar("T")
 Rule = Callable[[Any, str], Any]
 Rules = Mapping[str, Rule]
 
-_DOUBLE = re.compile(r"\s*([+-]?)(NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)[fFdD]?\s*", re.ASCII)
-_HEX = re.compile(r"\s*[+-]?0[xX](?:[\da-fA-F]+\.?[\da-fA-F]*|\.[\da-fA-F]+)[pP][+-]?\d+[fFdD]?\s*", re.ASCII)
+_BLANKS = " \t\n\x0b\f\r"
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _DATE = re.compile(r"\s*(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)\.(\d+)Z", re.ASCII)
 _NONFINITE = {
@@ -37,23 +37,18 @@ _shortened.maxstring = _shortened.maxother = 100
 _MAX_LONG = 2**63 - 1
 
 
-def parse_double(text: str) -> float:
-    """Read a number as ``Double.valueOf`` does.
+def double_of_text(text: str) -> float:
+    """Read a number as ``Double.valueOf`` does, with blanks around it.
 
     Raises
     ------
     ValueError
         If it is none.
     """
-    match = _DOUBLE.fullmatch(text)
-    if match is None and _HEX.fullmatch(text):
-        return float.fromhex(text.strip().rstrip("fFdD"))
-    if match is None:
-        raise ValueError(f'For input string: "{text}"')
-    return float(match[1] + match[2])
+    return parse_double(text.strip(_BLANKS))
 
 
-def parse_integer(text: str) -> int:
+def integer_of_text(text: str) -> int:
     """Read a 32 bit integer as ``Integer.valueOf`` does.
 
     Raises
@@ -68,7 +63,7 @@ def parse_integer(text: str) -> int:
     raise ValueError(f'For input string: "{text}"')
 
 
-def parse_boolean(text: str) -> bool:
+def boolean_of_text(text: str) -> bool:
     """Read a boolean as ``Boolean.valueOf`` does: every word but *true*, in any case, is false."""
     return text.lower() == "true"
 
@@ -80,13 +75,13 @@ def as_int(value: float) -> int:
     return int(min(max(value, -_MAX_INT - 1), _MAX_INT))
 
 
-def shown(value: Any) -> str:
+def brief(value: Any) -> str:
     """Write a value for a message: in short, however large and nested it is."""
     return f"{_shortened.repr(value):.100}"
 
 
 def _bad(value: Any, kind: str, where: str) -> NoReturn:
-    raise InvalidError(f"Cannot read {shown(value)} as {kind} for {where}")
+    raise InvalidError(f"Cannot read {brief(value)} as {kind} for {where}")
 
 
 def as_double(value: Any, where: str) -> float | str | None:
@@ -107,7 +102,7 @@ def as_double(value: Any, where: str) -> float | str | None:
         if text in _NONFINITE:
             return _NONFINITE[text]
         try:
-            return parse_double(text)
+            return double_of_text(text)
         except ValueError:
             pass
     _bad(value, "a double", where)
@@ -232,7 +227,7 @@ def one_of(words: tuple[str, ...]) -> Callable[[Any, str], str | None]:
     def read(value: Any, where: str) -> str | None:
         if value is None or value in words:
             return value  # type: ignore[no-any-return]
-        raise InvalidError(f"Cannot read {shown(value)} for {where}: it is none of {', '.join(words)}")
+        raise InvalidError(f"Cannot read {brief(value)} for {where}: it is none of {', '.join(words)}")
 
     return read
 

@@ -10,6 +10,11 @@ The handler gets the server's `Context`, then by keyword the path variables - ``
 ``stack`` folded into one `StackKey`, ``owner`` and ``matchCollection`` into one `CollectionKey` - the
 query values, and, if the endpoint has one, the ``body``. The declarations are also what the API
 description is made of.
+
+Libraries that take parameters out of requests and describe them (connexion, webargs with apispec, flask-smorest)
+were looked at: their numbers are Python's, which refuse Java's ``1d`` and take its ``1_0``, a bad one is a 400 or 422
+with a body of their own, where render-ws says 404 in its words, or 400, or 500; they describe OpenAPI 3, and
+render-ws Swagger 2.0. With types, refusals and description replaced, nothing would be left of them.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from renderapi import _json
-from renderapi.server.documents.values import parse_boolean, parse_double, parse_integer
+from renderapi.server.documents.values import boolean_of_text, double_of_text, integer_of_text
 from renderapi.server.endpoints.drawing import Drawing
 from renderapi.server.endpoints.refusals import Refusal
 
@@ -136,12 +141,12 @@ class Query:
             ) from None
 
 
-double = Query("number", parse_double)
-integer = Query("integer", parse_integer)
-boolean = Query("boolean", parse_boolean)
-flag = Query("boolean", parse_boolean, default=False)
+double = Query("number", double_of_text)
+integer = Query("integer", integer_of_text)
+boolean = Query("boolean", boolean_of_text)
+false_by_default = Query("boolean", boolean_of_text, default=False)
 string = Query("string", str)
-doubles = Query("number", parse_double, many=True)
+doubles = Query("number", double_of_text, many=True)
 strings = Query("string", str, many=True)
 
 

@@ -40,7 +40,7 @@ def check() -> None:
 
 
 def by_slices(work: Callable[[Sequence[T]], R], items: Sequence[T], size: int = SLICE) -> Iterator[R]:
-    """Return what work makes of some items at a time; nobody's turn is kept between two of them."""
+    """Work on some items at a time, and yield what is made; nobody's turn is kept between two of them."""
     for start in range(0, len(items), size):
         if start:
             time.sleep(_PAUSE)

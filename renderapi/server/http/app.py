@@ -19,7 +19,7 @@ from renderapi.server.documents.java_order import as_hash_set
 from renderapi.server.documents.keys import CollectionKey, StackKey
 from renderapi.server.documents.problems import Problem
 from renderapi.server.documents.stacks import STATES
-from renderapi.server.documents.values import parse_double, parse_integer
+from renderapi.server.documents.values import double_of_text, integer_of_text
 from renderapi.server.endpoints import turns
 from renderapi.server.endpoints.collecting import reading
 from renderapi.server.endpoints.declaring import JSON, TEXT, Answer, Context, Endpoint, Service, decode
@@ -90,11 +90,11 @@ class _Text(BaseConverter):
 
 
 class _Double(_Text):
-    parse = staticmethod(parse_double)
+    parse = staticmethod(double_of_text)
 
 
 class _Integer(_Text):
-    parse = staticmethod(parse_integer)
+    parse = staticmethod(integer_of_text)
 
 
 def _parse_state(text: str) -> str:

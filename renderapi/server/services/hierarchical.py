@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from renderapi import _json
+from renderapi.geometry import tile_clusters
 from renderapi.server.documents.keys import CollectionKey, StackKey
 from renderapi.server.documents.mapping import pair_distances
 from renderapi.server.documents.matches import utf16_key
@@ -167,9 +168,6 @@ def clustered_tile_bounds(
     server: Context, stack: StackKey, z: float, matches: str, matchOwner: str | None
 ) -> Answer:
     """Return the bounds of a layer's tiles by clusters that matches connect, the largest first."""
-    # scipy is loaded with it
-    from renderapi.geometry import tile_clusters
-
     collection = CollectionKey(matchOwner or stack.owner, matches).checked()
     with server.store.read() as connection:
         bounds = TileQuery(metadata.content_row(connection, stack), z=z).tile_bounds(

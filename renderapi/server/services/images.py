@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from renderapi.server.documents.keys import StackKey
-from renderapi.server.documents.values import as_int, fields, parse_integer
+from renderapi.server.documents.values import as_int, fields, integer_of_text
 from renderapi.server.endpoints.declaring import (
     OWNER,
     STACK,
@@ -17,7 +17,7 @@ from renderapi.server.endpoints.declaring import (
     Query,
     Service,
     boolean,
-    flag,
+    false_by_default,
     integer,
 )
 from renderapi.server.endpoints.refusals import QueryRefusal, Refusal, not_built
@@ -57,8 +57,8 @@ _KINDS_OF_EXTENSIONS = {"jpg": "jpeg", "png": "png", "tif": "tiff"}
 _COMMON = ("jpeg", "png", "tiff")
 _LAYER_SCALE = 0.01
 _LARGE = STACK + "/largeDataTileSource/{width:int}/{height:int}"
-_LARGE_LIMIT = Query("integer", parse_integer, default=40)
-_OVERVIEW_SIZE = Query("integer", parse_integer, default=192)
+_LARGE_LIMIT = Query("integer", integer_of_text, default=40)
+_OVERVIEW_SIZE = Query("integer", integer_of_text, default=192)
 _LIMITED_QUERY = {**RENDER_QUERY, "maxTileSpecsToRender": integer}
 # of a level, in powers of two
 _MOST_LEVEL = 31
@@ -96,7 +96,7 @@ def check_properties(server: Context) -> None:
         raise ValueError(f"{TILE_LIMIT_PROPERTY} is {text!r}; it must be a number of tiles")
 
 
-def _found(find: Find, *args: Any, **values: Any) -> RenderParameters:
+def _find(find: Find, *args: Any, **values: Any) -> RenderParameters:
     try:
         return find(*args, **values)
     except QueryRefusal as refusal:
@@ -135,7 +135,7 @@ def _declare_limited(
 ) -> None:
     def image(server: Context, stack: StackKey, maxTileSpecsToRender: int | None, **values: Any) -> Answer:
         most = tile_limit(server, maxTileSpecsToRender)
-        return _answer(server, _found(find, server, stack, most, **values), kind)
+        return _answer(server, _find(find, server, stack, most, **values), kind)
 
     image.__doc__ = f"Draw {what} ({kind})."
     render_service.get(path, query=query, gives=_TYPES[kind], name_status=500, of_stack=True)(image)
@@ -144,7 +144,7 @@ def _declare_limited(
 # ------------------------------------------------------------------------------ large data
 
 
-def _materialized(server: Context, stack: StackKey, place: str) -> bytes | None:
+def _read_materialized(server: Context, stack: StackKey, place: str) -> bytes | None:
     """Return the contents of a file below the materialized boxes of a stack, if there is one.
 
     Folder and file must, links followed, lie below an image root: the folder is whatever somebody has put
@@ -181,10 +181,12 @@ def _declare_large(place: str, extension: str, find: Find, more_query: dict[str,
         most = tile_limit(server, maxTileSpecsToRender)
         if most != 0:
             parts = {**values, "z": as_int(z)}
-            stored = _materialized(server, stack, f"{width}x{height}/{place.format(**parts)}.{extension}")
+            stored = _read_materialized(
+                server, stack, f"{width}x{height}/{place.format(**parts)}.{extension}"
+            )
             if stored is not None:
                 return Answer(stored, _TYPES[kind])
-        return _answer(server, _found(find, server, stack, most, width, height, z, **values), kind)
+        return _answer(server, _find(find, server, stack, most, width, height, z, **values), kind)
 
     image.__doc__ = f"Draw {what}, or send its file if boxes were materialized ({kind})."
     template = place.replace("{z}", "{z:double}")
@@ -277,7 +279,7 @@ def _neighbors(
 
 def _declare_tile(folder: str, kind: str, find: Find, query: dict[str, Query], what: str) -> None:
     def image(server: Context, stack: StackKey, tileId: str, **values: Any) -> Answer:
-        found = _found(find, server, stack, tileId, **values)
+        found = _find(find, server, stack, tileId, **values)
         limit = tile_limit(server)
         only_boxes = found.only_boxes or (limit is not None and limit < 1)
         return _answer(server, replace(found, only_boxes=only_boxes), kind)
@@ -331,7 +333,7 @@ def _declare() -> None:
     for extension, kind in _KINDS_OF_EXTENSIONS.items():
         _declare_limited(f"{STACK}{DVID_BOX}/{extension}", kind, _box, "a box of a layer")
         _declare_limited(f"{GROUP}{DVID_BOX}/{extension}", kind, _box, "the tiles of a group in a box")
-    overview_query = {"maxOverviewWidthAndHeight": _OVERVIEW_SIZE, "translateOrigin": flag}
+    overview_query = {"maxOverviewWidthAndHeight": _OVERVIEW_SIZE, "translateOrigin": false_by_default}
     for extension in ("jpg", "png"):
         _declare_large("{level}/{z}/{row}/{column}", extension, _large_tile, {}, "a tile of a pyramid")
         _declare_large("small/{z}", extension, _overview, overview_query, "a layer in small")

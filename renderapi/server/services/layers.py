@@ -12,7 +12,7 @@ from renderapi.server.documents.problems import Problem
 from renderapi.server.documents.resolving import flatten_tile
 from renderapi.server.documents.stacks import OFFLINE
 from renderapi.server.documents.tiles import Document, ResolvedTiles
-from renderapi.server.documents.values import as_list, as_number, as_text, parse_double
+from renderapi.server.documents.values import as_list, as_number, as_text, double_of_text
 from renderapi.server.endpoints.collecting import reading
 from renderapi.server.endpoints.declaring import (
     CREATED,
@@ -120,7 +120,7 @@ def reordered_section_data(
     reordered = []
     for section in _sections(server, stack, minZ, maxZ):
         try:
-            number = int(parse_double(section["sectionId"]))
+            number = int(double_of_text(section["sectionId"]))
         except (ValueError, OverflowError):
             raise Refusal(
                 400,

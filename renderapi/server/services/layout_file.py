@@ -137,7 +137,7 @@ def _layout(server: Context, key: StackKey, min_z: float | None, max_z: float | 
 
 
 def _with_references(tile: Document, shared: SharedTransforms) -> Document:
-    """Return the tile itself, if its references can be resolved; where they lead to is not written."""
+    """Look whether the references of a tile can be resolved; where they lead to is not written."""
     flatten_tile(dict(tile), shared)
     return tile
 

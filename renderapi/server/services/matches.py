@@ -19,7 +19,7 @@ from renderapi.server.endpoints.declaring import (
     Answer,
     Context,
     Service,
-    flag,
+    false_by_default,
     json_bytes,
     json_of,
     strings,
@@ -30,7 +30,7 @@ from renderapi.server.store import matches as rows
 service = Service("MatchService", "Point matches")
 
 _MERGE = {"mergeCollection": strings}
-_DETAILS = {"excludeMatchDetails": flag, **_MERGE}
+_DETAILS = {"excludeMatchDetails": false_by_default, **_MERGE}
 # the key of a trial in the data base of render-ws
 _OBJECT_ID = re.compile(r"[0-9A-Fa-f]{24}")
 

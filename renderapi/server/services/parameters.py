@@ -11,12 +11,12 @@ from typing import Any
 
 from renderapi import _json
 from renderapi.errors import SpecError
+from renderapi.geometry.chains import DEFAULT_MESH_CELL_SIZE
 from renderapi.server.documents.boxes import derive_boxes
 from renderapi.server.documents.keys import StackKey, tile_missing
 from renderapi.server.documents.matches import utf16_key
 from renderapi.server.documents.resolving import labels_of
 from renderapi.server.documents.tiles import (
-    DEFAULT_MESH_CELL_SIZE,
     Document,
     channel,
     filter_spec,
@@ -190,6 +190,15 @@ def render_parameters(
         Current version of the stack: its default channel and mipmap path builder.
     skip_interpolation : bool
         Whether sources are shown pixel by pixel.
+
+    Returns
+    -------
+    RenderParameters
+
+    Raises
+    ------
+    QueryRefusal
+        For a filter list that there is not, or channels that cannot be read.
     """
     filters = None
     name = query.get("filterListName")
@@ -325,6 +334,11 @@ def cut_by_labels(
         Keep everything up to the last transform that has one of these labels.
     cut_from : set of str
         Then remove the first transform that has one of these labels, and all after it.
+
+    Returns
+    -------
+    list of Document
+        What is left, the same objects.
     """
     if exclude_all:
         return []
@@ -350,7 +364,7 @@ def normalized_for_matching(transforms: list[Document], newsolver: bool) -> list
 
 
 def set_transforms(tile: Document, transforms: list[Document]) -> None:
-    """Return a tile other transforms, and the bounding box that follows from them."""
+    """Replace the transforms of a tile, and the bounding box that follows from them."""
     tile["transforms"] = {"type": "list", "specList": transforms}
     derive_boxes([tile], {})
 

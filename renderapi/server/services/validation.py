@@ -37,7 +37,7 @@ def check_transforms(specs: list[Document]) -> None:
     derive_boxes([probe], {})
 
 
-def _resolved(spec: Document, shared: SharedTransforms) -> list[Document]:
+def _flatten(spec: Document, shared: SharedTransforms) -> list[Document]:
     missing = sorted({ident for ident in references(spec) if ident not in shared.shared})
     if missing:
         raise Refusal(400, f"the following transform ids are not defined: [{', '.join(missing)}]")
@@ -57,7 +57,7 @@ def _render(server: Context, raw: Any) -> str:
 
 def _check_any_tile(server: Context, tile: Document) -> None:
     server.drawing.check_images(tile)
-    check_transforms(_resolved(tile["transforms"], SharedTransforms({})))
+    check_transforms(_flatten(tile["transforms"], SharedTransforms({})))
 
 
 def _tile(server: Context, raw: Any) -> str:
@@ -79,7 +79,7 @@ def _tile_array(server: Context, raw: Any) -> str:
 
 def _transform(server: Context, raw: Any) -> str:
     spec = transform(raw)
-    check_transforms(_resolved(spec, SharedTransforms({})))
+    check_transforms(_flatten(spec, SharedTransforms({})))
     return str(spec.get("id", "null"))
 
 
@@ -89,11 +89,11 @@ def _transform_array(server: Context, raw: Any) -> str:
         raise Refusal(400, "null")
     shared = SharedTransforms({spec["id"]: spec for spec in specs if "id" in spec})
     for spec in specs:
-        check_transforms(_resolved(spec, shared))
+        check_transforms(_flatten(spec, shared))
     return f"array of {len(specs)} transform specifications"
 
 
-def _decoded(body: str, kind: str) -> Any:
+def _decode_body(body: str, kind: str) -> Any:
     """Decode a body; of render parameters render-ws says no more than that it cannot be read."""
     try:
         raw = decode(body.encode())
@@ -111,7 +111,7 @@ def _decoded(body: str, kind: str) -> Any:
 def _declare(kind: str, class_name: str, check: Callable[[Context, Any], str], what: str) -> None:
     def validate(server: Context, owner: str, body: str) -> Answer:
         try:
-            value = check(server, _decoded(body, kind))
+            value = check(server, _decode_body(body, kind))
         except Problem as problem:
             return text_of(
                 f"Failed to parse {class_name} from JSON text.  Specific error is: {problem.message}\n", 400

@@ -380,7 +380,7 @@ def ids_at_points(
 
 
 def _lowest(y: float, max_height: float) -> float:
-    """Return what no tile that reaches down to y begins above, with a margin for rounding."""
+    """Say where the highest tile that reaches down to y may begin, with a margin for rounding."""
     highest = y - max_height
     return highest - 1e-9 * abs(highest) - 1.0
 
