@@ -1,6 +1,5 @@
 """Layers saved as files: tiled TIFF and Zarr."""
 
-import contextlib
 import errno
 import io
 import json
@@ -9,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +15,6 @@ import responses
 from PIL import Image
 
 from renderapi import image
-from renderapi._replacing import replacing
 from renderapi.errors import BadRequestError, NotFoundError, ServerError
 from renderapi.image import _files
 from renderapi.render import connect
@@ -177,15 +174,6 @@ def test_after_an_error_what_was_there_stays_and_nothing_else(server, render, tm
         server["refused"] = (0, 600)
 
 
-def test_a_bad_end_of_the_writing_leaves_nothing(tmp_path):
-    (tmp_path / "a.zarr").mkdir()
-    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "b.zarr") as temporary:
-        temporary.mkdir()
-        (temporary / "chunk").write_bytes(b"x")
-        raise KeyboardInterrupt
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.zarr"]
-
-
 @pytest.mark.parametrize("ending", [".tif", ".zarr"])
 def test_sigterm_while_a_layer_is_written_leaves_nothing(tmp_path, ending):
     if ending == ".zarr":
@@ -224,71 +212,6 @@ def test_sigterm_while_a_layer_is_written_leaves_nothing(tmp_path, ending):
     assert len(written) == 1
     assert written[0].endswith(".part")
     assert list((tmp_path / "out").iterdir()) == []
-
-
-@pytest.mark.parametrize("step", ["replace", "rename"])
-def test_sigterm_between_writing_and_renaming_waits_for_what_is_whole(tmp_path, monkeypatch, step):
-    target = tmp_path / "a"
-    move = getattr(Path, step)
-
-    def interrupted(self, other):
-        signal.raise_signal(signal.SIGTERM)
-        return move(self, other)
-
-    monkeypatch.setattr(Path, step, interrupted)
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    with pytest.raises(SystemExit) as caught, replacing(target) as temporary:
-        if step == "rename":
-            target.mkdir()
-            temporary.mkdir()
-            (temporary / "chunk").write_text("new")
-        else:
-            temporary.write_text("new")
-    assert caught.value.code == 128 + signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    assert list(tmp_path.iterdir()) == [target]
-    assert (target / "chunk" if step == "rename" else target).read_text() == "new"
-
-
-def test_a_second_sigterm_does_not_break_off_the_cleaning(tmp_path, monkeypatch):
-    unlink = Path.unlink
-
-    def interrupted(self, **options):
-        signal.raise_signal(signal.SIGTERM)
-        unlink(self, **options)
-
-    monkeypatch.setattr(Path, "unlink", interrupted)
-    with pytest.raises(SystemExit), replacing(tmp_path / "a") as temporary:
-        temporary.write_text("half")
-        signal.raise_signal(signal.SIGTERM)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_sigterm_that_got_lost_on_its_way_counts_at_the_end(tmp_path):
-    with pytest.raises(SystemExit) as caught, replacing(tmp_path / "a") as temporary:
-        temporary.write_text("whole")
-        with contextlib.suppress(SystemExit):  # as a finalizer does that it meets
-            signal.raise_signal(signal.SIGTERM)
-    assert caught.value.code == 128 + signal.SIGTERM
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
-    target = tmp_path / "a.zarr"
-    target.mkdir()
-    (target / "chunk").write_text("old")
-    rename = Path.rename
-
-    def refuse(self, other):
-        if self.suffix == ".part":
-            raise OSError(errno.EIO, "broken")
-        return rename(self, other)
-
-    monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(OSError, match="broken"), replacing(target) as temporary:
-        temporary.mkdir()
-    assert [(target / "chunk").read_text()] == ["old"]
-    assert list(tmp_path.iterdir()) == [target]
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,98 @@ def test_no_modules_import_each_other_in_a_circle():
     assert not below, {name: sorted(others & below.keys()) for name, others in below.items()}
 
 
+def is_private(name):
+    return name.startswith("_") and not name.startswith("__")
+
+
+def private_names_of_others(path, code, modules):
+    """Yield what code in a file of the package names that is private to another package or module.
+
+    A private module is for the package that it lies in, a private name for its module. The private modules at the
+    root are for the whole house.
+    """
+    here = path.with_suffix("").parts
+    here = here[:-1] if here[-1] == "__init__" else here
+    package = here if path.name == "__init__.py" else here[:-1]
+    bound = {}
+    tree = ast.parse(code)
+
+    def hidden(parts):
+        for place, part in enumerate(parts):
+            holder = tuple(parts[:place])
+            is_module = (*holder, part) in modules
+            if is_private(part) and (package[:place] if is_module else here) != holder:
+                return ".".join(parts)
+        return None
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == here[0]:
+            for alias in node.names:
+                bound[alias.asname or alias.name] = (*node.module.split("."), alias.name)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                parts = tuple(alias.name.split("."))
+                if parts[0] == here[0]:
+                    bound[alias.asname or parts[0]] = parts if alias.asname else parts[:1]
+                    bound[alias.name] = parts
+    yield from filter(None, map(hidden, bound.values()))
+    for node in ast.walk(tree):
+        names = []
+        while isinstance(node, ast.Attribute):
+            names.insert(0, node.attr)
+            node = node.value
+        if names and isinstance(node, ast.Name) and node.id in bound:
+            parts = list(bound[node.id])
+            while tuple(parts) in modules and names:  # what a class hides in its instances is another matter
+                parts.append(names.pop(0))
+            if name := hidden(parts):
+                yield name
+
+
+def test_what_is_private_stays_in_its_package():
+    paths = [path.relative_to(ROOT.parent) for path in ROOT.rglob("*.py")]
+    modules = {
+        path.parts[:-1] if path.name == "__init__.py" else path.with_suffix("").parts for path in paths
+    }
+    found = {
+        (str(path), name)
+        for path in paths
+        for name in private_names_of_others(path, (ROOT.parent / path).read_text(), modules)
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "expected"),
+    [
+        ("a/b/m.py", "from a.c._x import y", ["a.c._x.y"]),
+        ("a/b/m.py", "from a.c import _x", ["a.c._x"]),
+        ("a/b/m.py", "import a.c._x", ["a.c._x", "a.c._x"]),
+        ("a/b/m.py", "from a.c import n\nn._hidden(n.shown)", ["a.c.n._hidden"]),
+        ("a/b/m.py", "from a import c\nc.n._hidden.more", ["a.c.n._hidden"]),
+        ("a/b/m.py", "from a.c.n import _hidden", ["a.c.n._hidden"]),
+        ("a/c/m.py", "from a.c.n import _hidden", ["a.c.n._hidden"]),
+        ("a/c/m.py", "from a.c import _x, n\n_x.shown(), n.shown()._hidden", []),
+        ("a/c/d/m.py", "from a.c._x import y", []),
+        ("a/c/__init__.py", "from a.c._x import y", []),
+        ("a/b/m.py", "from a import _z\n_z.shown(__file__)", []),
+        ("a/b/m.py", "from a.c.n import Class\nClass()._hidden", []),
+    ],
+)
+def test_private_names_of_others_are_found(path, code, expected):
+    modules = {
+        ("a",),
+        ("a", "_z"),
+        ("a", "b"),
+        ("a", "b", "m"),
+        ("a", "c"),
+        ("a", "c", "_x"),
+        ("a", "c", "n"),
+    }
+    found = sorted(set(private_names_of_others(Path(path), code, modules)))
+    assert found == sorted(set(expected))
+
+
 def test_the_package_is_typed_and_ships_its_schemas():
     assert (ROOT / "py.typed").exists()
     assert len(list((ROOT / "schemas").glob("*.json"))) > 10

@@ -25,12 +25,17 @@ _SIZES = 4.0
 
 
 def checked_boxes(boxes: Any) -> Doubles:
-    """Return boxes as an array, refusing what is none.
+    """Take boxes as an array, refusing what is none.
 
     Parameters
     ----------
     boxes : array_like, (N, 4)
         minX, minY, maxX, maxY.
+
+    Returns
+    -------
+    (N, 4) float64 array
+        As given.
 
     Raises
     ------

@@ -35,7 +35,7 @@ _FEW_POINTS = 24
 
 
 def mesh_size(width: float, height: float, cell: float) -> tuple[int, int]:
-    """Return the number of vertices per even row, and of even rows, of the mesh of a tile.
+    """Count the vertices of the mesh of a tile.
 
     Parameters
     ----------
@@ -43,6 +43,11 @@ def mesh_size(width: float, height: float, cell: float) -> tuple[int, int]:
         Size of the tile in pixels.
     cell : float
         Mesh cell size: about the length of an edge.
+
+    Returns
+    -------
+    columns, rows : int
+        Vertices of an even row, and even rows.
     """
     nx = mesh_columns(width, cell)
     return nx, mesh_rows(width, height, nx)
@@ -297,7 +302,7 @@ class Grid:
     def search(
         self, x: Array, y: Array, inside: Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.bool_]]
     ) -> NDArray[np.intp]:
-        """Return the last triangle that each point is in, -1 for none.
+        """Find the last triangle that each point is in.
 
         Parameters
         ----------
@@ -305,6 +310,11 @@ class Grid:
             The points.
         inside : callable
             Tells of triangles (K,) and numbers of points (K,) which are in which.
+
+        Returns
+        -------
+        (N,) array of int
+            Numbers of the triangles, -1 where there is none.
         """
         found = np.full(len(x), -1)
         column = np.floor((x - self._origin[0]) / self._cell[0])

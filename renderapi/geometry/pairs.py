@@ -359,7 +359,7 @@ def codes(texts: Sequence[str]) -> Indices:
 
 
 def java_key(text: str) -> str:
-    """Return what sorts as Java sorts a string: by 16 bit units, not by characters."""
+    """Make a key that sorts as Java sorts a string: by 16 bit units, not by characters."""
     if text.isascii() or max(text) < "\ud800":
         return text
     units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), "<u2")

@@ -1,4 +1,9 @@
-"""Arrays kept in memory up to a number of bytes, each made by one thread at a time."""
+"""Arrays kept in memory up to a number of bytes, each made by one thread at a time.
+
+cachetools has caches bounded by a size, but the size of each entry counts there: an array that is kept under several
+keys would count several times. Neither does it make what two threads ask for once, outside of its lock, nor pass
+errors on to those who wait, nor survive a fork. What is left for it to do is an ordered dictionary.
+"""
 
 from __future__ import annotations
 
@@ -125,8 +130,8 @@ class ByteCache:
             return len(self._kept), self._bytes
 
 
-def halved(image: Array) -> Array:
-    """Return an image of half the size: the mean of each 2x2 pixels.
+def halve(image: Array) -> Array:
+    """Make an image of half the size: the mean of each 2x2 pixels.
 
     As in render-ws (mpicbg's Downsampler), the means of integers are truncated and an odd last row or column
     is dropped.

@@ -78,7 +78,7 @@ def prepare() -> None:
     # those of meshes that are kept may not be written
     vertices, corners = _frozen(np.zeros((3, 2))), _frozen(np.zeros((3, 1), np.intp))
     affine(vertices, np.zeros((3, 2)))
-    fitted(vertices, corners, np.zeros((3, 2)), (1, 1))
+    fit_triangles(vertices, corners, np.zeros((3, 2)), (1, 1))
     triangles = Triangles(np.zeros((1, 6)), np.zeros((1, 6)), False)
     for kind in (np.uint8, np.uint16):
         for planes in (1, 3):
@@ -112,7 +112,7 @@ def affine(p: NDArray[np.float64], q: NDArray[np.float64]) -> tuple[float, ...]:
     return _affine(p, q)
 
 
-def fitted(
+def fit_triangles(
     vertices: NDArray[np.float64],
     triangles: NDArray[np.intp],
     mapped: NDArray[np.float64],

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
+from renderapi.rendering._parameters import boolean_of
 from renderapi.rendering.errors import RenderParametersError
 from renderapi.transform import data_strings
 
@@ -46,10 +47,10 @@ class FilterParameters(NamedTuple):
             raise RenderParametersError(f"{text}; it must be from {least} to {most}")
         return int(number)
 
-    def flag(self, name: str) -> bool:
+    def boolean(self, name: str) -> bool:
         """Read true or false."""
         value, text = self._value(name)
-        return flag_of(value, text.rpartition(" is ")[0])
+        return boolean_of(value, text.rpartition(" is ")[0])
 
     def text(self, name: str) -> str:
         """Return the text of a parameter, in which numbers may have been sent as such."""
@@ -102,14 +103,6 @@ def compiled_windows() -> ModuleType | None:
     from renderapi.rendering import _windows_compiled
 
     return _windows_compiled
-
-
-def flag_of(value: Any, what: str) -> bool:
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    raise RenderParametersError(f"{what} is {value!r:.100}; it must be true or false")
 
 
 def scaled_radius(radius: int, scale: float) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def range_table8(low: float, high: float) -> Bytes:
-    """Return what an 8-bit display range makes of 0 ... 255."""
+    """Look up table of an 8-bit display range, for 0 ... 255."""
     values = np.arange(256, dtype=np.uint8)
     if high < low:
         return values
@@ -40,7 +40,7 @@ def range_table8(low: float, high: float) -> Bytes:
 
 @lru_cache(maxsize=4)
 def range_table16(low: float, high: float) -> Bytes:
-    """Return what the display range of a 16-bit image, as `remembered`, makes of 0 ... 65535, as 8-bit values.
+    """Look up table of the display range of a 16-bit image, as `imagej_range`: 8-bit values for 0 ... 65535.
 
     Only what is above 255 is cut: a range whose end lies before its begin gives what is left in 8 bits of
     negative values.
@@ -64,8 +64,8 @@ def _cut8(values: Image) -> Bytes:
     return lowest
 
 
-def remembered(image: Image, low: float, high: float, compat: str) -> tuple[float, float] | None:
-    """Return what ImageJ remembers of the display range that it is told for an image.
+def imagej_range(image: Image, low: float, high: float, compat: str) -> tuple[float, float] | None:
+    """Round a display range to what ImageJ remembers of it for an image.
 
     Parameters
     ----------
@@ -136,8 +136,8 @@ def _shown(gray: Image, low: float, high: float) -> Bytes:
 # ------------------------------------------------------------------------------ kinds of images
 
 
-def converted(image: Image, canvas: Image, low: float, high: float) -> Image:
-    """Return an image as planes (P, h, w) of the kind of a canvas.
+def as_planes(image: Image, canvas: Image, low: float, high: float) -> Image:
+    """Bring an image to planes of the kind of a canvas.
 
     Parameters
     ----------
@@ -147,6 +147,11 @@ def converted(image: Image, canvas: Image, low: float, high: float) -> Image:
         Canvas, one or three planes.
     low, high : float
         Display range of the image, by which it becomes an 8-bit one.
+
+    Returns
+    -------
+    (P, h, w) array
+        uint8, uint16 or float32, as the canvas.
     """
     if len(canvas) == 3:
         if image.ndim == 3:
@@ -200,7 +205,7 @@ class Canvas:
     def show(self, low: float, high: float, compat: str) -> None:
         """Take over the display range that the image of a tile has; colours are changed by it at once."""
         planes = np.moveaxis(self.pixels, 0, -1) if self.colour else self.pixels[0]
-        self.low, self.high = remembered(planes, low, high, compat) or (self.low, self.high)
+        self.low, self.high = imagej_range(planes, low, high, compat) or (self.low, self.high)
         if self.colour:
             self.pixels = in_range_of_colour(self.pixels, low, high)
 
@@ -210,7 +215,7 @@ def planes_for(canvas: Canvas, first: Canvas) -> Image:
     if not canvas.colour and not first.colour:
         return canvas.pixels
     image = np.moveaxis(canvas.pixels, 0, -1) if canvas.colour else canvas.pixels[0]
-    return converted(image, first.pixels, canvas.low, canvas.high)
+    return as_planes(image, first.pixels, canvas.low, canvas.high)
 
 
 def gray_of_colour(image: Image) -> Bytes:

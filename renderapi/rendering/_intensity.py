@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MOST_INT = 2**31 - 1
 
 
-def wrapped(values: NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
+def cast_wrapping(values: NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
     """Store values as the service does: rounded, then only their lowest bits; nothing is clamped.
 
     Parameters
@@ -25,6 +25,11 @@ def wrapped(values: NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
         Values.
     dtype : dtype
         uint8, uint16 or float32.
+
+    Returns
+    -------
+    array
+        Of that dtype.
     """
     if dtype.kind == "f":
         return values
@@ -67,7 +72,7 @@ class AffineIntensityFilter(Filter):
             if image.dtype.kind == "f":
                 return (self.a * image.astype(np.float64) + self.b).astype(np.float32)
             values = np.arange(np.iinfo(image.dtype).max + 1, dtype=np.float64)
-            table = wrapped((self.a * values + self.b).astype(np.float32), image.dtype)
+            table = cast_wrapping((self.a * values + self.b).astype(np.float32), image.dtype)
         return table[image]
 
 
@@ -94,7 +99,7 @@ class ExponentialIntensityFilter(Filter):
         with np.errstate(all="ignore"):
             y = (np.arange(len(image)) + 0.5) / np.float64(scale)
             factors = (1.0 + np.exp(-self.a * (y - self.b))).astype(np.float32)
-            return wrapped(image.astype(np.float32) * factors[:, None], image.dtype)
+            return cast_wrapping(image.astype(np.float32) * factors[:, None], image.dtype)
 
 
 class ShadingCorrectionFilter(Filter):

@@ -35,7 +35,7 @@ def affine(p: NDArray[np.float64], q: NDArray[np.float64]) -> tuple[float, ...]:
     return least_squares.affine(px, py, qx, qy, None)
 
 
-def fitted(
+def fit_triangles(
     vertices: NDArray[np.float64],
     triangles: NDArray[np.intp],
     mapped: NDArray[np.float64],
@@ -51,6 +51,11 @@ def fitted(
         Vertices of each triangle.
     canvas : tuple of int
         Height and width.
+
+    Returns
+    -------
+    Fitted
+        The triangles that touch it, and their transforms.
     """
     x, y = mapped[:, 0][triangles], mapped[:, 1][triangles]
     # a pixel more than the painter looks at, so that no triangle is left out by rounding; NaN is kept

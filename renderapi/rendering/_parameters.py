@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from renderapi.geometry.chains import DEFAULT_MESH_CELL_SIZE
+from renderapi.rendering.channels import channel_weights
 from renderapi.rendering.errors import RenderParametersError
 from renderapi.rendering.sources import ImageReference
-from renderapi.utils import java_double
 
 _MOST_INT = 2**31 - 1
 # no machine has the memory for more
@@ -146,11 +146,11 @@ def read(render_parameters: Mapping[str, Any], compat: str = "master") -> Parame
         ),
         low=_optional_number(document, "minIntensity"),
         high=_optional_number(document, "maxIntensity"),
-        nearest=_flag(document, "skipInterpolation"),
-        binary_mask=_flag(document, "binaryMask"),
-        exclude_mask=_flag(document, "excludeMask"),
+        nearest=boolean_of(document.get("skipInterpolation"), "skipInterpolation"),
+        binary_mask=boolean_of(document.get("binaryMask"), "binaryMask"),
+        exclude_mask=boolean_of(document.get("excludeMask"), "excludeMask"),
         background=_optional_integer(document, "backgroundRGBColor"),
-        noise=_flag(document, "fillWithNoise"),
+        noise=boolean_of(document.get("fillWithNoise"), "fillWithNoise"),
         channels=_channels(document.get("channels"), tiles),
         builder=_builder(document.get("mipmapPathBuilder")),
         tiles=tiles,
@@ -301,40 +301,6 @@ def _channels(text: Any, tiles: Sequence[Tile]) -> tuple[tuple[str | None, float
     return tuple(channel_weights(text).items())
 
 
-def channel_weights(text: str) -> dict[str, float]:
-    """Read names of channels and their weights.
-
-    Parameters
-    ----------
-    text : str
-        ``NAME`` or ``NAME__weight__NAME__weight``.
-
-    Raises
-    ------
-    RenderParametersError
-        If a weight is no number, or the sum of all is above 1.
-    """
-    parts = text.split("__")
-    if len(parts) == 1:
-        return {text: 1.0}
-    weights: dict[str, float] = {}
-    for name, number in zip(parts[::2], [*parts[1::2], ""] if len(parts) % 2 else parts[1::2]):
-        try:
-            weight = float(number)
-            if not math.isfinite(weight):
-                raise ValueError
-        except ValueError:
-            raise RenderParametersError(f'For input string: "{number}"') from None
-        if sum(weights.values()) + weight > 1.0:
-            current = ", ".join(f"{known}={java_double(value)}" for known, value in weights.items())
-            raise RenderParametersError(
-                f"Channel {name} weight {java_double(weight)} is too large.  The sum of all weights must be "
-                f"less than or equal to 1.0.  Current weights are: {{{current}}}"
-            )
-        weights[name] = weight
-    return weights
-
-
 # ------------------------------------------------------------------------------ values
 
 
@@ -385,8 +351,14 @@ def _integer(document: Mapping[str, Any], name: str, default: int) -> int:
     return default if number is None else number
 
 
-def _flag(document: Mapping[str, Any], name: str) -> bool:
-    value = document.get(name)
+def boolean_of(value: Any, name: str) -> bool:
+    """Read true or false, or the word for one of them; what is not there is false.
+
+    Raises
+    ------
+    RenderParametersError
+        If it is anything else.
+    """
     if value is None or isinstance(value, bool):
         return bool(value)
     if isinstance(value, str) and value.lower() in ("true", "false"):

@@ -271,7 +271,7 @@ class _Job:
         if image.ndim == 3:
             # ImageJ applies the range of a colour image to its pixels; others only remember it
             image = _finish.in_range_of_colour(image, low, high)
-        shown = _finish.remembered(image, low, high, p.compat) or (0.0, 255.0)
+        shown = _finish.imagej_range(image, low, high, p.compat) or (0.0, 255.0)
         if p.compat == "newsolver" and image.dtype == np.uint16:
             low, high = shown
         for number, step in enumerate(self.filters):
@@ -280,7 +280,7 @@ class _Job:
         new = canvas is None
         if canvas is None:
             canvas = self.canvases[channel.name] = self._new_canvas(image)
-        source = _finish.converted(image, canvas.pixels, *shown)
+        source = _finish.as_planes(image, canvas.pixels, *shown)
         pixels, alpha, nearest = canvas.pixels, canvas.alpha, self.parameters.nearest
         if alpha is None:
             self.brush.paint(pixels, source, triangles, nearest)

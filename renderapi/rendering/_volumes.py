@@ -90,6 +90,11 @@ def h5_slice(
         Whether links to other files are refused.
     compat : {"master", "newsolver"}
         Branch of render that decides what signed pixels of 16 bits become.
+
+    Returns
+    -------
+    (H, W) array
+        The part of the plane in the box.
     """
     try:
         import h5py

@@ -130,13 +130,18 @@ class Warp:
             Height and width of the mipmap.
         canvas : tuple of int
             Height and width of the canvas.
+
+        Returns
+        -------
+        Triangles
+            Their vertices on the mipmap and on the canvas.
         """
         vertices, corners = _mesh(shape[1], shape[0], width, self._parameters.cell)
         step = float(1 << level)
         shift = (step - 1) / 2
         mapped = self.to_canvas(vertices * step + shift if level else vertices)
         with np.errstate(all="ignore"):
-            fitted: Fitted = self._brush.fitted(vertices, corners, mapped, canvas)
+            fitted: Fitted = self._brush.fit_triangles(vertices, corners, mapped, canvas)
             if self._parameters.compat == "newsolver":
                 return _stepping(fitted, canvas[0])
         # what has no way back is passed over; a NaN is no 0, and what it leads to is the first pixel

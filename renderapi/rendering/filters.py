@@ -22,7 +22,6 @@ from renderapi.rendering._filter import (
     Image,
     compiled_windows,
     display_range,
-    flag_of,
     scaled_radius,
 )
 from renderapi.rendering._intensity import (
@@ -34,6 +33,7 @@ from renderapi.rendering._intensity import (
 )
 from renderapi.rendering._intensity_maps import LinearIntensityMap8BitFilter, QuadraticIntensityMap8BitFilter
 from renderapi.rendering._neighbourhoods import BackgroundCorrectionFilter, Rank, RollingBallSubtraction
+from renderapi.rendering._parameters import boolean_of
 from renderapi.rendering.errors import RenderParametersError
 
 _PACKAGE = "org.janelia.alignment.filter."
@@ -71,7 +71,7 @@ def filters_of(render_parameters: Mapping[str, Any]) -> list[Filter]:
     """
     specs = render_parameters.get("filterSpecs")
     if specs is None or (isinstance(specs, Sequence) and not specs):
-        return _default_filters() if flag_of(render_parameters.get("doFilter", False), "doFilter") else []
+        return _default_filters() if boolean_of(render_parameters.get("doFilter", False), "doFilter") else []
     if not isinstance(specs, Sequence) or isinstance(specs, (str, bytes)):
         raise RenderParametersError(f"filterSpecs must be a JSON array, not {specs!r:.100}")
     return [filter_of(spec) for spec in specs]
@@ -257,8 +257,8 @@ class NormalizeLocalContrast(Filter):
             parameters.size("blockRadiusX", 0, _LARGEST_INT),
             parameters.size("blockRadiusY", 0, _LARGEST_INT),
             parameters.single("meanFactor"),
-            center=parameters.flag("center"),
-            stretch=parameters.flag("stretch"),
+            center=parameters.boolean("center"),
+            stretch=parameters.boolean("stretch"),
         )
 
     def apply(self, image: Image, low: float, high: float, scale: float, rng: np.random.Generator) -> Image:
@@ -382,7 +382,7 @@ class CLAHE(Filter):
             parameters.size("blockRadius", 0, _LARGEST_INT),
             parameters.size("bins", 1, _MOST_BINS),
             parameters.single("slope"),
-            fast=parameters.flag("fast"),
+            fast=parameters.boolean("fast"),
         )
 
     def apply(self, image: Image, low: float, high: float, scale: float, rng: np.random.Generator) -> Image:

@@ -65,6 +65,11 @@ def locate(url: str, *, has_query: bool = False) -> Location:
     has_query : bool
         Whether a path may be followed by ``?`` and a query too.
 
+    Returns
+    -------
+    Location
+        Scheme, path and query.
+
     Raises
     ------
     LocationError
@@ -158,6 +163,11 @@ def open_regular(path: str, *, follow: bool = True) -> BinaryIO:
     follow : bool
         Whether a symbolic link at its end is followed. Of a path that was resolved, nothing is one unless
         somebody exchanged it since.
+
+    Returns
+    -------
+    file
+        Opened for reading bytes; the caller closes it.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)

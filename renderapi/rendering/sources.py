@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.rendering import _formats, _volumes
-from renderapi.rendering._cache import Array, ByteCache, halved
+from renderapi.rendering._cache import Array, ByteCache, halve
 from renderapi.rendering._formats import UnreadableImageError
 from renderapi.rendering._remote import REMOTE_SCHEMES, Remote
 from renderapi.rendering.errors import ImageSourceError
@@ -281,7 +281,7 @@ class Sources:
                 narrow = image.dtype == np.uint8 and image.ndim == 2
                 return np.left_shift(image, 8, dtype=np.uint16) if narrow else image
             if halvings > 0:
-                return halved(self._made(key, read, kind, halvings - 1))
+                return halve(self._made(key, read, kind, halvings - 1))
             if kind == "image":
                 return read()
             return _as_mask(self._made(key, read, "image", 0))
@@ -365,7 +365,7 @@ class Sources:
         for left, top, right, bottom in found.boxes:
             mask[top:bottom, left:right] = 255
         for _ in range(min(found.level, _MOST_HALVINGS)):
-            mask = halved(mask)
+            mask = halve(mask)
         return mask
 
 

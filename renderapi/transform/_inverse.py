@@ -108,6 +108,11 @@ def newton(
     max_iters : int
         Largest number of steps.
 
+    Returns
+    -------
+    (N, 2) array
+        The points.
+
     Raises
     ------
     EstimationError

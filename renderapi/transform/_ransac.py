@@ -86,7 +86,7 @@ class Ransac:
 
 
 def as_ransac(ransac: Ransac | Mapping[str, Any] | bool | None) -> Ransac | None:
-    """Return what a caller says of RANSAC as an object, or None where it is not wanted."""
+    """Take what a caller says of RANSAC: an object, or None where it is not wanted."""
     if ransac is None or ransac is False:
         return None
     if ransac is True:

@@ -401,7 +401,7 @@ class ReferenceTransform(_Composite):
 
 
 def null_spec(list_id: Any) -> str:
-    """Return what render says of a null in a transform list."""
+    """Say in the words of render that there is a null in a transform list."""
     name = "null" if list_id is None else list_id
     return (
         f"A null spec is part of the transform spec list with id '{name}'.  "

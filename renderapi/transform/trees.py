@@ -100,7 +100,7 @@ class TreeReader(Generic[Found]):
         self.straight = straight
 
     def nothing(self) -> Found:
-        """Return what the transforms of a list are collected in, as yet empty."""
+        """Make what the transforms of a list are collected in, as yet empty."""
         raise NotImplementedError
 
     def leaf(self, spec: Any, found: Found, path: tuple[str, ...]) -> None:

@@ -42,7 +42,7 @@ def check_fits():
         vertices[:, rng.integers(2)] = 0.0  # on a line
     meshes = rng.integers(0, 9, (3, 8))
     with np.errstate(all="ignore"):
-        reference, fast = (brush.fitted(vertices, meshes, mapped, (9, 7)) for brush in (_numpy, _compiled))
+        reference, fast = (brush.fit_triangles(vertices, meshes, mapped, (9, 7)) for brush in (_numpy, _compiled))
         ones = [brush.affine(vertices, mapped) for brush in (_numpy, _compiled)]
     # the sign of a zero is no difference, but what is divided by it is not painted
     reference, fast = (fit._replace(inverse=fit.inverse[fit.det != 0]) for fit in (reference, fast))

@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from renderapi.rendering._cache import ByteCache, halved
+from renderapi.rendering._cache import ByteCache, halve
 
 COST = 1000 + 512
 
@@ -248,16 +248,16 @@ def by_definition(image):
 def test_halving_truncates_the_mean_of_four(shape, dtype):
     image = np.random.default_rng(1).integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
     image[:2, :2] = np.iinfo(dtype).max
-    small = halved(image)
+    small = halve(image)
     assert small.dtype == dtype and small.shape == (shape[0] // 2, shape[1] // 2)
     assert np.array_equal(small, by_definition(image))
 
 
 def test_halving_colour_and_floating_point_numbers():
     colour = np.random.default_rng(2).integers(0, 256, (41, 30, 3), dtype=np.uint8)
-    assert np.array_equal(halved(colour), by_definition(colour))
+    assert np.array_equal(halve(colour), by_definition(colour))
     numbers = np.random.default_rng(3).normal(size=(41, 30)).astype(np.float32)
-    small = halved(numbers)
+    small = halve(numbers)
     assert small.dtype == np.float32
     np.testing.assert_allclose(small, by_definition(numbers), atol=1e-6)
 
@@ -266,7 +266,7 @@ def test_halving_takes_little_memory():
     image = np.zeros((2048, 2048), np.uint8)
     tracemalloc.start()
     try:
-        halved(image)
+        halve(image)
         assert tracemalloc.get_traced_memory()[1] < image.nbytes
     finally:
         tracemalloc.stop()

@@ -366,7 +366,7 @@ def test_memory_that_is_not_there(folder, sources, monkeypatch):
     def full(image):
         raise MemoryError
 
-    monkeypatch.setattr(sources_module, "halved", full)
+    monkeypatch.setattr(sources_module, "halve", full)
     message = refused(sources.image, reference(folder / "gray.png"), halvings=1)
     assert message.endswith("there is not enough memory for it")
 
@@ -523,8 +523,8 @@ def reads(monkeypatch):
 
 def test_a_level_is_made_from_the_one_above(folder, sources, reads, monkeypatch):
     halvings = []
-    made = sources_module.halved
-    monkeypatch.setattr(sources_module, "halved", lambda image: halvings.append(image.shape) or made(image))
+    made = sources_module.halve
+    monkeypatch.setattr(sources_module, "halve", lambda image: halvings.append(image.shape) or made(image))
     there = reference(folder / "gray.png")
     sources.image(there, halvings=1)
     sources.image(there, halvings=3)

@@ -146,7 +146,7 @@ class RenderParameters:
 
 def _check_channels(channels: str) -> None:
     # loaded with the first request that needs it
-    from renderapi.rendering._parameters import channel_weights
+    from renderapi.rendering.channels import channel_weights
 
     try:
         channel_weights(channels)

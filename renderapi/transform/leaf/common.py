@@ -106,6 +106,13 @@ def point_pairs(
     model : str
         What is fitted, for messages.
 
+    Returns
+    -------
+    src, dst : (N, 2) float64 array
+        The points.
+    weights : (N,) float64 array or None
+        The weights.
+
     Raises
     ------
     EstimationError
