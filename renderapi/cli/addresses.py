@@ -70,6 +70,31 @@ def either(options: argparse.Namespace, text: str) -> Address:
         raise UsageError(str(error)) from None
 
 
+def beside(address: Address, render: Render, source: Address) -> Address:
+    """Complete the address of a target: what it does not name is that of the source.
+
+    Parameters
+    ----------
+    address : Address
+        The target.
+    render : Render
+        Connection of the source.
+    source : Address
+        The source.
+
+    Returns
+    -------
+    Address
+    """
+    if address.url:
+        return address
+    return address._replace(
+        url=source.url,
+        owner=address.owner or render.DEFAULT_OWNER,
+        project=None if address.matches else address.project or render.DEFAULT_PROJECT,
+    )
+
+
 def add_matches(parser: argparse.ArgumentParser) -> None:
     """Let a verb work on a match collection instead of a stack."""
     parser.add_argument(

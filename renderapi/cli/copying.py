@@ -1,18 +1,84 @@
-"""Verbs between two stacks or match collections: diff."""
+"""Verbs between two stacks or match collections, and between one and a folder: cp, mv, export, diff."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from renderapi.cli import addresses
 from renderapi.cli.addresses import connect, shown
-from renderapi.cli.options import Commands, Exit, add_connection, add_json, number_text, verb
+from renderapi.cli.options import (
+    Commands,
+    Exit,
+    add_connection,
+    add_dry_run,
+    add_json,
+    number_text,
+    positive,
+    verb,
+)
 from renderapi.cli.screen import pairs, progress, show
+
+if TYPE_CHECKING:
+    from renderapi.transfer import TransferResult
+
+
+_TO = (
+    "; to another server, if the target is a URL. What was interrupted is finished by the same command. A target that "
+    "holds something of its own is refused, unless --overwrite."
+)
 
 
 def add(commands: Commands) -> None:
     """Add the verbs."""
+    cp = verb(
+        commands,
+        "cp",
+        _cp,
+        help="copy a stack or match collection",
+        description=f"Copy a stack, with its shared transforms and description, or a match collection{_TO}",
+        library="renderapi.transfer.copy_stack renderapi.transfer.copy_matches",
+    )
+    mv = verb(
+        commands,
+        "mv",
+        _mv,
+        help="move or rename a stack or match collection",
+        description="Move a stack or a match collection: rename it where that can be done, else copy it, prove the "
+        f"copy, and delete the source{_TO}",
+        library="renderapi.transfer.move_stack renderapi.transfer.move_matches",
+    )
+    for carry in (cp, mv):
+        carry.add_argument("source", metavar="SOURCE", help="[[OWNER/]PROJECT/]STACK, or its URL")
+        carry.add_argument(
+            "target", metavar="TARGET", help="the same; owner and project of the source, if not named"
+        )
+        addresses.add_matches(carry)
+        _add_carrying(carry)
+        carry.add_argument("--leave-open", action="store_true", help="leave the target LOADING in the end")
+        add_connection(carry)
+
+    export = verb(
+        commands,
+        "export",
+        _export,
+        help="write a stack or match collection to a folder",
+        description="Write a stack to a folder: a file for each layer, and a manifest with counts and digests, which "
+        "renderapi import reads; or a match collection. What was interrupted is finished by the same command.",
+        library="renderapi.transfer.export_stack renderapi.transfer.export_matches",
+    )
+    export.add_argument("stack", metavar="STACK", help="[[OWNER/]PROJECT/]STACK, or its URL")
+    export.add_argument("folder", metavar="DIR", help="folder, made if it is not there")
+    export.add_argument(
+        "--format", choices=["jsonl.gz", "jsonl.zst", "parquet"], default="jsonl.gz",
+        help="JSON lines packed by gzip (default) or zstd, or Parquet",
+    )  # fmt: skip
+    addresses.add_matches(export)
+    _add_carrying(export)
+    add_connection(export)
+
     diff = verb(
         commands,
         "diff",
@@ -38,10 +104,117 @@ def add(commands: Commands) -> None:
     add_connection(diff)
 
 
+def _add_carrying(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace and remove what the target holds of its own"
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=2,
+        metavar="N",
+        help="layers that are carried at the same time (default 2)",
+    )
+    add_dry_run(parser)
+    add_json(parser)
+
+
+# ------------------------------------------------------------------------------------------- cp, mv
+
+
+def _cp(options: argparse.Namespace) -> int:
+    from renderapi.transfer import copy_matches, copy_stack
+
+    return _carried(options, copy_matches if options.matches else copy_stack, "copied", "would copy")
+
+
+def _mv(options: argparse.Namespace) -> int:
+    from renderapi.transfer import move_matches, move_stack
+
+    return _carried(options, move_matches if options.matches else move_stack, "moved", "would move")
+
+
+def _carried(options: argparse.Namespace, carry: Callable[..., TransferResult], done: str, would: str) -> int:
+    source = addresses.either(options, options.source)
+    render = connect(options, source)
+    target = addresses.beside(addresses.either(options, options.target), render, source)
+    to_render = connect(options, target)
+    names = {"to_owner": to_render.DEFAULT_OWNER}
+    if not target.matches:
+        names["to_project"] = to_render.DEFAULT_PROJECT
+    result = carry(
+        source.name,
+        target.name,
+        render=render,
+        to_render=to_render,
+        **names,
+        **({} if target.matches else {"close_stack": not options.leave_open}),
+        overwrite=options.overwrite,
+        dry_run=options.dry_run,
+        poolsize=options.threads,
+        progress=progress(done),
+    )
+    show_transfer(options, result, would if options.dry_run else done)
+    return Exit.OK
+
+
+def _export(options: argparse.Namespace) -> int:
+    from renderapi.transfer import export_matches, export_stack
+
+    address = addresses.either(options, options.stack)
+    export = export_matches if address.matches else export_stack
+    result = export(
+        address.name,
+        options.folder,
+        render=connect(options, address),
+        format=options.format,
+        overwrite=options.overwrite,
+        dry_run=options.dry_run,
+        poolsize=options.threads,
+        progress=progress("exporting"),
+    )
+    show_transfer(options, result, "would write" if options.dry_run else "wrote")
+    return Exit.OK
+
+
+def show_transfer(options: argparse.Namespace, result: TransferResult, done: str) -> None:
+    """Show what a transfer did, or would do.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        Options of the verb, with ``json`` and ``matches``.
+    result : renderapi.transfer.TransferResult
+        What it gave.
+    done : str
+        The verb in the past, or with would.
+    """
+    document = {
+        "source": result.source, "target": result.target, "written": result.written, "kept": result.kept,
+        "removed": result.removed, "dryRun": result.dry_run,
+        "count": result.content and result.content.count, "digest": result.content and result.content.digest,
+    }  # fmt: skip
+    part, unit = ("groups", "pairs") if options.matches else ("layers", "tiles")
+    text = f"{done} {result.source} to {result.target}"
+    if result.content is not None or result.written or result.kept or result.removed:
+        text += f": {number_text(len(result.written))} {part}"
+        if result.kept:
+            text += f", {number_text(len(result.kept))} were there already"
+        if result.removed:
+            text += f", {number_text(len(result.removed))} removed"
+    if result.content is not None:
+        text += f"\n{number_text(result.content.count)} {unit} on both sides, digest {result.content.digest}"
+    show(options, document, text)
+
+
+# ---------------------------------------------------------------------------------------------- diff
+
+
 def _diff(options: argparse.Namespace) -> int:
     from renderapi.stack import compare_stacks
 
     render = connect(options, options.stack)
+    options.other = addresses.beside(options.other, render, options.stack)
     other = connect(options, options.other)
     found = compare_stacks(
         options.stack.name,

@@ -1,4 +1,4 @@
-"""Verbs between files and stacks: import, export, validate."""
+"""Verbs from files to stacks: import, validate."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from renderapi.cli import addresses
 from renderapi.cli.addresses import connect, shown
+from renderapi.cli.copying import show_transfer
 from renderapi.cli.options import (
     Commands,
     Exit,
@@ -35,16 +36,19 @@ def add(commands: Commands) -> None:
         commands,
         "import",
         _import,
-        help="store tile specs of files in a stack",
+        help="store tile specs of files, or an export, in a stack",
         description="Store the tile specs of JSON files (lists, .gz too) in a stack, which is set LOADING first and "
-        "COMPLETE in the end. With --dry-run the files are looked at as by validate, and nothing is stored.",
+        "COMPLETE in the end. With --dry-run the files are looked at as by validate, and nothing is stored. Or store a "
+        "folder that renderapi export wrote; with --matches that of a match collection.",
         library="renderapi.client.import_jsonfiles_parallel renderapi.client.check_jsonfiles "
-        "renderapi.stack.ensure_stack",
+        "renderapi.stack.ensure_stack renderapi.transfer.import_stack renderapi.transfer.import_matches",
     )
+    reading.add_argument("stack", metavar="STACK", help="[[OWNER/]PROJECT/]STACK, or its URL")
+    _add_files(reading, "JSON files, or one folder that renderapi export wrote")
+    addresses.add_matches(reading)
     reading.add_argument(
-        "stack", type=addresses.stack, metavar="STACK", help="[[OWNER/]PROJECT/]STACK, or its URL"
+        "--overwrite", action="store_true", help="of a folder: make the stack what was exported"
     )
-    _add_files(reading)
     reading.add_argument("--create", action="store_true", help="make the stack if it is not there")
     reading.add_argument("--leave-open", action="store_true", help="leave the stack LOADING in the end")
     reading.add_argument(
@@ -66,7 +70,7 @@ def add(commands: Commands) -> None:
         "is wrong.",
         library="renderapi.client.check_jsonfiles renderapi.schemas.problems",
     )
-    _add_files(validate)
+    _add_files(validate, "JSON files")
     validate.add_argument(
         "--kind",
         metavar="KIND",
@@ -83,8 +87,8 @@ def add(commands: Commands) -> None:
     add_json(validate)
 
 
-def _add_files(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="JSON files")
+def _add_files(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help=what)
     parser.add_argument(
         "--transforms", metavar="FILE", help="JSON file of the shared transforms that tiles refer to"
     )
@@ -97,8 +101,11 @@ def _import(options: argparse.Namespace) -> int:
     from renderapi.client import import_jsonfiles_parallel
     from renderapi.stack import ensure_stack, get_full_stack_metadata
 
+    options.stack = addresses.either(options, options.stack)
     render = connect(options, options.stack)
     name = shown(render, options.stack)
+    if options.matches or any(Path(path).is_dir() for path in options.files):
+        return _import_folder(options, render)
     for path in (*options.files, *filter(None, [options.transforms])):
         Path(path).stat()  # before anything is made
     if options.dry_run:
@@ -121,6 +128,28 @@ def _import(options: argparse.Namespace) -> int:
     holds = f", and holds {number_text(count)} tiles" if metadata["state"] == "COMPLETE" else ""
     text = f"imported {_files(options.files)} into {name}: it is {metadata['state']}{holds}"
     show(options, {"stack": name, "files": options.files, "metadata": metadata, "dryRun": False}, text)
+    return Exit.OK
+
+
+def _import_folder(options: argparse.Namespace, render: Render) -> int:
+    from renderapi.transfer import import_matches, import_stack
+
+    if len(options.files) != 1 or not Path(options.files[0]).is_dir():
+        raise UsageError("give one folder that renderapi export wrote, and nothing else")
+    words: dict[str, Any] = {
+        "overwrite": options.overwrite,
+        "dry_run": options.dry_run,
+        "poolsize": options.threads,
+        "progress": progress("importing"),
+        "render": render,
+    }
+    if options.matches:
+        result = import_matches(options.files[0], options.stack.name, **words)
+    else:
+        result = import_stack(
+            options.files[0], options.stack.name, close_stack=not options.leave_open, **words
+        )
+    show_transfer(options, result, "would import" if options.dry_run else "imported")
     return Exit.OK
 
 
