@@ -84,9 +84,8 @@ def delete_tier_data(
     RenderError
         If the server refuses.
     """
-    return rest_delete(
-        session, owner_url(host, port, owner, "project", required("project", project), "tierData")
-    ).text
+    url = owner_url(host, port, owner, "project", required("project", project), "tierData")
+    return transport.decode_text(rest_delete(session, url))
 
 
 @renderaccess
@@ -385,16 +384,12 @@ def get_affine_warp_field_transform_debug(
     url = owner_url(
         host, port, owner, "project", required("project", project), "z", z, "affineWarpFieldTransformDebug"
     )
-    return transport.send(
-        session,
-        "GET",
-        url,
-        params={
-            "consensusRows": consensusRows,
-            "consensusColumns": consensusColumns,
-            "consensusBuildMethod": consensusBuildMethod,
-        },
-    ).text
+    query = {
+        "consensusRows": consensusRows,
+        "consensusColumns": consensusColumns,
+        "consensusBuildMethod": consensusBuildMethod,
+    }
+    return transport.decode_text(transport.send(session, "GET", url, params=query))
 
 
 @renderaccess

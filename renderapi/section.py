@@ -200,7 +200,7 @@ def get_mergeable_data(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "mergeableData")
-    return transport.send(session, "GET", url, params=z_range(minZ, maxZ)).text
+    return transport.decode_text(transport.send(session, "GET", url, params=z_range(minZ, maxZ)))
 
 
 @renderaccess
@@ -243,7 +243,9 @@ def get_layout_file(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "layoutFile")
-    return transport.send(session, "GET", url, params={**z_range(minZ, maxZ), "format": format}).text
+    return transport.decode_text(
+        transport.send(session, "GET", url, params={**z_range(minZ, maxZ), "format": format})
+    )
 
 
 @renderaccess
@@ -285,7 +287,7 @@ def get_layout_file_from_z(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "z", z, "layoutFile")
-    return transport.send(session, "GET", url, params={"format": format}).text
+    return transport.decode_text(transport.send(session, "GET", url, params={"format": format}))
 
 
 @renderaccess
@@ -328,7 +330,7 @@ def get_layout_file_from_z_range(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "zRange", (minZ, maxZ), "layoutFile")
-    return transport.send(session, "GET", url, params={"format": format}).text
+    return transport.decode_text(transport.send(session, "GET", url, params={"format": format}))
 
 
 @renderaccess

@@ -173,4 +173,4 @@ def validate_json(
         If the server refuses.
     """
     url = owner_url(host, port, owner, "validate-json", kind)
-    return put_json(session, url, document).text
+    return transport.decode_text(put_json(session, url, document))

@@ -181,7 +181,7 @@ def get_materialized_box_root_path(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "materializedBoxRootPath")
-    return transport.send(session, "GET", url).text or None
+    return transport.decode_text(transport.send(session, "GET", url)) or None
 
 
 @renderaccess
@@ -402,7 +402,7 @@ def get_default_channel(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "defaultChannel")
-    return transport.send(session, "GET", url).text or None
+    return transport.decode_text(transport.send(session, "GET", url)) or None
 
 
 @renderaccess

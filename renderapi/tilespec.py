@@ -1166,4 +1166,4 @@ def get_tile_validation_info(
         If the server refuses.
     """
     url = stack_url(host, port, owner, project, stack, "tile", tileId, "validation-info")
-    return transport.send(session, "GET", url).text
+    return transport.decode_text(transport.send(session, "GET", url))

@@ -8,6 +8,9 @@ import inspect
 import re
 from pathlib import Path
 
+from PIL import Image
+
+import renderapi
 from renderapi.tilespec import TileSpec
 
 PAGE = Path(__file__).parents[1] / "docs" / "endpoints.rst"
@@ -332,6 +335,61 @@ def arguments_of(function, given):
     names = [*inspect.signature(function).parameters, *getattr(function, "accepts", ())]
     shared = {name: ARGUMENTS[name] for name in names if name in ARGUMENTS and name not in connection}
     return {name: value for name, value in {**shared, **given}.items() if value is not None}
+
+
+#: Arguments that the stack of the test has nothing for.
+NOT_THERE = {"channel", "filterListName", "mergeCollections", "excludeTransformsAfterLast"}
+#: What the embedded server refuses of the calls below, and with which words.
+REFUSED = {
+    f"GET {S}/missingTierMatchLayers": "does not have hierarchical data",
+    f"GET {P}/z/{{z}}/affineWarpFieldTransform": "No aligned stacks exist",
+    f"GET {P}/z/{{z}}/affineWarpFieldTransformDebug": "No aligned stacks exist",
+    f"GET {O}/matchTrial/{{trialId}}": "does not exist",
+    f"POST {O}/matchTrial": "featureAndMatchParameters are not defined",
+    f"POST {S}/pairResidualCalculation": "stackId value must be specified",
+    f"PUT {O}/validate-json/tile": "is not in an allowed folder",
+    f"PUT {O}/validate-json/tile-array": "is not in an allowed folder",
+    f"PUT {O}/validate-json/render": "is not in an allowed folder",
+}
+
+
+def fill(render, folder):
+    """Make two stacks of a tile in each of two layers, and a collection of a pair."""
+    Image.new("L", (30, 20), 90).save(folder / "t.png")
+    level = {"imageUrl": (folder / "t.png").as_uri(), "maskUrl": (folder / "t.png").as_uri()}
+    lens = {"type": "leaf", "id": "lens", "className": "mpicbg.trakem2.transform.AffineModel2D",
+            "dataString": "1 0 0 1 0 0"}  # fmt: skip
+    transforms = {"type": "list", "specList": [{"type": "ref", "refId": "lens"}]}
+    tiles = {
+        name: {**TILE, "tileId": name, "z": z, "layout": {"sectionId": str(z)}, "groupId": str(z),
+               "mipmapLevels": {"0": level}, "transforms": transforms}
+        for name, z in (("t 1", 7.5), ("t 2", 8.5))
+    }  # fmt: skip
+    document = {"tileIdToSpecMap": tiles, "transformIdToSpecMap": {"lens": lens}}
+    for stack in ("st", "to"):
+        renderapi.stack.create_stack(stack, render=render)
+        collection = renderapi.resolvedtiles.ResolvedTiles(json=document)
+        renderapi.resolvedtiles.put_tilespecs(stack, collection, render=render)
+    renderapi.stack.set_stack_state("st", "COMPLETE", render=render)
+    renderapi.pointmatch.import_matches("mc", [MATCH], render=render)
+
+
+def prepare(render, endpoint, folder):
+    """Make the stacks and matches of `fill` anew, ready for one request that changes something."""
+    for stack in renderapi.render.get_stacks_by_owner_project(render=render):
+        renderapi.stack.delete_stack(stack, render=render)
+    for collection in renderapi.pointmatch.get_matchcollections(render=render):
+        renderapi.pointmatch.delete_collection(collection["collectionId"]["name"], render=render)
+    fill(render, folder)
+    if "cloneTo" in endpoint:
+        renderapi.stack.delete_stack("to", render=render)
+    if not re.search("cloneTo|cycle|Path|Channel|Values|Data", endpoint):
+        renderapi.stack.set_stack_state("st", "LOADING", render=render)
+
+
+def served_arguments(function, given):
+    """Return the arguments of a call that the stacks of `fill` have something for."""
+    return {name: value for name, value in arguments_of(function, given).items() if name not in NOT_THERE}
 
 
 def page():

@@ -9,22 +9,20 @@ import pytest
 import requests
 import responses
 from endpoint_table import (
-    MATCH,
     NEWER_WORDS,
     PAGE,
     PATH,
     QUERY,
+    REFUSED,
     ROWS,
-    TILE,
-    O,
-    P,
-    S,
     arguments_of,
     endpoints,
+    fill,
     function_of,
     newer_words,
+    prepare,
+    served_arguments,
 )
-from PIL import Image
 
 import renderapi
 from renderapi.errors import BadAnswerError, RenderError
@@ -108,43 +106,6 @@ def test_the_embedded_server_describes_those_words_as_newsolver_s():
             assert names == set(newer_words(endpoint)), endpoint
 
 
-#: Arguments that the stack of the test has nothing for.
-NOT_THERE = {"channel", "filterListName", "mergeCollections", "excludeTransformsAfterLast"}
-#: What the embedded server refuses of the calls below, and with which words.
-REFUSED = {
-    f"GET {S}/missingTierMatchLayers": "does not have hierarchical data",
-    f"GET {P}/z/{{z}}/affineWarpFieldTransform": "No aligned stacks exist",
-    f"GET {P}/z/{{z}}/affineWarpFieldTransformDebug": "No aligned stacks exist",
-    f"GET {O}/matchTrial/{{trialId}}": "does not exist",
-    f"POST {O}/matchTrial": "featureAndMatchParameters are not defined",
-    f"POST {S}/pairResidualCalculation": "stackId value must be specified",
-    f"PUT {O}/validate-json/tile": "is not in an allowed folder",
-    f"PUT {O}/validate-json/tile-array": "is not in an allowed folder",
-    f"PUT {O}/validate-json/render": "is not in an allowed folder",
-}
-
-
-def fill(render, folder):
-    """Make two stacks of a tile in each of two layers, and a collection of a pair."""
-    Image.new("L", (30, 20), 90).save(folder / "t.png")
-    level = {"imageUrl": (folder / "t.png").as_uri(), "maskUrl": (folder / "t.png").as_uri()}
-    lens = {"type": "leaf", "id": "lens", "className": "mpicbg.trakem2.transform.AffineModel2D",
-            "dataString": "1 0 0 1 0 0"}  # fmt: skip
-    transforms = {"type": "list", "specList": [{"type": "ref", "refId": "lens"}]}
-    tiles = {
-        name: {**TILE, "tileId": name, "z": z, "layout": {"sectionId": str(z)}, "groupId": str(z),
-               "mipmapLevels": {"0": level}, "transforms": transforms}
-        for name, z in (("t 1", 7.5), ("t 2", 8.5))
-    }  # fmt: skip
-    document = {"tileIdToSpecMap": tiles, "transformIdToSpecMap": {"lens": lens}}
-    for stack in ("st", "to"):
-        renderapi.stack.create_stack(stack, render=render)
-        collection = renderapi.resolvedtiles.ResolvedTiles(json=document)
-        renderapi.resolvedtiles.put_tilespecs(stack, collection, render=render)
-    renderapi.stack.set_stack_state("st", "COMPLETE", render=render)
-    renderapi.pointmatch.import_matches("mc", [MATCH], render=render)
-
-
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
 def test_the_embedded_server_answers_every_function(method, tmp_path):
     refused = {}
@@ -156,19 +117,10 @@ def test_the_embedded_server_answers_every_function(method, tmp_path):
             if not endpoint.startswith(method + " "):
                 continue
             if method != "GET":  # each changes what the next one needs
-                for stack in renderapi.render.get_stacks_by_owner_project(render=render):
-                    renderapi.stack.delete_stack(stack, render=render)
-                for collection in renderapi.pointmatch.get_matchcollections(render=render):
-                    renderapi.pointmatch.delete_collection(collection["collectionId"]["name"], render=render)
-                fill(render, tmp_path)
-                if "cloneTo" in endpoint:
-                    renderapi.stack.delete_stack("to", render=render)
-                if not re.search("cloneTo|cycle|Path|Channel|Values|Data", endpoint):
-                    renderapi.stack.set_stack_state("st", "LOADING", render=render)
+                prepare(render, endpoint, tmp_path)
             function = function_of(name)
-            arguments = {k: v for k, v in arguments_of(function, given).items() if k not in NOT_THERE}
             try:
-                function(**arguments, render=render)
+                function(**served_arguments(function, given), render=render)
             except RenderError as error:
                 refused[endpoint] = str(error)
     expected = {endpoint: words for endpoint, words in REFUSED.items() if endpoint.startswith(method)}

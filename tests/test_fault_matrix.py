@@ -3,6 +3,7 @@
 A new operation is a line in `OPERATIONS`; a new fault a function in ``faults.FAULTS``.
 """
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import requests
+from endpoint_table import ROWS, function_of, prepare, served_arguments
 from faults import FAULTS, FaultyProxy
 from loopback import closed_port
 
@@ -167,6 +169,33 @@ def cells():
             yield pytest.param(operation, fault, id=f"{operation}-{fault.__name__}", marks=marks)
 
 
+def through_proxy(proxy, owner="o", project="p", patience=0.4, total=3):
+    """Return a connection through the proxy, which does not wait for long."""
+    retries = renderapi.http.sessions.RetryPolicy.of(2).new(backoff_factor=0.01, backoff_jitter=0)
+    return renderapi.connect(
+        url=f"http://127.0.0.1:{proxy.port}/render-ws", owner=owner, project=project, web_only=True, direct=True,
+        timeout=(2, patience), total=total, retries=retries, headers={"X-Token": "secret"},
+    )  # fmt: skip
+
+
+def check_kind(error, name):
+    """Check that an error is of the kind that a fault stands for."""
+    text = str(error)
+    assert "secret" not in text
+    if name in ("reset_before", "reset_after", "reset_in_answer", "closed_after", "half_closed", "too_long",
+                "huge_header", "many_headers"):  # fmt: skip
+        assert isinstance(error, ServerUnreachableError), text
+        assert not isinstance(error, RenderError)
+    elif name in ("silent", "trickled"):
+        assert isinstance(error, NETWORK), text
+    elif name.startswith("status_") or name == "done_then_504":
+        assert isinstance(error, (ServerError, ImportFailedError)), text
+    elif name.startswith("redirect"):
+        assert isinstance(error, (BadAnswerError, BadRequestError, ImportFailedError)), text
+    else:
+        assert isinstance(error, (BadAnswerError, ImportFailedError)), text
+
+
 @pytest.mark.parametrize(("operation", "fault"), list(cells()))
 def test_a_call_did_what_it_says_or_says_what_happened(clean, operation, fault):
     direct, proxy = clean
@@ -174,11 +203,7 @@ def test_a_call_did_what_it_says_or_says_what_happened(clean, operation, fault):
     if work.prepare:
         work.prepare(direct)
     right = None if work.done else work.call(direct)
-    retries = renderapi.http.sessions.RetryPolicy.of(2).new(backoff_factor=0.01, backoff_jitter=0)
-    with renderapi.connect(
-        url=f"http://127.0.0.1:{proxy.port}/render-ws", owner="o", project="p", web_only=True, direct=True,
-        timeout=(2, 0.4), total=3, retries=retries, headers={"X-Token": "secret"},
-    ) as through:  # fmt: skip
+    with through_proxy(proxy) as through:
         proxy.arm(fault)
         start = time.monotonic()
         error = result = None
@@ -196,20 +221,7 @@ def test_a_call_did_what_it_says_or_says_what_happened(clean, operation, fault):
             assert result == right
         return
     text = str(error)
-    assert "secret" not in text
-    name = fault.__name__
-    if name in ("reset_before", "reset_after", "reset_in_answer", "closed_after", "half_closed", "too_long",
-                "huge_header", "many_headers"):  # fmt: skip
-        assert isinstance(error, ServerUnreachableError), text
-        assert not isinstance(error, RenderError)
-    elif name in ("silent", "trickled"):
-        assert isinstance(error, NETWORK), text
-    elif name.startswith("status_") or name == "done_then_504":
-        assert isinstance(error, (ServerError, ImportFailedError)), text
-    elif name.startswith("redirect"):
-        assert isinstance(error, (BadAnswerError, BadRequestError, ImportFailedError)), text
-    else:
-        assert isinstance(error, (BadAnswerError, ImportFailedError)), text
+    check_kind(error, fault.__name__)
     if work.done and work.done(direct):
         # the work was done and the call failed: it must not say that it was not
         assert "unknown" in text or "may have been done" in text, text
@@ -223,3 +235,114 @@ def test_a_refused_connection_is_never_a_render_error(operation):
         pytest.raises(ServerUnreachableError, match="no connection to"),
     ):
         OPERATIONS[operation].call(nowhere)
+
+
+# ------------------------------------------------------------------------ every function of an endpoint
+
+#: Faults that depend on how a function reads its answer; the others are those of the transport that all share.
+OF_ANSWERS = (
+    "reset_in_answer",
+    "done_then_504",
+    "web_page",
+    "truncated",
+    "too_short",
+    "doubled",
+    "broken_gzip",
+)
+#: Functions whose answer is text or a number: a piece of it is one too, and nobody can tell.
+PLAIN = re.compile(
+    r"\.(get_layout_file\w*|get_mergeable_data|validate_json|get_tile_validation_info|delete_tier_data|likelyUniqueId|"
+    r"get_tile_count_\w+|get_section_z_value|get_materialized_box_root_path|get_default_channel|\w+_debug)$"
+)
+
+
+#: What stands for the result of a function that the embedded server refuses.
+NOT_OFFERED = object()
+
+
+def one_row_of_each_function():
+    rows = {}
+    for endpoint, name, _, given in ROWS:
+        rows.setdefault(name, (endpoint, name, given))
+    for endpoint, name, given in rows.values():
+        for fault in FAULTS:
+            cut = fault.__name__ in ("truncated", "too_short") and PLAIN.search(name)
+            if fault.__name__ in OF_ANSWERS and not cut:
+                yield pytest.param(endpoint, name, given, fault, id=f"{name}-{fault.__name__}")
+
+
+def plain(value):
+    """Return what a function gave in plain types, to be compared."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value.to_dict() if hasattr(value, "to_dict") else value
+
+
+def everything(render):
+    """Return all that a server holds of an owner, but for when it was made."""
+    held = {}
+    for metadata in renderapi.render.get_stack_metadata_by_owner(render=render):
+        name = metadata["stackId"]["stack"]
+        version = {k: v for k, v in metadata["currentVersion"].items() if k != "createTimestamp"}
+        held["stack", name] = metadata["state"], version, metadata.get("hierarchicalData")
+        with suppress(RenderError):
+            found = renderapi.resolvedtiles.get_resolved_tiles(name, render=render)
+            held["tiles", name] = found.to_dict(bounds=True)
+    for found in P.get_matchcollections(render=render):
+        name = found["collectionId"]["name"]
+        held["matches", name] = list(P.select(name, threads=1, render=render))
+    return held
+
+
+@pytest.fixture(scope="module")
+def filled(server, tmp_path_factory):
+    """Return a connection to data of the functions that read, another to those that are changed, and the folder."""
+    folder = tmp_path_factory.mktemp("images")
+    with serve_background(image_roots=[folder]) as running, FaultyProxy(urlsplit(running.url).port) as proxy:
+        direct = running.connect("own", "proj", web_only=True)
+        yield direct, proxy, folder, {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("endpoint", "name", "given", "fault"), list(one_row_of_each_function()))
+def test_a_function_of_an_endpoint_did_what_it_says_or_says_what_happened(
+    filled, endpoint, name, given, fault
+):
+    direct, proxy, folder, known = filled
+    function = function_of(name)
+    arguments = served_arguments(function, given)
+    reads = endpoint.startswith("GET")
+    if known.get("at") != "GET" or not reads:
+        prepare(direct, endpoint, folder)
+        if reads:
+            S.set_stack_state("st", "COMPLETE", render=direct)
+        known["at"] = "GET" if reads else endpoint
+    before = None if reads else everything(direct)
+    # none of these faults is silence, and a first image may take its time
+    with through_proxy(proxy, "own", "proj", patience=20, total=60) as through:
+        if name not in known:
+            try:
+                right = plain(function(**arguments, render=through))
+                known[name] = right if reads else everything(direct)
+            except RenderError:
+                known[name] = NOT_OFFERED
+            if not reads:
+                prepare(direct, endpoint, folder)
+        proxy.arm(fault)
+        error = result = None
+        try:
+            result = plain(function(**arguments, render=through))
+        except (RenderError, requests.RequestException) as caught:
+            error = caught
+        proxy.arm(None)
+    if error is None:
+        assert known[name] is not NOT_OFFERED, "it should have been refused"
+        if name != "stack.likelyUniqueId":
+            assert (result if reads else everything(direct)) == known[name]
+        return
+    if known[name] is not NOT_OFFERED:
+        check_kind(error, fault.__name__)
+    if not reads and everything(direct) != before:
+        assert "unknown" in str(error) or "may have been done" in str(error), str(error)

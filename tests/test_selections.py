@@ -415,6 +415,17 @@ def test_points_that_are_not_parallel_are_named():
 # ------------------------------------------------------------------------------------------------ tables
 
 
+def test_selections_become_tables(matches):
+    frame = stack.tiles("s", z=1, render=matches).to_frame()
+    arrays = stack.tiles("s", z=1, render=matches).to_arrays()
+    assert frame["tileId"].tolist() == arrays["tileId"].tolist()
+    assert frame[["minX", "minY", "maxX", "maxY"]].to_numpy().tolist() == arrays["box"].tolist()
+    affine = frame[["M00", "M01", "B0", "M10", "M11", "B1"]].to_numpy()
+    assert affine.tolist() == arrays["affine"].reshape(-1, 6).tolist()
+    table = pointmatch.select("m", min_matches=5, render=matches).to_frame()
+    assert table.groupby(["p_id", "q_id"]).size().max() == 9 and len(table) == 5 + 7 + 6 + 9
+
+
 def test_without_pandas_it_is_said_how_to_get_it(matches, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     for selection in (stack.tiles("s", render=matches), pointmatch.select("m", render=matches)):

@@ -18,7 +18,7 @@ from loopback import Loopback, answer, closed_port, reset
 from renderapi import errors
 from renderapi.http import transport
 from renderapi.http.sessions import RenderSession, RetryPolicy, SessionView, Settings
-from renderapi.http.transport import confirmed, decode_json, not_as_asked, redacted, send
+from renderapi.http.transport import confirmed, decode_json, decode_text, not_as_asked, redacted, send
 
 URL = "http://localhost:8080/render-ws/v1/owner/o"
 PATIENT = (5, 5)
@@ -829,3 +829,12 @@ def test_a_stand_in_for_a_session_will_do(status):
         with pytest.raises(errors.NotFoundError) as caught:
             send(session, "GET", URL)
         assert caught.value.attempts == 1
+
+
+def test_text_is_utf_8_and_a_web_page_is_none():
+    with responses.RequestsMock() as mocked:
+        mocked.get(URL, body="ü\t1\n".encode(), content_type="text/plain")
+        assert decode_text(send(None, "GET", URL)) == "ü\t1\n"
+        mocked.get(URL, body="\n <!DOCTYPE html><html>log in</html>", content_type="text/html")
+        with pytest.raises(errors.BadAnswerError, match=r"not the text of a render server.*It is a web page"):
+            decode_text(send(None, "GET", URL))

@@ -47,6 +47,7 @@ __all__ = [
     "Timeout",
     "confirmed",
     "decode_json",
+    "decode_text",
     "default_session",
     "not_as_asked",
     "outcome_is_unknown",
@@ -54,6 +55,7 @@ __all__ = [
     "send",
 ]
 
+_WEB_PAGE = re.compile(r"\s*<(!doctype|html)", re.IGNORECASE)
 _SHOWN_TEXT = 2000
 _SHOWN_URL = 500
 #: What is said where a request may have arrived.
@@ -195,13 +197,27 @@ def decode_optional(response: requests.Response) -> Any:
     return None if response.status_code == 204 else decode_json(response)
 
 
+def decode_text(response: requests.Response) -> str:
+    """Return the text of an answer, which is UTF-8 whatever its headers say.
+
+    Raises
+    ------
+    BadAnswerError
+        If it is a web page: somebody else answered.
+    """
+    text = response.content.decode("utf-8", errors="replace")
+    if _WEB_PAGE.match(text):
+        raise not_as_asked(response, "the text of a render server")
+    return text
+
+
 def not_as_asked(response: requests.Response, wanted: str, why: str = "") -> errors.BadAnswerError:
     """Make the error for an answer that is not what was asked for."""
     content_type = response.headers.get("Content-Type", "no content type")
     method, url = _request_line(response)
     text = _text(response)
     hint = ""
-    if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
+    if _WEB_PAGE.match(text):
         hint = " It is a web page: is a proxy or a log-in page in front of the server, or the path wrong?"
     elif wanted == "JSON" and text.startswith(("[", "{")):
         hint = " It begins like JSON: was it cut off on the way?"
