@@ -25,7 +25,7 @@ FLOORS = (
         "stack", "stackversion", "section", "service", "matchtrial", "hierarchical", "tilespec", "resolvedtiles",
         "pointmatch", "coordinate", "image", "selections",
     ),
-    ("client", "doctor", "transfer"),
+    ("client", "doctor", "transfer", "solve"),
     ("cli", "demo", "server", "testing", "__main__"),
     ("__init__",),
 )  # fmt: skip
@@ -40,6 +40,7 @@ SAME_FLOOR = {
         ("selections", other)
         for other in ("coordinate", "image", "pointmatch", "section", "stack", "tilespec")
     ),
+    ("solve", "client"),
     ("__main__", "cli"),
     ("cli", "demo"),
     ("cli", "server"),

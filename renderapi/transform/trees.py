@@ -7,7 +7,7 @@ leaves to its subclasses what they make of the leaves. What only wants to know w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -26,6 +26,8 @@ __all__ = [
     "ends_of",
     "followed",
     "fraction_of",
+    "labels_of",
+    "matching_count",
     "members",
     "referenced",
     "references",
@@ -257,6 +259,34 @@ def by_id(transforms: Any) -> dict[str, Any]:
         )
         return {str(ident): transform for ident, transform in named if ident is not None}
     return {str(ident): transform for ident, transform in transforms.items()}
+
+
+def labels_of(spec: Mapping[str, Any]) -> list[str]:
+    """Return the labels of a transform document, of a reference its own."""
+    return (spec.get("metaData") or {}).get("labels") or []
+
+
+def matching_count(labels: Sequence[Iterable[str]], keep_through: Iterable[str] = ("lens",)) -> int:
+    """Return how many of the first transforms of a tile stay where it is drawn to be matched.
+
+    Those are what ``normalizeForMatching`` leaves: through the last one with a label of `keep_through`; without
+    such a label, all but the last and at most two. Point matches are stored in the space after them.
+
+    Parameters
+    ----------
+    labels : sequence of iterable of str
+        The labels of each transform of the tile, in order of application.
+    keep_through : iterable of str
+        Labels that count; render's branch newsolver takes ``include`` for ``lens`` too.
+
+    Examples
+    --------
+    >>> matching_count([["lens"], [], []]), matching_count([[], [], [], []]), matching_count([[]])
+    (1, 2, 0)
+    """
+    wanted = frozenset(keep_through)
+    labelled = [place for place, found in enumerate(labels) if not wanted.isdisjoint(found)]
+    return labelled[-1] + 1 if labelled else max(min(len(labels) - 1, 2), 0)
 
 
 def members(spec: Any, *, in_interpolations: bool = False) -> Iterator[Mapping[str, Any]]:

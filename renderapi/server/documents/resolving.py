@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from renderapi.server.documents.problems import FailedError
 from renderapi.server.documents.tiles import Document
-from renderapi.transform.trees import TreeReader, UnresolvedError
+from renderapi.transform.trees import TreeReader, UnresolvedError, labels_of
 
 
 class SharedTransforms(TreeReader[list[Document]]):
@@ -82,11 +82,6 @@ class SharedTransforms(TreeReader[list[Document]]):
 
 def _as_one(parts: list[Document]) -> Document:
     return parts[0] if len(parts) == 1 else {"type": "list", "specList": parts}
-
-
-def labels_of(spec: Document) -> list[str]:
-    """Return the labels of a transform."""
-    return (spec.get("metaData") or {}).get("labels") or []
 
 
 def _merge(spec: Document, of_list: Document) -> None:

@@ -15,7 +15,6 @@ from renderapi.geometry.chains import DEFAULT_MESH_CELL_SIZE
 from renderapi.server.documents.boxes import derive_boxes
 from renderapi.server.documents.keys import StackKey, tile_missing
 from renderapi.server.documents.matches import utf16_key
-from renderapi.server.documents.resolving import labels_of
 from renderapi.server.documents.tiles import (
     Document,
     channel,
@@ -49,6 +48,7 @@ from renderapi.server.store import metadata
 from renderapi.server.store.database import Transaction
 from renderapi.server.store.resolved import resolved_content, resolved_tile
 from renderapi.server.store.tile_rows import TileQuery, tile_document
+from renderapi.transform.trees import labels_of, matching_count
 
 TILE_ORDERS = ("ASCENDING_TILE_ID_ORDER", "DESCENDING_TILE_ID_ORDER", "CLUSTER_GROUP_ID_ORDER")
 # what every render-parameters and image endpoint takes
@@ -358,9 +358,8 @@ def normalized_for_matching(transforms: list[Document], newsolver: bool) -> list
     Through the last one labelled ``lens``, with render's branch newsolver also ``include``; without such a
     label, all but the last and at most two.
     """
-    labels = {"lens", "include"} if newsolver else {"lens"}
-    kept = [place for place, spec in enumerate(transforms) if not labels.isdisjoint(labels_of(spec))]
-    return transforms[: kept[-1] + 1] if kept else transforms[:-1][:2]
+    keep_through = ("lens", "include") if newsolver else ("lens",)
+    return transforms[: matching_count([labels_of(spec) for spec in transforms], keep_through)]
 
 
 def set_transforms(tile: Document, transforms: list[Document]) -> None:

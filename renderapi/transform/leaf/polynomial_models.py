@@ -90,17 +90,29 @@ def apply_polynomial(cx: Any, cy: Any, order: int, x: Array, y: Array) -> tuple[
     return out_x, out_y
 
 
-def _powers(p: Array, order: int) -> Array:
-    # (N, k) design matrix: 1, x, y, x^2, xy, y^2, ...
-    x, y = p[:, 0], p[:, 1]
+def powers(p: Array, order: int) -> Array:
+    """Return the terms 1, x, y, x^2, xy, y^2, ... of points (..., 2), as (..., k)."""
+    x, y = p[..., 0], p[..., 1]
     columns = [np.ones_like(x)]
     for degree in range(1, order + 1):
         columns += [x ** (degree - j) * y**j for j in range(degree + 1)]
-    return np.column_stack(columns)
+    return np.stack(columns, axis=-1)
 
 
-def _shifted(coefficients: Array, order: int, centre: Array, scale: float) -> Array:
-    # the polynomial in x, y that equals the one given in (x - cx)/s, (y - cy)/s
+def shifted(coefficients: Array, order: int, centre: Array, scale: Any) -> Array:
+    """Return the polynomials in x, y that equal those given in (x - cx)/s, (y - cy)/s.
+
+    Parameters
+    ----------
+    coefficients : (..., 2, k) array
+        A row for x' and one for y', of one polynomial or of many.
+    order : int
+        Order.
+    centre : (..., 2) array
+        cx and cy of each.
+    scale : float or (..., 1) array
+        s of each.
+    """
     index: dict[tuple[int, int], int] = {}
     for degree in range(order + 1):
         for j in range(degree + 1):
@@ -110,8 +122,11 @@ def _shifted(coefficients: Array, order: int, centre: Array, scale: float) -> Ar
         for a in range(i + 1):
             for b in range(j + 1):
                 factor = math.comb(i, a) * math.comb(j, b) / scale ** (i + j)
-                out[:, index[a, b]] += (
-                    coefficients[:, k] * factor * (-centre[0]) ** (i - a) * (-centre[1]) ** (j - b)
+                out[..., index[a, b]] += (
+                    coefficients[..., k]
+                    * factor
+                    * (-centre[..., :1]) ** (i - a)
+                    * (-centre[..., 1:]) ** (j - b)
                 )
     return out
 
@@ -314,7 +329,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
             raise EstimationError(f"{model} cannot be estimated: the coordinates are too large ({size})")
         centre = (p.min(axis=0) + p.max(axis=0)) / 2
         scale = float(np.abs(p - centre).max()) or 1.0
-        design = _powers((p - centre) / scale, order)
+        design = powers((p - centre) / scale, order)
         target = q - (shift := q.mean(axis=0))
         if w is not None:
             root = np.sqrt(w)[:, None]
@@ -328,7 +343,7 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
             )
         coefficients = ((target.T @ u) / singular) @ vh
         coefficients[:, 0] += shift
-        return _shifted(coefficients, order, centre, scale)
+        return shifted(coefficients, order, centre, scale)
 
     def estimate(
         self,
