@@ -322,6 +322,11 @@ def fit(problem: Problem, robust: str | None) -> Fit:
         The problem.
     robust : {"cauchy", "huber"} or None
         How pairs that do not fit lose weight.
+
+    Returns
+    -------
+    Fit
+        What was found.
     """
     moments, model = problem.moments, problem.model
     change = np.zeros((len(problem.tiles.ids), model.terms, 2))

@@ -92,6 +92,11 @@ def nearest(model: Model, coefficients: Array, scale: Array) -> Array:
         Coefficients of any transforms.
     scale : (n,) array
         Half the size of each tile.
+
+    Returns
+    -------
+    (n, k, 2) array
+        Their coefficients.
     """
     if not model.coupled and model.name != "translation":
         return coefficients
@@ -133,7 +138,7 @@ def moved(model: Model, coefficients: Array, scale: Array, J: Array, step: Array
 
 
 def free_motions(model: Model, coefficients: Array, scale: Array, about: Array, size: float) -> Array:
-    """Return the motions of all tiles together that change no match, (n, parameters, motions).
+    """Return the motions of all tiles together that change no match.
 
     Parameters
     ----------
@@ -143,6 +148,11 @@ def free_motions(model: Model, coefficients: Array, scale: Array, about: Array, 
         World coordinates that turn about themselves.
     size : float
         Length in pixels that is moved by about 1.
+
+    Returns
+    -------
+    (n, parameters, motions) array
+        How parameters change.
     """
     x, y = ((coefficients[:, 0] - about) / size).T
     n = len(x)
@@ -179,6 +189,11 @@ def brought_back(model: Model, coefficients: Array, start: Array, prior: Array, 
         Weights of what is to be near.
     groups : (n,) int array
         The group of each.
+
+    Returns
+    -------
+    (n, k, 2) array
+        Where they are then.
     """
     count = int(groups.max(initial=-1)) + 1
     sums = np.stack([np.bincount(groups, x, count) for x in coefficients[:, 0].T], axis=1)

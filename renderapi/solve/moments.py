@@ -114,6 +114,11 @@ def condense(
     cross_weight : float
         Factor of the weights of pairs across layers.
 
+    Returns
+    -------
+    Moments
+        Those of all pairs that can be used.
+
     Raises
     ------
     SpecError

@@ -132,6 +132,10 @@ class SolveReport:
         ----------
         count : int
             How many at most.
+
+        Returns
+        -------
+        list of Seam
         """
         return [self._seam(index) for index in np.argsort(-self.pair_after, kind="stable")[:count]]
 

@@ -80,6 +80,10 @@ def solves_directly(unknowns: int, deep: bool, method: str) -> bool:
         Whether tiles have neighbours in several layers, which makes factors much larger.
     method : {"auto", "direct", "iterative"}
         What was asked for.
+
+    Returns
+    -------
+    bool
     """
     if method != "auto":
         return method == "direct"

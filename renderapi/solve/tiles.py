@@ -167,6 +167,11 @@ class Tiles:
             Of all tiles.
         which : array of int
             Which tiles to make.
+
+        Yields
+        ------
+        TileSpec or dict
+            One for each.
         """
         for part in blocks(len(which), _TILES_AT_ONCE):
             some = which[part]
