@@ -18,7 +18,7 @@ from renderapi.cli.options import (
     number_text,
     verb,
 )
-from renderapi.cli.screen import confirm, show
+from renderapi.cli.screen import confirm, note, show
 
 if TYPE_CHECKING:
     from renderapi.render import Render
@@ -165,7 +165,8 @@ def _rm(options: argparse.Namespace) -> int:
         return Exit.OK
     asked = f"delete {name}? It holds {number_text(held)} {unit}: type that number"
     if options.tiles is None and not options.yes and not confirm(asked, str(held), "--tiles N or --yes"):
-        raise UsageError("another answer: nothing was deleted")
+        note("another answer: nothing was deleted")
+        return Exit.ERROR
     if address.matches:
         delete_collection(address.name, render=render)
     else:

@@ -9,13 +9,14 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from renderapi._version import __version__
 from renderapi.cli import addresses, changing, copying, files, images, looking, matches, own
 from renderapi.cli.options import Exit, Parser, UsageError, meant
 from renderapi.errors import NotFoundError, RenderError, RenderWarning
 
-_GROUPS = (own, looking, changing, copying, files, matches, images)
+_GROUPS = (looking, changing, copying, files, matches, images, own)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status, an `Exit`: 0, 1 for an error that was printed, 2 where the words cannot be meant, 3 where
         what was looked at differs or is not healthy, 130 after Ctrl-C.
     """
-    options, unknown = parser().parse_known_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words:
+        parser().print_help(sys.stderr)
+        return Exit.USAGE
+    options, unknown = parser().parse_known_args(words)
     if unknown:
         # said by the verb, which knows its options
         known = re.findall(r"--[\w-]+", options.verb.format_usage())
@@ -86,6 +91,7 @@ def _warnings_shown_as_notes(command: str) -> Iterator[None]:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command, with all verbs."""
     top = Parser(
+        formatter_class=partial(argparse.HelpFormatter, max_help_position=20),
         prog="renderapi",
         description="Tile specs and point matches of a render server: look at them, bring them in, copy and "
         "compare them, get images. Or run a server of your own.",
@@ -93,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
         "cannot be meant, 3 something differs or is not healthy, 130 Ctrl-C.",
     )
     top.add_argument("--version", action="version", version=f"render-python {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(dest="command", required=True, metavar="VERB [OPTIONS]", title="verbs")
     for group in _GROUPS:
         group.add(commands)
     return top

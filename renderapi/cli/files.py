@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,8 @@ def _import(options: argparse.Namespace) -> int:
         return _would_import(options, render, name)
     if options.create:
         ensure_stack(options.stack.name, render=render)
+    else:
+        _must_exist(options.stack.name, render)
     import_jsonfiles_parallel(
         options.stack.name,
         options.files,
@@ -157,17 +160,29 @@ def _would_import(options: argparse.Namespace, render: Render, name: str) -> int
     from renderapi.errors import NotFoundError
     from renderapi.stack import get_full_stack_metadata
 
-    try:
-        state = get_full_stack_metadata(options.stack.name, render=render)["state"]
-    except NotFoundError:
-        if not options.create:
-            raise
-        state = None
+    state = None
+    if not options.create:
+        state = _must_exist(options.stack.name, render)
+    else:
+        with suppress(NotFoundError):
+            state = get_full_stack_metadata(options.stack.name, render=render)["state"]
     found = _checked(options)
     into = f"{name}, which would be made" if state is None else f"{name}, which is {state}"
     text = f"{_summary(found)}\nwould be imported into {into}" + _listed(found)
     show(options, {"stack": name, "state": state, **_document(found), "dryRun": True}, text)
     return Exit.DIFFERS if found.problems else Exit.OK
+
+
+def _must_exist(stack: str, render: Render) -> str:
+    """Return the state of the stack of an import, or say how to make it."""
+    from renderapi._parallel import with_note
+    from renderapi.errors import NotFoundError
+    from renderapi.stack import get_full_stack_metadata
+
+    try:
+        return str(get_full_stack_metadata(stack, render=render)["state"])
+    except NotFoundError as error:
+        raise with_note(error, "--create makes it.") from None
 
 
 def _files(files: list[str]) -> str:

@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         """End the command, saying how to call it."""
         if found := re.search(r"argument (.*): invalid choice: '(.*?)' \(choose from (.*)\)", message):
             name, word, known = found[1], found[2], re.findall(r"[\w.-]+", found[3])
-            if name == "COMMAND":
+            if name.startswith("VERB"):
                 message = f"there is no verb {word!r}"
             message += meant(word, known)
         # of dozens of options a person would not find the line that says what is wrong

@@ -15,26 +15,6 @@ SHELLS = ("bash", "zsh", "fish", "tcsh")
 
 def add(commands: Commands) -> None:
     """Add the verbs."""
-    demo = verb(
-        commands,
-        "demo",
-        _demo,
-        help="run the user guide from end to end on a server of its own",
-        description="Run the user guide from end to end on a server of its own, and say what happens: make a "
-        "stack, import 500 sections of 10 x 20 tiles, close it, read it back, store and fetch point matches.",
-        library="renderapi.demo.run",
-    )
-    demo.add_argument(
-        "--sections", type=positive, default=500, metavar="N", help="sections of 200 tiles (default 500)"
-    )
-    demo.add_argument("--keep", metavar="DIR", help="keep the server's data in this folder")
-    demo.add_argument(
-        "--serve", action="store_true", help="leave the server running in the end, until Ctrl-C"
-    )
-    demo.add_argument(
-        "--port", type=any_port, default=0, help="port of the server (default: any that is free)"
-    )
-
     serve = verb(
         commands,
         "serve",
@@ -109,6 +89,26 @@ def add(commands: Commands) -> None:
         "--with-parent",
         action="store_true",
         help="stop when standard input closes, as it does when the program that started the server is gone",
+    )
+
+    demo = verb(
+        commands,
+        "demo",
+        _demo,
+        help="run the user guide from end to end on a server of its own",
+        description="Run the user guide from end to end on a server of its own, and say what happens: make a "
+        "stack, import 500 sections of 10 x 20 tiles, close it, read it back, store and fetch point matches.",
+        library="renderapi.demo.run",
+    )
+    demo.add_argument(
+        "--sections", type=positive, default=500, metavar="N", help="sections of 200 tiles (default 500)"
+    )
+    demo.add_argument("--keep", metavar="DIR", help="keep the server's data in this folder")
+    demo.add_argument(
+        "--serve", action="store_true", help="leave the server running in the end, until Ctrl-C"
+    )
+    demo.add_argument(
+        "--port", type=any_port, default=0, help="port of the server (default: any that is free)"
     )
 
     completion = verb(

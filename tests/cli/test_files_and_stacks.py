@@ -236,7 +236,7 @@ class TestRm:
         assert status == 2 and "give --tiles N or --yes" in errors
         assert state_of("fresh", render) == "LOADING"
 
-    @pytest.mark.parametrize(("typed", "status"), [("30\n", 0), ("yes\n", 2), ("", 2)])
+    @pytest.mark.parametrize(("typed", "status"), [("30\n", 0), ("yes\n", 1), ("", 1)])
     def test_a_person_types_it(self, run, monkeypatch, typed, status, render):
         monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
         monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)

@@ -55,7 +55,6 @@ class TestArguments:
     @pytest.mark.parametrize(
         "arguments",
         [
-            [],
             ["nonsense"],
             ["demo", "--sections", "0"],
             ["demo", "--port", "70000"],

@@ -165,10 +165,15 @@ def test_the_version_of_a_server_is_shown(run, read, monkeypatch):
 
 
 class TestWords:
+    def test_without_a_word_it_shows_its_verbs(self, run):
+        status, output, errors = run()
+        assert (status, output) == (2, "")
+        assert "usage: renderapi" in errors and "doctor" in errors
+
     def test_a_misspelt_verb_is_recognized(self, run):
         status, _, errors = run("lss")
         assert status == 2
-        assert errors.splitlines()[0] == "usage: renderapi [OPTIONS] COMMAND ..."
+        assert errors.splitlines()[0] == "usage: renderapi [OPTIONS] VERB [OPTIONS] ..."
         assert "there is no verb 'lss'; did you mean 'ls'?" in errors
 
     def test_a_misspelt_option_is_recognized(self, run):
