@@ -233,10 +233,8 @@ def encoded(document: dict[str, Any]) -> bytes:
     return bytes(memoryview(content))
 
 
-#: A number that writers of JSON spell in different ways, or what looks like one within a string.
-_spelt_freely = re.compile(
-    rb"(?<=[:,\[])-?(?:\d+(?:\.\d+)?[eE][+-]?\d+|0\.0000\d*|\d{16,}\.\d+)(?=[,\]}])"
-).search
+#: Where a number has an exponent, perhaps, or looks as if it should have one; literals first make it fast.
+_exponent_of_number = re.compile(rb"e(?<=[0-9]e)[-+0-9]").search
 _string_or_number = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
 
 
@@ -258,7 +256,10 @@ def canonical(document: Any) -> bytes:
         content = _orjson.dumps(document, option=_orjson.OPT_SORT_KEYS)
         if b"null" in content:
             _refuse_nonfinite(document)
-    return _string_or_number.sub(_respelt, content) if _spelt_freely(content) else content
+    # writers spell numbers with an exponent in different ways, and begin to use one at different sizes
+    if _small(content) or _exponent_of_number(content):
+        return _string_or_number.sub(_respelt, content)
+    return content
 
 
 def _respelt(found: re.Match[bytes]) -> bytes:

@@ -33,6 +33,10 @@ class Place(Protocol):
     def where(self) -> str:
         """What it is, and nothing else."""
 
+    @property
+    def takes_decoded(self) -> bool:
+        """Whether it needs the documents decoded to write them."""
+
     def description(self) -> dict[str, Any]:
         """Return what goes along beside the documents: ``name``, ``count`` (perhaps None), and ``version``."""
 
@@ -232,9 +236,9 @@ def _digest(place: Place, item: tuple[Key, PartDigest | None]) -> tuple[Key, Par
     return key, _read(place, key, expected)[1]
 
 
-def _read(place: Place, key: Key, expected: PartDigest | None) -> tuple[Part, PartDigest]:
+def _read(place: Place, key: Key, expected: PartDigest | None, keep: bool = False) -> tuple[Part, PartDigest]:
     part = place.read(key)
-    digest = part.digest()
+    digest = part.digest(keep)
     if expected not in (None, digest):
         raise TransferError(
             f"{_UNITS[place.kind][0]} {key} of {place} is not what was written there: run the export again"
@@ -255,10 +259,11 @@ def _compare(
 
 def _carry(source: Place, target: Place, item: tuple[Key, PartDigest | None, bool]) -> tuple[Key, PartDigest]:
     key, expected, differs = item
-    part, digest = _read(source, key, expected)
+    part, digest = _read(source, key, expected, target.takes_decoded)
     if differs:
         target.remove(key)
     target.write(key, part)
+    part.decoded = None
     if not target.read(key).same_as(part, digest):
         raise TransferError(
             f"{_UNITS[source.kind][0]} {key} of {target} is not what was carried to it from {source}: that side "

@@ -35,6 +35,8 @@ _PREFIXES = {"stack": "z=", "matches": "pGroupId="}
 _FOLDERS = {"stack": "tiles", "matches": "matches"}
 _NAMES = {"stack": "z", "matches": "pGroupId"}
 _GZIP_LEVEL = 4
+#: Rows of a row group of Parquet.
+_ROWS = 10_000
 _TILE_ID = re.compile(rb'\{"tileId":"([^"\\]*)"')
 _SHARED_ID = re.compile(rb'\{(?:"type":"[^"\\]*",)?"id":"([^"\\]*)"')
 _SIDES = ("px", "py", "qx", "qy")
@@ -77,9 +79,8 @@ def _read_lines(path: Path, compress: str) -> list[bytes]:
 # ------------------------------------------------------------------------------------------- Parquet
 
 
-def _columns_of_tiles(documents: Sequence[bytes]) -> dict[str, Any]:
+def _columns_of_tiles(documents: Sequence[bytes], tiles: Sequence[Any]) -> dict[str, Any]:
     pa = _arrow()
-    tiles = list(map(_json.loads, documents))
     layouts = [tile.get("layout") or {} for tile in tiles]
     images = [(tile.get("mipmapLevels") or {}).get("0") or {} for tile in tiles]
     numbers = ("minX", "minY", "maxX", "maxY", "width", "height")
@@ -112,9 +113,8 @@ def _references(tile: dict[str, Any]) -> list[str]:
     return [spec["refId"] for spec in specs if spec.get("type") == "ref"]
 
 
-def _columns_of_transforms(documents: Sequence[bytes]) -> dict[str, Any]:
+def _columns_of_transforms(documents: Sequence[bytes], specs: Sequence[Any]) -> dict[str, Any]:
     pa = _arrow()
-    specs = list(map(_json.loads, documents))
     return {
         "id": pa.array([spec.get("id") for spec in specs], pa.string()),
         "className": pa.array([spec.get("className") for spec in specs], pa.string()),
@@ -122,11 +122,10 @@ def _columns_of_transforms(documents: Sequence[bytes]) -> dict[str, Any]:
     }
 
 
-def _columns_of_matches(documents: Sequence[bytes]) -> dict[str, Any]:
+def _columns_of_matches(documents: Sequence[bytes], pairs: Sequence[Any]) -> dict[str, Any]:
     import numpy as np
 
     pa = _arrow()
-    pairs = list(map(_json.loads, documents))
     points = [_point_rows(pair) for pair in pairs]
     columns: dict[str, Any] = {
         name: pa.array([pair[name] for pair in pairs], pa.string())
@@ -184,16 +183,28 @@ def _pairs_of(table: Any) -> list[bytes]:
     return pairs
 
 
-_COLUMNS: dict[str, Callable[[Sequence[bytes]], dict[str, Any]]] = {
+_COLUMNS: dict[str, Callable[[Sequence[bytes], Sequence[Any]], dict[str, Any]]] = {
     "tiles": _columns_of_tiles,
     "transforms": _columns_of_transforms,
     "matches": _columns_of_matches,
 }
 
 
-def _write_parquet(path: Path, documents: Sequence[bytes], what: str) -> None:
+def _write_parquet(path: Path, documents: Sequence[bytes], what: str, decoded: Sequence[Any] | None) -> None:
     pa = _arrow()
-    pa.parquet.write_table(pa.table(_COLUMNS[what](documents)), path, compression="zstd")
+    writer = None
+    try:
+        # some at a time, because decoded documents are large
+        for start in range(0, max(len(documents), 1), _ROWS):
+            part = documents[start : start + _ROWS]
+            with _json.collector_paused():
+                objects = list(map(_json.loads, part)) if decoded is None else decoded[start : start + _ROWS]
+                table = pa.table(_COLUMNS[what](part, objects))
+            writer = writer or pa.parquet.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
 
 
 def _read_parquet(path: Path, what: str) -> list[bytes]:
@@ -277,6 +288,11 @@ class Folder:
     def where(self) -> str:
         """What it is, and nothing else."""
         return str(self.path.absolute())
+
+    @property
+    def takes_decoded(self) -> bool:
+        """Whether it needs the documents decoded to write them: of matches they would be large."""
+        return self.format == "parquet" and self.kind == "stack"
 
     # ------------------------------------------------------------------------------- the manifest
 
@@ -370,7 +386,7 @@ class Folder:
             self._write("transforms", key, list(part.shared.values()))
         else:
             self._file("transforms", key).unlink(missing_ok=True)
-        self._write(_FOLDERS[self.kind], key, list(part.documents.values()))
+        self._write(_FOLDERS[self.kind], key, list(part.documents.values()), part.decoded)
 
     def remove(self, key: Key) -> None:
         """Remove the files of a part."""
@@ -381,12 +397,12 @@ class Folder:
         """Say what was left where a transfer failed."""
         return f"the manifest in {self.path} says that it is not complete"
 
-    def _write(self, what: str, key: Key, documents: list[bytes]) -> None:
+    def _write(self, what: str, key: Key, documents: list[bytes], decoded: list[Any] | None = None) -> None:
         path = self._file(what, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             if self.format == "parquet":
-                _write_parquet(temporary, documents, what)
+                _write_parquet(temporary, documents, what, decoded)
             else:
                 _write_lines(temporary, documents, str(self.format).rpartition(".")[2])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Any
 
 from renderapi import _json
 
@@ -57,7 +58,11 @@ class ContentDigest:
 
 def document_digest(document: bytes) -> int:
     """Return the digest of a document: BLAKE2b of its canonical JSON, of 128 bits, as a number."""
-    canonical = _json.canonical(_json.loads(document))
+    return _digest_of(_json.loads(document))
+
+
+def _digest_of(decoded: Any) -> int:
+    canonical = _json.canonical(decoded)
     return int.from_bytes(blake2b(canonical, digest_size=_DIGEST_BYTES).digest(), "big")
 
 
@@ -79,11 +84,25 @@ class Part:
 
     documents: dict[str, bytes]
     shared: dict[str, bytes] = field(default_factory=dict)
+    #: the documents decoded, where somebody wants them
+    decoded: list[Any] | None = field(default=None, compare=False, repr=False)
 
-    def digest(self) -> PartDigest:
-        """Return count and digest: the sum of the digests of all documents, shared transforms too."""
-        total = sum(map(document_digest, self.documents.values()))
-        return PartDigest(len(self.documents), _hex(total + sum(map(document_digest, self.shared.values()))))
+    def digest(self, keep: bool = False) -> PartDigest:
+        """Return count and digest: the sum of the digests of all documents, shared transforms too.
+
+        Parameters
+        ----------
+        keep : bool
+            Keep the documents decoded.
+        """
+        total = sum(map(document_digest, self.shared.values()))
+        if keep:
+            with _json.collector_paused():
+                self.decoded = list(map(_json.loads, self.documents.values()))
+                total += sum(map(_digest_of, self.decoded))
+        else:
+            total += sum(map(document_digest, self.documents.values()))
+        return PartDigest(len(self.documents), _hex(total))
 
     def same_as(self, other: Part, digest: PartDigest) -> bool:
         """Tell whether this is the same as another part, whose digest is known."""

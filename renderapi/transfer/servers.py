@@ -43,6 +43,7 @@ def pair_key(document: bytes) -> str:
 class _OnServer:
     project: Project
     name: str
+    takes_decoded = False
 
     def expected(self, key: Key) -> PartDigest | None:
         """Nobody has said what a part should be."""
