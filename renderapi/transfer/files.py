@@ -35,6 +35,8 @@ _PREFIXES = {"stack": "z=", "matches": "pGroupId="}
 _FOLDERS = {"stack": "tiles", "matches": "matches"}
 _NAMES = {"stack": "z", "matches": "pGroupId"}
 _GZIP_LEVEL = 4
+#: Columns of Parquet whose values occur again and again.
+_REPEATED = ("sectionId", "groupId", "camera", "maskUrl", "className", "pGroupId", "qGroupId")
 #: Rows of a row group of Parquet.
 _ROWS = 10_000
 _TILE_ID = re.compile(rb'\{"tileId":"([^"\\]*)"')
@@ -200,7 +202,9 @@ def _write_parquet(path: Path, documents: Sequence[bytes], what: str, decoded: S
             with _json.collector_paused():
                 objects = list(map(_json.loads, part)) if decoded is None else decoded[start : start + _ROWS]
                 table = pa.table(_COLUMNS[what](part, objects))
-            writer = writer or pa.parquet.ParquetWriter(path, table.schema, compression="zstd")
+            writer = writer or pa.parquet.ParquetWriter(
+                path, table.schema, compression="zstd", use_dictionary=[*_REPEATED]
+            )
             writer.write_table(table)
     finally:
         if writer is not None:
@@ -291,8 +295,8 @@ class Folder:
 
     @property
     def takes_decoded(self) -> bool:
-        """Whether it needs the documents decoded to write them: of matches they would be large."""
-        return self.format == "parquet" and self.kind == "stack"
+        """Whether it needs the documents decoded to write them."""
+        return self.format == "parquet"
 
     # ------------------------------------------------------------------------------- the manifest
 

@@ -13,6 +13,8 @@ from renderapi import _json
 Key = float | str
 
 _DIGEST_BYTES = 16
+#: Decoded documents are several times as large.
+_KEPT = 20_000
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,10 @@ class Part:
         Parameters
         ----------
         keep : bool
-            Keep the documents decoded.
+            Keep the documents decoded, unless they are too many.
         """
         total = sum(map(document_digest, self.shared.values()))
-        if keep:
+        if keep and len(self.documents) <= _KEPT:
             with _json.collector_paused():
                 self.decoded = list(map(_json.loads, self.documents.values()))
                 total += sum(map(_digest_of, self.decoded))
