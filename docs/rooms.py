@@ -25,7 +25,7 @@ FLOORS = (
         "stack", "stackversion", "section", "service", "matchtrial", "hierarchical", "tilespec", "resolvedtiles",
         "pointmatch", "coordinate", "image", "selections",
     ),
-    ("client", "doctor", "transfer", "solve"),
+    ("client", "doctor", "tables", "transfer", "solve"),
     ("cli", "demo", "server", "testing", "__main__"),
     ("__init__",),
 )  # fmt: skip
@@ -36,6 +36,7 @@ SAME_FLOOR = {
     ("section", "stack"),
     ("tilespec", "stack"),
     ("doctor", "client"),
+    ("tables", "client"),
     *(
         ("selections", other)
         for other in ("coordinate", "image", "pointmatch", "section", "stack", "tilespec")

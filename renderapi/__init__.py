@@ -34,6 +34,7 @@ if _TYPE_CHECKING:
     from renderapi import schemas as schemas
     from renderapi import server as server
     from renderapi import solve as solve
+    from renderapi import tables as tables
     from renderapi import transfer as transfer
 
 __all__ = [
@@ -59,7 +60,7 @@ __all__ = [
 
 
 # what most programs do without loads when it is first named
-_WHEN_NAMED = ("geometry", "rendering", "schemas", "server", "transfer", "solve")
+_WHEN_NAMED = ("geometry", "rendering", "schemas", "server", "tables", "transfer", "solve")
 
 
 def __dir__() -> list[str]:

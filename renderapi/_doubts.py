@@ -21,13 +21,13 @@ _ROUNDING = 1e-12
 _NO_LAYER = "no z, so that they are in no layer"
 _SINGULAR = "a singular affine transform, which draws them as a line or a point and has no inverse"
 #: Images whose headers are read for an import; what stores them seldom changes its ways in between.
-_MOST_IMAGES = 100
+MOST_IMAGES = 100
 #: A range so many times as wide as the values of an image leaves an eighth of the brightness.
 _TOO_WIDE = 8
 _DEFAULT_RANGE = (0, 65535)
 _DARK = (
     "a display range that leaves their colour or floating point images dark (minint and maxint say "
-    f"what is black and white; the first {_MOST_IMAGES} images were looked at)"
+    f"what is black and white; the first {MOST_IMAGES} images were looked at)"
 )
 _RELATIVE = "a relative imageUrl or maskUrl, which a server looks up in the folder that it was started in"
 
@@ -37,7 +37,7 @@ class Doubts:
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[int, list[str]]] = {}
-        self._images = _MOST_IMAGES
+        self._images = MOST_IMAGES
 
     def look(self, tiles: Iterable[Mapping[str, Any]]) -> None:
         """Note what is doubtful about the documents of tiles."""

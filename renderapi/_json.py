@@ -15,7 +15,7 @@ import gc
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set, ValuesView
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
 from contextlib import contextmanager
 from datetime import date, datetime, timezone
 from enum import Enum
@@ -214,6 +214,11 @@ def dumps_each(documents: list[Any]) -> list[bytes]:
                     _refuse_nonfinite(document)
             return contents
     return list(map(dumps, documents))
+
+
+def dumps_texts(texts: Iterable[str]) -> list[str]:
+    """Write each of many texts as JSON, all in ASCII."""
+    return list(map(json.encoder.encode_basestring_ascii, texts))
 
 
 def encoded(document: dict[str, Any]) -> bytes:

@@ -18,6 +18,7 @@
     │   ├── ConversionError             (ValueError) a document cannot become that object
     │   ├── EstimationError             (ValueError) a model cannot be fitted to these points
     │   └── SpecError                   (ValueError) a document that render would refuse
+    │       └── TableError              ... some rows of a table
     └── requests.RequestException
         ├── requests.ConnectionError
         │   └── ServerUnreachableError  no connection to the server
@@ -62,6 +63,7 @@ __all__ = [
     "ServerUnreachableError",
     "SpecError",
     "StackStateError",
+    "TableError",
     "TransferError",
 ]
 
@@ -221,6 +223,22 @@ class EstimationError(RenderError, ValueError):
 
 class SpecError(RenderError, ValueError):
     """A document that render would refuse or misunderstand."""
+
+
+class TableError(SpecError):
+    """Rows of a table cannot be imported; nothing of it was sent.
+
+    Attributes
+    ----------
+    problems : list of (int or None, str, str)
+        Row (from 0; None for a whole column), column and reason of everything that is wrong.
+    """
+
+    def __init__(
+        self, *args: Any, problems: list[tuple[int | None, str, str]] | None = None, **details: Any
+    ) -> None:
+        super().__init__(*args, **details)
+        self.problems = problems or []
 
 
 class ServerUnreachableError(_RequestDetails, _RequestsConnectionError):

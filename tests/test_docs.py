@@ -111,6 +111,13 @@ def blocks_of(path):
 # ------------------------------------------------------------------------------------------ running them
 
 
+def _need(name):
+    """Skip what needs packages that are not installed."""
+    if "tables" in name:
+        pytest.importorskip("pandas")
+        pytest.importorskip("pyarrow")
+
+
 def run_page(name, blocks):
     """Run the Python of a page in one namespace, and compare what it prints with what the page shows."""
     namespace = {"__name__": "__main__"}
@@ -175,6 +182,7 @@ def _has_examples(path):
 @pytest.mark.filterwarnings("ignore:no Java clients on this connection")
 @pytest.mark.parametrize("path", [page for page in PAGES if _has_examples(page)], ids=_name)
 def test_the_examples_of_a_page_work(path, elsewhere):
+    _need(_name(path))
     run_page(_name(path), blocks_of(path))
 
 
@@ -188,6 +196,7 @@ def _with_examples():
 
 @pytest.mark.parametrize("name", list(_with_examples()))
 def test_the_examples_of_docstrings_work(name, elsewhere):
+    _need(name)
     found = doctest.DocTestFinder().find(importlib.import_module(name), name)
     tests = [test for test in found if test.examples]
     assert tests

@@ -67,6 +67,8 @@ def test_importing_loads_numpy_and_requests_and_nothing_heavy():
     loaded = imported_by("import renderapi")
     heavy = {
         "scipy",
+        "pandas",
+        "pyarrow",
         "PIL",
         "marshmallow",
         "jsonschema",
@@ -304,7 +306,7 @@ def test_the_package_is_typed_and_ships_its_schemas():
 def test_what_the_package_shows_is_what_it_offers():
     shown = dir(renderapi)
     assert shown == sorted(
-        {*renderapi.__all__, "geometry", "rendering", "schemas", "server", "transfer", "solve"}
+        {*renderapi.__all__, "geometry", "rendering", "schemas", "server", "solve", "tables", "transfer"}
     )
     assert all(hasattr(renderapi, name) for name in shown)
     assert "http" not in shown

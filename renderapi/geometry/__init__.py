@@ -5,7 +5,7 @@ Points are (N, 2) float64 arrays of x, y in pixels at scale 1, boxes (N, 4) of m
 *Local* is the raw image of a tile, *world* the aligned space of a stack.
 """
 
-from renderapi.geometry._boxes import bounding_boxes, derive_bounding_boxes
+from renderapi.geometry._boxes import affine_bounding_boxes, bounding_boxes, derive_bounding_boxes
 from renderapi.geometry._points import points_to_local, points_to_world
 from renderapi.geometry.chains import TileSpecError
 from renderapi.geometry.clusters import cluster_labels, clusters, tile_clusters
@@ -16,6 +16,7 @@ from renderapi.geometry.residuals import match_residuals, residual_statistics
 __all__ = [
     "CoordinateMesh",
     "TileSpecError",
+    "affine_bounding_boxes",
     "bounding_boxes",
     "cluster_labels",
     "clusters",

@@ -19,6 +19,7 @@ from renderapi.geometry.chains import (
     has_numbers,
     read_numbers,
 )
+from renderapi.transform.native import AFFINE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,6 +118,53 @@ def _grouped(tiles: list[Any], chains: Chains) -> dict[tuple[_Size, Any], _Group
         if said is not None and said[0] in AFFINE_KINDS and said[1] in (None, "leaf"):
             plain[said] = rows, columns[0]
     return groups
+
+
+def affine_bounding_boxes(matrices: Any, width: Any, height: Any, mesh_cell_size: Any = None) -> Array:
+    """Return the bounding boxes of tiles that have one affine transform each, as `bounding_boxes` does.
+
+    Parameters
+    ----------
+    matrices : array_like, (N, 2, 3)
+        ``[[m00, m01, m02], [m10, m11, m12]]`` of each tile, local to world.
+    width, height : array_like, (N,) or one number
+        Size of the tiles in pixels.
+    mesh_cell_size : array_like, (N,) or one number, optional
+        About the distance between the samples of a border; default 64, also where it is NaN or 0.
+
+    Returns
+    -------
+    (N, 4) float64 array
+        minX, minY, maxX, maxY of each tile, integral numbers of pixels.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together.
+
+    Examples
+    --------
+    >>> from renderapi.geometry import affine_bounding_boxes
+    >>> affine_bounding_boxes([[[1, 0, 100.5], [0, 1, -3]]], 2048, 1024).tolist()
+    [[100.0, -3.0, 2148.0, 1021.0]]
+    """
+    numbers = np.asarray(matrices, dtype=np.float64)
+    if numbers.ndim != 3 or numbers.shape[1:] != (2, 3):
+        raise ValueError(f"matrices of shape (N, 2, 3) are needed, not {numbers.shape}")
+    count = len(numbers)
+    rows = numbers[:, [0, 0, 1, 1, 0, 1], [0, 1, 0, 1, 2, 2]]
+    cells = np.nan_to_num(np.asarray(0.0 if mesh_cell_size is None else mesh_cell_size, dtype=np.float64))
+    sizes = np.empty((count, 3))
+    for column, given in enumerate((width, height, np.where(cells == 0, DEFAULT_MESH_CELL_SIZE, cells))):
+        sizes[:, column] = given
+    boxes = np.empty((count, 4))
+    known, group = np.unique(sizes, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    for number, (one_width, one_height, cell) in enumerate(known.tolist()):
+        of_size = np.flatnonzero(group == number) if len(known) > 1 else slice(None)
+        own = rows[of_size]
+        boxes[of_size] = _boxes_of_steps((one_width, one_height, cell), (AFFINE,), [own], len(own))
+    return boxes
 
 
 def derive_bounding_boxes(
@@ -219,6 +267,10 @@ def _group_boxes(size: _Size, steps: tuple[Any, ...], numbers: list[list[Any]], 
     # boxes of tiles that have the same size and the same steps
     columns = iter(numbers)
     own = [read_numbers(step, next(columns)) if has_numbers(step) else None for step in steps]
+    return _boxes_of_steps(size, steps, own, count)
+
+
+def _boxes_of_steps(size: _Size, steps: tuple[Any, ...], own: Sequence[Array | None], count: int) -> Array:
     if len(steps) == 1 and steps[0] in AFFINE_KINDS:
         # along an edge one coordinate is constant, and rounding keeps order: the extremes are at the ends
         low, high = _extremes(border_samples(*size, ends=True), steps, own, count)

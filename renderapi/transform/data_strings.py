@@ -267,6 +267,15 @@ def format_doubles(values: list[float]) -> str:
     return " ".join([format_double(value) for value in values])
 
 
+def format_each(values: list[float]) -> list[str]:
+    """Write each of many doubles as `format_double` does."""
+    if _fast_dumps is not None and values:
+        text = _fast_dumps(values)[1:-1].decode()
+        if "e" not in text and "0.0000" not in text and "n" not in text:
+            return text.split(",")
+    return list(map(format_double, values))
+
+
 def format_double(value: float) -> str:
     """Write one double as the shortest text that Java reads as the same double."""
     text = repr(value)

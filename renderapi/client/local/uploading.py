@@ -71,7 +71,8 @@ class _Piece:
     shared: dict[str, Document]
 
 
-def _batch(ids: list[str], pieces: list[bytes], shared: dict[str, Document]) -> Batch:
+def batch_of(ids: list[str], pieces: list[bytes], shared: dict[str, Document]) -> Batch:
+    """Make a batch of members of a ``tileIdToSpecMap`` and the shared transforms that they need."""
     transforms = _json.dumps(shared)
     content = b'{"transformIdToSpecMap":%b,"tileIdToSpecMap":{%b}}' % (transforms, b",".join(pieces))
     return Batch(ids, content)
@@ -119,6 +120,10 @@ class Import:
         self._doubts = self.doubts or Doubts()
         self._doubts.look_at_shared(self.shared)
 
+    def look(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Note what is doubtful about tiles that come as bytes."""
+        self._doubts.look(documents)
+
     def tell_doubts(self) -> None:
         """Warn of doubtful tiles, unless a larger import does."""
         if self._tells:
@@ -143,14 +148,14 @@ class Import:
                 if ids and (
                     len(ids) + len(piece.tile_ids) > size or length + len(piece.content) > BATCH_BYTES
                 ):
-                    yield _batch(ids, pieces, used)
+                    yield batch_of(ids, pieces, used)
                     ids, pieces, used, length = [], [], {}, 0
                 ids += piece.tile_ids
                 pieces.append(piece.content)
                 length += len(piece.content)
                 used.update(piece.shared)
         if ids:
-            yield _batch(ids, pieces, used)
+            yield batch_of(ids, pieces, used)
 
     def _documents(self, tiles: Iterable[TileSpec | Mapping[str, Any]]) -> list[Document]:
         documents = as_documents(tiles, bounds=self.derive == "none")
@@ -314,7 +319,7 @@ def import_all(
                 batches.append(one)
                 advance(len(one.tile_ids))
         job.tell_doubts()
-    _send_all(job, batches, threads, progress, len(tiles))
+    send_all(job, batches, threads, progress, len(tiles))
 
 
 def import_stream(
@@ -352,7 +357,7 @@ def import_stream(
                 yield None
                 raise SpecError(f"{error} ({job.stored} tile specs before it were stored)") from None
 
-    _send_all(job, batches(), threads, progress, total)
+    send_all(job, batches(), threads, progress, total)
 
 
 def grouped(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -391,7 +396,7 @@ def _tile_id(tile: Any) -> Any:
     return id_text(tile.get("tileId") if isinstance(tile, Mapping) else tile.tileId)
 
 
-def _send_all(
+def send_all(
     job: Import, batches: Iterable[Batch | None], threads: int, progress: Any, total: int | None
 ) -> None:
     """Send batches from several threads, with at most two for each waiting; None waits for all before it."""

@@ -1,0 +1,457 @@
+"""Tables of tiles and matches, pandas or Arrow: into stacks and match collections, and out of them.
+
+A table of tiles has one row per tile. Its columns are called as in the documents of render::
+
+    tileId z sectionId groupId width height minIntensity maxIntensity imageUrl maskUrl meshCellSize
+    temca camera imageRow imageCol stageX stageY rotation pixelsize distanceZ     (the layout)
+    m00 m10 m01 m11 m02 m12                                                       (an affine transform)
+    minX minY maxX maxY                                                           (the bounding box)
+    other                                                                         (JSON of all the rest)
+
+``x' = m00 x + m01 y + m02`` and ``y' = m10 x + m11 y + m12`` map the pixels of a tile into the world. Tables need
+the extra ``tables`` (pandas and pyarrow), which is imported when a table is read or made.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any
+
+from renderapi import _json
+from renderapi._doubts import MOST_IMAGES, Doubts
+from renderapi._parallel import in_threads, interrupt_says, progress_reporter, with_note
+from renderapi._project import Project
+from renderapi._slips import warn_caller
+from renderapi.errors import SpecError, TableError
+from renderapi.http import transport
+from renderapi.render import Render, renderaccess
+from renderapi.stack import get_z_values_for_stack, set_stack_state
+from renderapi.tables._columns import KINDS, Columns, arrow, as_frame, check_kind
+from renderapi.tables._documents import TileRows, tile_schema, tiles_table
+
+if TYPE_CHECKING:
+    import requests
+
+    from renderapi.client.local.uploading import Batch, Import
+
+__all__ = [
+    "TILE_COLUMNS",
+    "import_table",
+    "stack_tables",
+    "stack_to_table",
+    "table_to_tiles",
+    "tiles_to_table",
+]
+
+#: Columns of a table of tiles.
+TILE_COLUMNS = tuple(KINDS)
+_CHECKED_AT_ONCE = 500
+
+
+def table_to_tiles(
+    table: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    stage_scale: float = 1.0,
+    derive: bool = True,
+) -> list[dict[str, Any]]:
+    """Return the rows of a table as tile documents.
+
+    Parameters
+    ----------
+    table, columns, defaults, stage_scale
+        As for `import_table`.
+    derive : bool
+        Derive bounding boxes of the affine transforms; rows with transforms in ``other`` keep what they have. Else
+        boxes are taken from the table.
+
+    Returns
+    -------
+    list of dict
+        TileSpec documents in the order of the rows.
+
+    Raises
+    ------
+    TableError
+        If rows cannot be used; it names them all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from renderapi.tables import table_to_tiles
+    >>> table = {"tileId": ["a", "b"], "m02": np.array([0.0, 1800.0])}
+    >>> tiles = table_to_tiles(table, defaults={"z": 1, "width": 2048, "height": 2048})
+    >>> tiles[1]["tileId"], tiles[1]["maxX"]
+    ('b', 3848.0)
+    """
+    rows = TileRows(Columns(table, KINDS, columns, defaults), stage_scale, derive)
+    return rows.documents(range(rows.count))
+
+
+@renderaccess
+def import_table(
+    stack: str,
+    table: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    sharedTransforms: Iterable[Any] | None = None,
+    stage_scale: float = 1.0,
+    derive: bool = True,
+    close_stack: bool = True,
+    batch_size: int | None = None,
+    poolsize: int | None = None,
+    executor: Executor | None = None,
+    progress: Any = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> int:
+    """Import the tiles of a table into a stack; no object is made for a tile.
+
+    Parameters
+    ----------
+    stack : str
+        Stack; it is set LOADING first, when the table has been checked.
+    table : pandas.DataFrame, pyarrow.Table, mapping of arrays, or iterator of them
+        One row per tile, with columns of `TILE_COLUMNS`; others are left out. ``tileId``, ``z``, ``width`` and
+        ``height`` must be there; affine columns that are missing are those of the identity. What pandas has for
+        missing (NaN, None) is a value that a tile does not have. An iterator of tables, or a
+        ``pyarrow.RecordBatchReader``, is read, checked and sent piece by piece, for what is larger than memory.
+    columns : dict, optional
+        What is called otherwise in the table: ``{"tileId": "name", "imageUrl": "path"}``.
+    defaults : dict, optional
+        Values for columns that the table does not have, and for rows without: ``{"width": 2048, "height": 2048}``.
+    sharedTransforms : list of transform, optional
+        Shared transforms that transforms in the column ``other`` refer to.
+    stage_scale : float
+        Where the table has no affine columns, tiles are placed at ``stageX`` and ``stageY`` times this. Default 1:
+        stage coordinates are pixels.
+    derive : bool
+        Derive bounding boxes, exactly as render does. Else ``minX``, ``minY``, ``maxX`` and ``maxY`` of the table are
+        stored.
+    close_stack : bool
+        Set the stack COMPLETE in the end, if everything was stored. Default True.
+    batch_size : int, optional
+        Most tiles of a request. Default 2000.
+    poolsize : int, optional
+        Most threads that send. Default: as many as there are cores, at most 8.
+    executor : concurrent.futures.Executor, optional
+        What sends the batches instead; it stays open.
+    progress : optional
+        True for a bar (extra ``progress``), or a function that is called with the number of tiles stored and their
+        total.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    int
+        Number of tiles that were stored.
+
+    Raises
+    ------
+    TableError
+        If rows cannot be used: values are missing, no numbers, or a tile is there twice. It names column, row and
+        reason of all of them, and nothing was sent; of an iterator, the tables before it were.
+    SpecError
+        If the table has no such columns.
+    ImportFailedError
+        If batches were not stored; it lists their tile ids, and the stack stays LOADING.
+    ImportError
+        If pyarrow or pandas is not installed.
+
+    Warns
+    -----
+    RenderWarning
+        As the functions of `renderapi.client` that import; and for an unknown column that is nearly called as one is.
+    """
+    from renderapi.client.local import uploading
+
+    connection = Project(host, port, owner, project, session, render)
+    shared = uploading.shared_documents(sharedTransforms)
+    job = uploading.Import(stack, connection, shared, "client" if derive else "none", executor=executor)
+    threads = uploading.default_threads(poolsize)
+    size = batch_size or uploading.BATCH_TILES
+
+    def read(part: Any) -> TileRows:
+        rows = TileRows(Columns(part, KINDS, columns, defaults), stage_scale, derive)
+        _check_others(job, rows)
+        job.look(_looked_at(rows))
+        return rows
+
+    def pieces() -> Iterator[Batch | None]:
+        for part in table:
+            yield None  # a tile may be in several tables: the later one counts
+            try:
+                rows = read(part)
+            except TableError as error:
+                raise with_note(error, f"({job.stored} tile specs of tables before it were stored)") from None
+            yield from _batches(job, rows, size)
+
+    with interrupt_says(lambda: f"the import into stack {stack} was interrupted: nothing was sent"):
+        if isinstance(table, Iterator) or hasattr(table, "read_next_batch"):
+            arrow()
+            batches, total = pieces(), None
+        else:
+            rows = read(table)
+            job.tell_doubts()
+            batches, total = _batches(job, rows, size), rows.count
+        uploading.make_loading(stack, connection)
+    uploading.send_all(job, batches, threads, progress, total)
+    if close_stack:
+        set_stack_state(stack, "COMPLETE", **connection.keywords())
+    return job.stored
+
+
+def _check_others(job: Import, rows: TileRows) -> None:
+    """Check tiles that are more than their columns as the import of tile specs does, but name their rows."""
+    from renderapi.client.local.uploading import Import
+
+    def check(some: list[int]) -> None:
+        trial = Import(job.stack, job.connection, job.shared, job.derive, doubts=Doubts())
+        for _ in trial.batches(rows.documents(some), len(some)):
+            pass
+
+    others = sorted(rows.others)
+    for start in range(0, len(others), _CHECKED_AT_ONCE):
+        some = others[start : start + _CHECKED_AT_ONCE]
+        try:
+            check(some)
+        except SpecError:
+            for row in some:
+                try:
+                    check([row])
+                except SpecError as error:
+                    rows.problems.add(row, "other", str(error))
+    rows.problems.tell()
+
+
+def _looked_at(rows: TileRows) -> Iterator[dict[str, Any]]:
+    """Yield the documents that an import may have to warn of."""
+    doubtful = rows.doubtful(MOST_IMAGES)
+    for start in range(0, len(doubtful), _CHECKED_AT_ONCE):
+        yield from rows.documents(doubtful[start : start + _CHECKED_AT_ONCE])
+
+
+def _batches(job: Import, rows: TileRows, size: int) -> Iterator[Batch]:
+    from renderapi.client.local.uploading import BATCH_BYTES, batch_of
+
+    def of(ids: list[str], members: list[str]) -> Iterator[Batch]:
+        content = ",".join(members).encode()
+        if len(content) > BATCH_BYTES and len(ids) > 1:
+            half = len(ids) // 2
+            yield from of(ids[:half], members[:half])
+            yield from of(ids[half:], members[half:])
+            return
+        shared, job.unsent_shared = job.unsent_shared, {}
+        yield batch_of(ids, [content], shared)
+
+    for start in range(0, rows.count, size):
+        part = rows.plain(start, min(start + size, rows.count))
+        ids = rows.ids(part)
+        if ids:
+            yield from of(ids, rows.members(part))
+    others = sorted(rows.others)
+    for start in range(0, len(others), size):
+        yield from job.batches(rows.documents(others[start : start + size]), size)
+
+
+# ------------------------------------------------------------------------------ tiles to tables
+
+
+def tiles_to_table(tiles: Iterable[Any], *, other: bool = False, kind: str = "pandas") -> Any:
+    """Make a table of tiles.
+
+    Parameters
+    ----------
+    tiles : iterable of TileSpec or dict
+        Tiles.
+    other : bool
+        Add the column ``other``: JSON of what the columns do not say (other transforms, channels, further mipmap
+        levels, ...). With it the tiles can be made again without loss.
+    kind : {"pandas", "arrow"}
+        What is wanted.
+
+    Returns
+    -------
+    pandas.DataFrame or pyarrow.Table
+        Columns of `TILE_COLUMNS`. Tiles with other transforms than one ``AffineModel2D`` have no affine columns.
+
+    Raises
+    ------
+    SpecError
+        If a value does not fit its column.
+    ImportError
+        If pyarrow or pandas is not installed.
+
+    Warns
+    -----
+    RenderWarning
+        If tiles have something that the columns do not say, and `other` is false.
+
+    Examples
+    --------
+    >>> from renderapi.tables import tiles_to_table
+    >>> table = tiles_to_table([{"tileId": "a", "z": 1.0, "layout": {"camera": "c0"}}], kind="arrow")
+    >>> table.column("camera").to_pylist()
+    ['c0']
+    """
+    check_kind(kind)
+    left_out: Counter[str] = Counter()
+    documents = [tile if isinstance(tile, Mapping) else tile.to_dict(bounds=True) for tile in tiles]
+    table = tiles_table(documents, other, left_out)
+    _warn_of(left_out, "the tiles")
+    return as_frame(table, kind)
+
+
+def _warn_of(left_out: Counter[str], whose: str) -> None:
+    if left_out:
+        counts = ", ".join(f"{key} of {number}" for key, number in sorted(left_out.items()))
+        warn_caller(f"columns do not say everything of {whose}, left out is: {counts}. other=True keeps it")
+
+
+@renderaccess
+def stack_tables(
+    stack: str,
+    *,
+    minZ: float | None = None,
+    maxZ: float | None = None,
+    other: bool = False,
+    kind: str = "pandas",
+    poolsize: int = 4,
+    progress: Any = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> Iterator[Any]:
+    """Yield a stack as tables, one for each layer; a few layers are read ahead.
+
+    Parameters
+    ----------
+    stack : str
+        Stack.
+    minZ, maxZ : float, optional
+        First and last layer.
+    other, kind
+        As for `tiles_to_table`.
+    poolsize : int
+        Layers that are asked for at a time.
+    progress : optional
+        True for a bar (extra ``progress``), or a function that is called with the number of layers and their total.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    iterator of pandas.DataFrame or pyarrow.Table
+        Layers in ascending order, the tiles of each as `tiles_to_table` has them.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    ImportError
+        If pyarrow or pandas is not installed.
+
+    Warns
+    -----
+    RenderWarning
+        After the last layer, as `tiles_to_table`.
+    """
+    check_kind(kind)
+    arrow()
+    left_out: Counter[str] = Counter()
+    side = Project(host, port, owner, project, session, render)
+    zs = sorted(get_z_values_for_stack(stack, minZ=minZ, maxZ=maxZ, **side.keywords()))
+
+    def tables() -> Iterator[Any]:
+        with progress_reporter(progress, len(zs), "reading layers", " layers") as advance:
+            for documents in in_threads(lambda z: _layer(side, stack, z), zs, poolsize):
+                yield as_frame(tiles_table(documents, other, left_out), kind)
+                advance(1)
+        _warn_of(left_out, f"the tiles of stack {stack}")
+
+    return tables()
+
+
+def _layer(side: Project, stack: str, z: float) -> list[dict[str, Any]]:
+    answer = transport.send(side.thread_session(), "GET", side.stack_url(stack, "z", z, "resolvedTiles"))
+    return list((_json.loads(answer.content).get("tileIdToSpecMap") or {}).values())
+
+
+@renderaccess
+def stack_to_table(
+    stack: str,
+    *,
+    minZ: float | None = None,
+    maxZ: float | None = None,
+    other: bool = False,
+    kind: str = "pandas",
+    poolsize: int = 4,
+    progress: Any = None,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Get the tiles of a stack as one table, which holds all of them in memory.
+
+    Parameters
+    ----------
+    stack, minZ, maxZ, other, kind, poolsize, progress
+        As for `stack_tables`, which gives one table per layer.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    pandas.DataFrame or pyarrow.Table
+        As `tiles_to_table`, layers in ascending order.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+    ImportError
+        If pyarrow or pandas is not installed.
+
+    Warns
+    -----
+    RenderWarning
+        As `tiles_to_table`.
+    """
+    check_kind(kind)
+    pa = arrow()
+    keywords = Project(host, port, owner, project, session, render).keywords()
+    layers = list(
+        stack_tables(
+            stack,
+            minZ=minZ,
+            maxZ=maxZ,
+            other=other,
+            kind="arrow",
+            poolsize=poolsize,
+            progress=progress,
+            **keywords,
+        )
+    )
+    return as_frame(pa.concat_tables(layers) if layers else tile_schema(other).empty_table(), kind)
