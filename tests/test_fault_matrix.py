@@ -98,6 +98,9 @@ OPERATIONS = {
     "coordinates": Operation(
         lambda r: C.world_to_local_coordinates_batch("s", [{"tileId": "t0", "world": [1, 1]}], 1, render=r)
     ),
+    "selected tiles": Operation(lambda r: [t.tileId for t in S.tiles("s", pattern="t", render=r)]),
+    "count of tiles": Operation(lambda r: S.tiles("s", z=1, render=r).count()),
+    "selected pairs": Operation(lambda r: list(P.select("c", group="1", render=r)), prepare=_collection),
     "create": Operation(lambda r: S.create_stack("n", render=r), exists("n")),
     "state": Operation(lambda r: S.set_stack_state("s", "COMPLETE", render=r), state_is("COMPLETE")),
     "rename": Operation(
