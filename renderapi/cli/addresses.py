@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -105,6 +104,8 @@ def add_matches(parser: argparse.ArgumentParser) -> None:
 def connect(options: argparse.Namespace, address: Address | None = None) -> Render:
     """Connect to the server of an address, with its owner and project for defaults.
 
+    What ``--user`` and ``--header`` say is for the first server that a verb connects to, not for one that it copies to.
+
     Raises
     ------
     UsageError
@@ -152,12 +153,15 @@ def connect(options: argparse.Namespace, address: Address | None = None) -> Rend
         total=options.total,
         retries=options.retries,
         verify=False if options.insecure else options.verify,
-        auth=_credentials(options.user),
-        headers=dict(options.header) or None,
         direct=options.direct or None,
     )
-    if address is not None:
-        options.asked.append((render, address))
+    server = (render.DEFAULT_HOST, render.DEFAULT_PORT)
+    if not options.asked:
+        options.secrets = {"auth": _credentials(options.user), "headers": dict(options.header) or None}
+        options.server = server
+    if server == options.server:  # another one has no business with them
+        render = render.options(**options.secrets)
+    options.asked.append((render, address))
     return render
 
 
@@ -170,7 +174,9 @@ def _credentials(user: str | None) -> tuple[str, str] | None:
             raise UsageError(
                 "--user without a password asks for it: there is nobody to ask. See also ~/.netrc"
             )
-        password = getpass.getpass(f"password of {name}: ")
+        from getpass import getpass
+
+        password = getpass(f"password of {name}: ")
     return name, password
 
 
@@ -183,13 +189,15 @@ def shown(render: Render, address: Address) -> str:
 # ------------------------------------------------------------------------- what a misspelt name was meant to be
 
 
-def suggestions(asked: list[tuple[Render, Address]]) -> Iterator[str]:
+def suggestions(asked: list[tuple[Render, Address | None]]) -> Iterator[str]:
     """Say what there is at the server, where a name that was asked for is not."""
     import requests
 
     from renderapi.errors import RenderError
 
     for render, address in asked:
+        if address is None:
+            continue
         with suppress(RenderError, requests.RequestException):
             look: Callable[[Render, Address], str] = _other_collections if address.matches else _other_stacks
             if text := look(render, address):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from collections.abc import Callable
 from enum import IntEnum
@@ -35,6 +34,10 @@ class UsageError(Exception):
 class Parser(argparse.ArgumentParser):
     """A parser that knows what a misspelt word was meant to be."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.color = False  # of Python 3.14: would stand in the usage, which `error` shortens
+
     def error(self, message: str) -> NoReturn:
         """End the command, saying how to call it."""
         if found := re.search(r"argument (.*): invalid choice: '(.*?)' \(choose from (.*)\)", message):
@@ -50,7 +53,9 @@ class Parser(argparse.ArgumentParser):
 
 def meant(word: str, known: list[str]) -> str:
     """Ask whether a word was meant to be one of those that are known, if one is near."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

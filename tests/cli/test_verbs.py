@@ -3,8 +3,10 @@
 import io
 import subprocess
 import sys
+from base64 import b64encode
 
 import pytest
+from loopback import Loopback, answer
 
 import renderapi
 from renderapi import cli
@@ -221,7 +223,7 @@ class TestWords:
             raise ValueError("seen")
 
         monkeypatch.setattr(renderapi.render, "connect", connect)
-        words = "--host https://h --owner o --project q --user u:p --header A:b --header C:d --verify ca.pem"
+        words = "--host https://h --owner o --project q --verify ca.pem"
         assert (
             run("ls", *words.split(), "--direct", "--timeout", "5", "--total", "9", "--retries", "2")[0] == 1
         )
@@ -229,7 +231,7 @@ class TestWords:
         assert port not in ("", None)
         assert given == {
             "client_scripts": None, "web_only": True, "url": None, "timeout": 5.0, "total": 9.0, "retries": 2,
-            "verify": "ca.pem", "auth": ("u", "p"), "headers": {"A": "b", "C": "d"}, "direct": True,
+            "verify": "ca.pem", "direct": True,
         }  # fmt: skip
         run("ls", "--insecure", "--url", "https://h")
         assert (given["verify"], given["url"]) == (False, "https://h")
@@ -241,13 +243,21 @@ class TestWords:
         monkeypatch.setattr(
             "getpass.getpass", lambda prompt: "secret" if prompt == "password of me: " else ""
         )
-        given = {}
-        monkeypatch.setattr(
-            renderapi.render, "connect", lambda *args, **settings: given.update(settings) or 1 / 0
-        )
-        with pytest.raises(ZeroDivisionError):
-            run("ls", "--user", "me")
-        assert given["auth"] == ("me", "secret")
+        with Loopback(answer(200, b"[]", Content_Type="application/json")) as fake:
+            assert run("ls", "/", "--user", "me", "--url", fake.url)[0] == 0
+            assert fake.received[0].headers["Authorization"] == f"Basic {b64encode(b'me:secret').decode()}"
+
+    def test_credentials_go_to_the_first_server_only(self, run, render):
+        missing = answer(404, b"no", Content_Type="text/plain")
+        with Loopback(missing) as first, Loopback(missing) as second:
+            urls = [f"{fake.url}/render-ws/v1/owner/o/project/p/stack/s" for fake in (first, second)]
+            for words in ([urls[0], urls[1]], [urls[0], f"{urls[0]}2"]):
+                assert run("diff", *words, "--user", "a:b", "--header", "X-Token:c")[0] == 1
+            assert all({"Authorization", "X-Token"} <= request.headers.keys() for request in first.received)
+            assert second.received
+            assert not any(
+                {"Authorization", "X-Token"} & request.headers.keys() for request in second.received
+            )
 
     def test_addresses(self):
         assert stack("s") == Address("s")
@@ -260,6 +270,17 @@ class TestWords:
     @pytest.mark.parametrize("text", ["", "a//s", "a/b/c/d", "http://h/render-ws/v1/owner/o/stack/s", "/s"])
     def test_what_is_no_address_is_refused(self, run, text):
         assert run("boxes", text)[0] == 2
+
+
+def test_help_does_not_wait_for_what_verbs_work_with():
+    code = "import sys, renderapi; before = set(sys.modules); from renderapi import cli; cli.parser().format_help()"
+    code += "; print(*(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    loaded = {name for name in done.stdout.split() if not name.startswith("renderapi.cli")}
+    assert {"argparse"} <= loaded
+    assert not {name for name in loaded if "." in name and name.startswith("renderapi")} | (
+        loaded & {"tqdm", "shtab", "flask", "sqlite3", "scipy", "PIL", "difflib", "getpass", "subprocess"}
+    )
 
 
 def test_a_reader_that_goes_is_no_error(server):
