@@ -29,6 +29,17 @@ from renderapi.pointmatch._documents import (
     pair_name,
     swap_matchpair,
 )
+from renderapi.pointmatch._tools import (
+    MatchArrays,
+    MatchStatistics,
+    filter_matches,
+    match_arrays,
+    match_clusters,
+    match_from_arrays,
+    match_statistics,
+    merge_matches,
+    order_matchpair,
+)
 from renderapi.render import format_baseurl, owner_url, renderaccess
 from renderapi.utils import NullHandler, get_json, jbool, put_json, rest_delete
 
@@ -41,6 +52,8 @@ logger = logging.getLogger(__name__)
 logger.addHandler(NullHandler())
 
 __all__ = [
+    "MatchArrays",
+    "MatchStatistics",
     "NullHandler",
     "add_merge_collections",
     "copy_match_explicit",
@@ -51,6 +64,7 @@ __all__ = [
     "delete_point_matches_of_tile",
     "delete_point_matches_outside_group",
     "delete_point_matches_with_group",
+    "filter_matches",
     "format_baseurl",
     "get_json",
     "get_match_counts",
@@ -70,6 +84,12 @@ __all__ = [
     "get_multiconsensus_groupIds_from_only",
     "import_matches",
     "logger",
+    "match_arrays",
+    "match_clusters",
+    "match_from_arrays",
+    "match_statistics",
+    "merge_matches",
+    "order_matchpair",
     "put_json",
     "rename_collection",
     "rest_delete",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from renderapi.errors import SpecError
+from renderapi.pointmatch.merging import merged_pair
 from renderapi.server.documents.problems import FailedError, InvalidError
 from renderapi.server.documents.tiles import Document
 from renderapi.server.documents.values import (
@@ -96,20 +98,7 @@ def merge_pairs(documents: Sequence[Document]) -> Document:
     FailedError
         If another one has no matches.
     """
-    first = documents[0]
-    if any("matches" not in document for document in documents[1:]):
-        raise FailedError(
-            f"matches of {first['pId']} and {first['qId']} without their details cannot be merged"
-        )
-    together: Document = {}
-    for document in documents:
-        for name, values in document.get("matches", {}).items():
-            if name == "w":
-                together[name] = [*together.get(name, []), *values]
-            else:
-                before = together.get(name) or [[] for _ in values]
-                together[name] = [[*old, *new] for old, new in zip(before, values)]
-    answer = {name: value for name, value in first.items() if name != "matchCount"}
-    answer["matches"] = together
-    answer["matchCount"] = len(together["w"])
-    return answer
+    try:
+        return merged_pair(documents)
+    except SpecError as error:
+        raise FailedError(str(error)) from None
