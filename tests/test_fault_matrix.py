@@ -133,6 +133,14 @@ OPERATIONS = {
         has_tiles(12),
     ),
     "import matches": Operation(lambda r: P.import_matches("c", [MATCH], render=r), has_matches),
+    "digest": Operation(lambda r: renderapi.transfer.digest_stack("s", render=r)),
+    "copy stack": Operation(
+        lambda r: renderapi.transfer.copy_stack("s", "copy", poolsize=1, render=r),
+        lambda r: (
+            exists("copy")(r)
+            and S.get_full_stack_metadata("copy", render=r).get("stats", {}).get("tileCount") == 6
+        ),
+    ),
 }
 #: The cells that run by default.
 QUICK_OPERATIONS = {"small json", "image", "rename", "import parallel"}

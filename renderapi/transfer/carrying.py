@@ -241,7 +241,8 @@ def _read(place: Place, key: Key, expected: PartDigest | None, keep: bool = Fals
     digest = part.digest(keep)
     if expected not in (None, digest):
         raise TransferError(
-            f"{_UNITS[place.kind][0]} {key} of {place} is not what was written there: run the export again"
+            f"{_UNITS[place.kind][0]} {key} of {place} is not what was written there: export it again, with "
+            "overwrite=True"
         )
     return part, digest
 
@@ -251,7 +252,10 @@ def _compare(
 ) -> tuple[Key, PartDigest, str]:
     key, expected = item
     part, digest = _read(source, key, expected)
-    there = target.read(key)
+    try:
+        there = target.read(key)
+    except TransferError:
+        return key, digest, "other"  # a damaged file
     if there.same_as(part, digest):
         return key, digest, "same"
     return key, digest, "less" if there.within(part) else "other"

@@ -232,6 +232,11 @@ def _key_of(documents: list[bytes], pattern: re.Pattern[bytes], name: str) -> di
     return keyed
 
 
+def _is_left(path: Path) -> bool:
+    """Tell whether a file is what a program that was killed was writing."""
+    return path.name.startswith(".") and path.name.endswith(".part")
+
+
 @dataclass
 class Folder:
     """A folder with a stack or a match collection.
@@ -274,7 +279,7 @@ class Folder:
                 raise BadRequestError(f"{self.path} holds an export of {kind}, not of {self.kind}")
         elif self.format is None:
             raise NotFoundError(f"{self.path} holds no export: there is no {MANIFEST}")
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        elif self.path.exists() and not (self.path.is_dir() and all(map(_is_left, self.path.iterdir()))):
             raise FileExistsError(f"{self.path} is there, and is no export: nothing was written")
         if self.format is None:
             self.format = str(self._manifest["format"])
@@ -339,6 +344,8 @@ class Folder:
         if self._manifest and self._manifest["format"] != self.format:
             for folder in ("tiles", "transforms", "matches"):
                 shutil.rmtree(self.path / folder, ignore_errors=True)
+        for path in filter(_is_left, self.path.rglob(".*")):
+            path.unlink(missing_ok=True)
         metadata = {key: value for key, value in description.items() if key != "count"}
         self._parts = {}
         self._save_manifest({"complete": False, "metadata": metadata})

@@ -368,6 +368,17 @@ def test_a_damaged_file_is_found_before_it_is_sent(here, there, tmp_path, damage
         transfer.digest_files(tmp_path)
     with pytest.raises(TransferError, match=r"2\.0"):
         transfer.import_stack(tmp_path, render=there)
+    transfer.export_stack("s", tmp_path, overwrite=True, render=here)
+    assert transfer.digest_files(tmp_path) == digest(here)
+
+
+def test_what_a_killed_export_left_is_cleared_away(here, tmp_path):
+    (tmp_path / ".manifest.json.1234.part").write_text("{")
+    transfer.export_stack("s", tmp_path, render=here)
+    (tmp_path / "tiles" / ".z=2.0.jsonl.gz.1234.part").write_text("x")
+    transfer.export_stack("s", tmp_path, render=here)
+    assert not list(tmp_path.rglob("*.part"))
+    assert transfer.digest_files(tmp_path) == digest(here)
 
 
 def test_folders_that_are_no_export_are_left_alone(here, there, tmp_path):

@@ -33,6 +33,13 @@ seen = [seen[-1]]
 renderapi.transfer.copy_matches("c", to_render=there, progress=tell, render=here)
 """
 
+EXPORT = """
+import sys, renderapi
+here = renderapi.connect(url=sys.argv[1], owner="o", project="p", retries=0)
+tell = lambda done, total: print(done, flush=True)
+renderapi.transfer.export_stack("s", sys.argv[2], progress=tell, poolsize=1, render=here)
+"""
+
 
 class Server:
     """A server in a process of its own, which starts again where it was killed."""
@@ -146,3 +153,27 @@ def kill_again_and_again(tmp_path, tiles, times, seed):
 def test_twenty_kills(tmp_path):
     tiles = int(os.environ.get("RENDERAPI_TRANSFER_TILES", "30000"))
     kill_again_and_again(tmp_path, tiles, 20, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_an_export_that_is_killed_again_and_again(tmp_path):
+    server, folder = Server(tmp_path / "data"), tmp_path / "export"
+    try:
+        fill(server, 6)
+        rng = random.Random(2)
+        for _ in range(5):
+            command = [sys.executable, "-c", EXPORT, server.url, str(folder)]
+            moment = rng.uniform(0, 5.5 * LAYER)
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+                for line in client.stdout:
+                    if int(line) >= moment:
+                        break
+                time.sleep(rng.uniform(0, 0.05))
+                client.kill()
+        done = transfer.export_stack("s", folder, render=server.connect())
+        assert done.content == transfer.digest_files(folder)
+        assert done.content == transfer.digest_stack("s", render=server.connect())
+        assert not list(folder.rglob("*.part"))
+    finally:
+        server.kill()
