@@ -51,6 +51,12 @@ def fill(server: ServerProcess, tiles: int, pairs: int) -> None:
         transport.send(render.session, "PUT", f"{base}/matchCollection/c/matches", document=_json.dumps(body))
 
 
+def cpu_seconds(server: ServerProcess) -> float:
+    """Return the time that a server has worked (Linux)."""
+    fields = Path(f"/proc/{server._process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 CALLS = {
     "stack, server to server": ("copy_stack('s', to_render=there, render=here, **how)", "tiles", 15_000),
     "... again, nothing to do": ("copy_stack('s', to_render=there, render=here, **how)", "tiles", 0),
@@ -86,14 +92,14 @@ if __name__ == "__main__":
         how = {"executor": ProcessPoolExecutor(int(processes), mp_context=get_context("spawn"))}
         list(how["executor"].map(warm, range(int(processes))))
     warm(0)
-    start = time.perf_counter()
+    start, before = time.perf_counter(), time.process_time()
     result = eval(call)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - before
     for executor in how.values():
         executor.shutdown()
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(seconds, (own + child * int(processes)) / 1024, result.content.count)
+    print(seconds, cpu, (own + child * int(processes)) / 1024, result.content.count)
 """
 
 
@@ -119,13 +125,18 @@ def main() -> None:
                             "'c', render=there", "'c2', render=there"
                         )
                     words = [sys.executable, str(program), here.url, there.url, folder, call, str(processes)]
+                    before = cpu_seconds(here) + cpu_seconds(there)
                     done = subprocess.run(words, capture_output=True, text=True, check=False)
                     if done.returncode:
                         raise RuntimeError(done.stderr)
-                    seconds, memory, count = map(float, done.stdout.split())
+                    servers = cpu_seconds(here) + cpu_seconds(there) - before
+                    seconds, cpu, memory, count = map(float, done.stdout.split())
+                    each = f"cpu {'' if processes else f'{cpu / count * 1e6:.0f} + '}{servers / count * 1e6:.0f} us"
                     how = f"{processes} processes" if processes else "2 threads"
                     rate = f"{count / seconds:>10,.0f} {unit}/s"
-                    print(f"{name:30} {how:12} {rate} {memory:6.0f} MB  {f'>= {wanted:,}' if wanted else ''}")
+                    print(
+                        f"{name:30} {how:12} {rate} {memory:6.0f} MB  {each:18} {f'>= {wanted:,}' if wanted else ''}"
+                    )
     print(f"load {os.getloadavg()}")
 
 
