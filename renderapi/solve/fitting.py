@@ -14,12 +14,11 @@ from renderapi.solve.errors import SingularSystemError, some
 from renderapi.solve.models import MODELS, brought_back, derivatives, free_motions, moved, nearest
 from renderapi.solve.moments import Moments
 from renderapi.solve.system import (
-    GROUP,
     BlockPattern,
-    Groups,
+    Multigrid,
     conjugate_gradients,
+    diagonal_blocks,
     factorise,
-    grouped,
     solves_directly,
 )
 from renderapi.solve.tiles import Tiles
@@ -221,7 +220,7 @@ class Problem:
                 x = self._solve(b)
                 self._check_solution(A, x, b)
                 return x
-            self._solve = Groups(A, self._groups(now), self._motions(now))
+            self._solve = self._multigrid(A, now)
         except np.linalg.LinAlgError as error:
             raise self._singular(np.arange(len(self.free)), str(error)) from None
         x, steps, done = conjugate_gradients(A, b, self._solve)
@@ -230,29 +229,25 @@ class Problem:
             logger.warning("after %d steps the system is not solved exactly", steps)
         return x
 
-    # ------------------------------------------------------------------------------ groups of tiles
-
-    def _groups(self, now: Array) -> Indices:
+    def _multigrid(self, A: Any, now: Array) -> Multigrid:
         where = now[self.free, 0]
-        z = np.nan_to_num(self.tiles.z[self.free])
-        # as far from layer to layer as from tile to tile
-        depth = np.unique(z, return_inverse=True)[1].reshape(-1) * 2 * float(np.median(self.tiles.scale))
-        # tiles of several components are not one group
-        far = self.components[self.free] * (np.ptp(where, axis=0).max(initial=0) + 1) * 4
-        return grouped(np.column_stack([where[:, 0] + far, where[:, 1], depth]), GROUP)
-
-    def _motions(self, now: Array) -> Array:
-        groups = self._groups(now)
-        middle = _means(now[self.free, 0], groups)
-        size = float(np.median(self.tiles.scale)) * GROUP**0.5
-        return free_motions(self.model, now[self.free], self.tiles.scale[self.free], middle, size)
+        scale = self.tiles.scale[self.free]
+        # layers are as far from each other as neighbours, and components are not near
+        z = (
+            np.unique(self.tiles.z[self.free], return_inverse=True)[1].reshape(-1)
+            * 2
+            * float(np.median(scale))
+        )
+        extent = np.ptp(where, axis=0).max(initial=0) + 1
+        apart = self.components[self.free] * extent * 4
+        motions = free_motions(self.model, now[self.free], scale, where.mean(axis=0), float(extent))
+        return Multigrid(A, np.column_stack([where[:, 0] + apart, where[:, 1], z]), motions)
 
     # ------------------------------------------------------------------------------ what is not held
 
     def check(self, A: Any, now: Array) -> None:
         """Raise SingularSystemError if a tile or a component can move without changing anything."""
-        k = self.model.parameters
-        own = _diagonal_blocks(A, len(self.free), k)
+        own = diagonal_blocks(A)
         trace = np.einsum("nkk->n", own)
         loose = np.linalg.eigvalsh(own)[:, 0] <= _NOTHING * trace
         if loose.any():
@@ -291,12 +286,6 @@ class Problem:
     def _singular(self, rows: Indices, reason: str) -> SingularSystemError:
         ids = [self.tiles.ids[tile] for tile in self.free[rows]]
         return SingularSystemError(f"{len(ids)} tiles cannot be placed ({some(ids)}): {reason}", tile_ids=ids)
-
-
-def _diagonal_blocks(A: Any, n: int, k: int) -> Array:
-    rows = np.repeat(np.arange(n), np.diff(A.indptr))
-    result: Array = A.data[rows == A.indices].reshape(n, k, k)
-    return result
 
 
 def _sums(values: Array, groups: Indices, count: int) -> Array:

@@ -1,8 +1,7 @@
 """Sparse symmetric systems of blocks, one row of blocks for each tile, and how they are solved.
 
-Small ones are factorised. Large ones are solved by conjugate gradients; their preconditioner solves groups of
-neighbouring tiles each for itself, and how the groups move against each other as a whole (an additive Schwarz
-method with a coarse space).
+Small ones are factorised. Large ones are solved by conjugate gradients, with a multigrid method as preconditioner: how
+groups of neighbouring tiles move as a whole is a smaller system of the same kind.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ Indices = NDArray[np.intp]
 
 #: Unknowns up to which a system is factorised: where tiles have neighbours in one layer, and where in several.
 _DIRECT_FLAT, _DIRECT_DEEP = 150_000, 30_000
-#: Tiles in a group of the preconditioner.
-GROUP = 200
+#: At most so many tiles are a group of the preconditioner; systems up to this size are factorised there.
+_GROUP, _COARSEST = 9, 20_000
 #: Relative error at which conjugate gradients stop, and after how many steps at the latest.
-_TOLERANCE, _MOST_STEPS = 1e-8, 3000
+_TOLERANCE, _MOST_STEPS = 1e-6, 3000
 
 
 class BlockPattern:
@@ -193,74 +192,90 @@ def grouped(positions: Array, size: int) -> Indices:
     return groups
 
 
-class Groups:
-    """The preconditioner: groups of tiles each for itself, and all of them against each other.
+class Multigrid:
+    """The preconditioner: an algebraic multigrid method, smoothed aggregation.
+
+    Neighbouring tiles make groups, which move as a whole; neighbouring groups make larger ones, until the system of
+    the groups is small enough to be factorised.
 
     Parameters
     ----------
     A : bsr_array
         The matrix.
-    groups : (n,) int array
-        Group of each row of blocks.
+    positions : (n, d) array
+        Where the tiles are.
     motions : (n, k, c) array
-        How each tile moves when its group moves as a whole, in c ways.
+        How each tile moves when all tiles move as a whole, in c ways.
     """
 
-    def __init__(self, A: Any, groups: Indices, motions: Array) -> None:
-        from scipy.sparse import bsr_array
-
-        n, k, ways = motions.shape
-        count = int(groups.max()) + 1
-        order = np.argsort(groups, kind="stable")
-        self._parts = []
-        mark = np.full(n, -1, np.intp)
-        for members in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
-            self._parts.append(_banded(A, members, mark, k))
-        spread = bsr_array((motions, groups.astype(np.int32), np.arange(n + 1, dtype=np.int32)),
-                           shape=(n * k, count * ways))  # fmt: skip
-        self._spread = spread.tocsr()
-        self._gather = self._spread.T.tocsr()
-        coarse = (self._gather @ (A.tocsr() @ self._spread)).tocsc()
-        # motions that are the same for a small group
-        diagonal = coarse.diagonal()
-        coarse.setdiag(diagonal * (1 + 1e-10) + 1e-12 * diagonal.max(initial=0))
-        self._coarse = factorise(coarse)
+    def __init__(self, A: Any, positions: Array, motions: Array) -> None:
+        self._levels: list[tuple[Any, Any, Any, Any]] = []
+        while A.shape[0] > _COARSEST:
+            groups = grouped(positions, _GROUP)
+            spread, motions = _aggregated(groups, motions)
+            inverse = _block_inverse(A)
+            smoother = inverse * (4 / 3 / _largest(A, inverse))
+            spread = spread - smoother @ (A @ spread)
+            gather = spread.T.tobsr(blocksize=spread.blocksize[::-1])
+            self._levels.append((A, smoother, spread, gather))
+            A = (gather @ (A @ spread)).tobsr(blocksize=(motions.shape[1],) * 2)
+            positions = np.stack([np.bincount(groups, column) for column in positions.T], axis=1)
+            positions = positions / np.bincount(groups)[:, None]
+        self._coarsest = factorise(A)
 
     def __call__(self, r: Array) -> Array:
         """Return about A^-1 r."""
-        from scipy.linalg.lapack import dpbtrs
+        return self._cycle(0, r)
 
-        z: Array = self._spread @ self._coarse(self._gather @ r)
-        for rows, band in self._parts:
-            z[rows] += dpbtrs(band, r[rows], lower=1)[0]
+    def _cycle(self, number: int, r: Array) -> Array:
+        if number == len(self._levels):
+            return self._coarsest(r)
+        A, smoother, spread, gather = self._levels[number]
+        z: Array = smoother @ r
+        z += spread @ self._cycle(number + 1, gather @ (r - A @ z))
+        z += smoother @ (r - A @ z)
         return z
 
 
-def _banded(A: Any, members: Indices, mark: Indices, k: int) -> tuple[Indices, Array]:
-    # the rows of a group in an order that keeps them near to the diagonal, and the Cholesky factor there
-    from scipy.linalg import cholesky_banded
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import reverse_cuthill_mckee
+def _aggregated(groups: Indices, motions: Array) -> tuple[Any, Array]:
+    # a matrix with the motions of each group, orthogonal, and what motions of all are of these
+    from scipy.sparse import bsr_array
 
-    size = len(members)
-    starts, ends = A.indptr[members], A.indptr[members + 1]
-    counts = ends - starts
-    entries = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-    rows = np.repeat(np.arange(size), counts)
-    mark[members] = np.arange(size)
-    columns = mark[A.indices[entries]]
-    mark[members] = -1
-    inside = columns >= 0
-    rows, columns, entries = rows[inside], columns[inside], entries[inside]
-    graph = csr_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(size, size))
-    order = reverse_cuthill_mckee(graph, symmetric_mode=True)
-    rank = np.empty(size, np.intp)
-    rank[order] = np.arange(size)
-    i = rank[rows][:, None, None] * k + np.arange(k)[:, None]
-    j = rank[columns][:, None, None] * k + np.arange(k)
-    i, j = np.broadcast_arrays(i, j)
-    lower = i >= j
-    band = np.zeros((int((i - j).max()) + 1, size * k))
-    band[(i - j)[lower], j[lower]] = A.data[entries][lower]
-    which = (members[order][:, None] * k + np.arange(k)).ravel()
-    return which, cholesky_banded(band, lower=True, overwrite_ab=True)
+    n, k, ways = motions.shape
+    count = int(groups.max()) + 1
+    products = np.zeros((count, ways, ways))
+    np.add.at(products, groups, motions.swapaxes(1, 2) @ motions)
+    trace = np.einsum("gcc->g", products)
+    products += 1e-13 * trace[:, None, None] * np.eye(ways)
+    roots: Any = np.linalg.cholesky(products).swapaxes(1, 2)
+    spread = bsr_array(
+        (motions @ np.linalg.inv(roots)[groups], groups.astype(np.int32), np.arange(n + 1, dtype=np.int32)),
+        shape=(n * k, count * ways),
+    )
+    return spread, roots
+
+
+def diagonal_blocks(A: Any) -> Array:
+    """Return the blocks on the diagonal of a matrix that has all of them, (n, k, k)."""
+    rows = np.repeat(np.arange(len(A.indptr) - 1), np.diff(A.indptr))
+    blocks: Array = A.data[rows == A.indices]
+    return blocks
+
+
+def _block_inverse(A: Any) -> Any:
+    from scipy.sparse import bsr_array
+
+    own = diagonal_blocks(A)
+    everyone = np.arange(len(own) + 1, dtype=np.int32)
+    return bsr_array((np.linalg.inv(own), everyone[:-1], everyone), shape=A.shape)
+
+
+def _largest(A: Any, inverse: Any) -> float:
+    # about the largest eigenvalue of inverse A
+    v = np.random.default_rng(0).normal(size=(A.shape[0], 1))
+    size = 1.0
+    for _ in range(15):
+        v = inverse @ (A @ v)
+        size = float(np.linalg.norm(v))
+        v /= size
+    return 1.05 * size
