@@ -120,9 +120,9 @@ class Problem:
         self.prior, self.method = prior, method
         self.free = np.flatnonzero(~fixed & (components >= 0))
         self.components = components
-        #: tiles that could grow or shrink together
+        #: tiles that could turn, grow or shrink together
         self.loose = np.array([], np.intp)
-        if self.model.name not in ("translation", "rigid"):
+        if self.model.name != "translation":
             self.loose = np.flatnonzero((components >= 0) & ~np.isin(components, components[fixed]))
         row = np.full(len(tiles.ids), -1, np.intp)
         row[self.free] = np.arange(len(self.free))

@@ -210,6 +210,8 @@ def solve_matches(
         unmatched=(unmatched, ("neighbors", "keep", "omit"), False),
         method=(method, ("auto", "direct", "iterative"), False),
     )
+    if min_matches is not None and min_matches < 1:
+        raise SpecError(f"min_matches is {min_matches!r}: a pair without matches says nothing")
     refused = {refuse} if isinstance(refuse, str) else set(refuse)
     for word in refused - set(PROBLEMS):
         raise SpecError(f"refuse names {word!r}, which is none of {', '.join(PROBLEMS)}")

@@ -179,7 +179,8 @@ def free_motions(model: Model, coefficients: Array, scale: Array, about: Array, 
 def brought_back(model: Model, coefficients: Array, start: Array, prior: Array, groups: Indices) -> Array:
     """Move groups of tiles, each as a whole, to where they are nearest to their start.
 
-    Noise makes all tiles of a group a little smaller, because that makes distances smaller too.
+    Noise makes all tiles of a group a little smaller, because that makes distances smaller too; and how rigid
+    transforms of a group turn together is found in many small steps only.
 
     Parameters
     ----------
@@ -195,6 +196,7 @@ def brought_back(model: Model, coefficients: Array, start: Array, prior: Array, 
     (n, k, 2) array
         Where they are then.
     """
+    groups = np.unique(groups, return_inverse=True)[1].reshape(-1)
     count = int(groups.max(initial=-1)) + 1
     sums = np.stack([np.bincount(groups, x, count) for x in coefficients[:, 0].T], axis=1)
     middle = sums / np.maximum(np.bincount(groups, minlength=count), 1)[:, None]
@@ -217,7 +219,11 @@ def brought_back(model: Model, coefficients: Array, start: Array, prior: Array, 
     right: NDArray[Any] = np.zeros((count, rows.shape[2], wanted.shape[2]), rows.dtype)
     np.add.at(left, groups, np.einsum("nki,nkj->nij", rows.conj(), held * rows))
     np.add.at(right, groups, np.einsum("nki,nkj->nij", rows.conj(), held * wanted))
-    motion = np.linalg.solve(left[groups], right[groups])
+    motion = np.linalg.solve(left, right)
+    if model.name == "rigid":
+        motion[:, 0] /= np.abs(motion[:, 0])
+        motion[:, 1] = (right[:, 1] - left[:, 1, :1] * motion[:, 0]) / left[:, 1, 1:]
+    motion = motion[groups]
     result = coefficients.copy()
     if model.coupled:
         moved_to = (rows @ motion)[..., 0]

@@ -198,8 +198,6 @@ def _points(pair: Pair, content: Mapping[str, Any]) -> tuple[Array, Array, Array
             f"matches of {some([pair])}: p has the shape {p.shape} and q {q.shape}, which {w.size} weights "
             "do not fit"
         )
-    if not (np.isfinite(p).all() and np.isfinite(q).all() and (w >= 0).all() and np.isfinite(w).all()):
-        raise SpecError(f"matches of {some([pair])} have numbers that are not finite, or negative weights")
     return p, q, w
 
 
@@ -209,6 +207,14 @@ def _sums(batch: _Batch, tiles: Tiles) -> tuple[Any, ...]:
     sizes = np.array([len(w) for w in batch.w], np.intp)
     starts = np.cumsum(sizes) - sizes
     w = np.concatenate([np.empty(0), *batch.w])
+
+    good = np.isfinite(w) & (w >= 0)
+    for side in (batch.p, batch.q):
+        good &= np.isfinite(np.concatenate([np.empty((2, 0)), *side], axis=1)).all(axis=0)
+    if not good.all():
+        bad = int(np.searchsorted(starts, np.argmin(good), side="right")) - 1
+        pair = tuple(tiles.ids[tile] for tile in ends[bad])
+        raise SpecError(f"matches of {some([pair])} have numbers that are not finite, or negative weights")
 
     def total(values: Array) -> Array:
         return np.add.reduceat(values, starts) if len(starts) else values[:0]

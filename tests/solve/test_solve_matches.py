@@ -368,6 +368,15 @@ def test_components_are_solved_apart_and_named():
             assert np.allclose(alone.transform(name).M, solution.transform(name).M, atol=1e-3)
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_one_component_may_be_fixed_and_the_other_not(model):
+    planted = Planted(2, 4, kind="translation")
+    matches = [m for m in planted.matches if {m["pId"][-1], m["qId"][-1]} != {"1", "2"}]
+    solution = solve_matches(planted.tiles, matches, model, fixed=["z0_r0_c0"], prior=WEAK)
+    assert solution.report.moved[0] == 0
+    assert solution.report.rms_after < 0.02
+
+
 def test_one_tile_alone_stays_where_it_is():
     planted = Planted(1, 1)
     solution = solve_matches(planted.tiles, [])
@@ -406,6 +415,7 @@ def test_the_report_can_be_written_as_json():
         {"points": 2},
         {"points": "world"},
         {"place": 5},
+        {"min_matches": 0},
     ],
 )
 def test_arguments_that_mean_nothing_are_refused(keywords):
