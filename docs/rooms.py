@@ -25,7 +25,7 @@ FLOORS = (
         "stack", "stackversion", "section", "service", "matchtrial", "hierarchical", "tilespec", "resolvedtiles",
         "pointmatch", "coordinate", "image", "selections",
     ),
-    ("client", "doctor", "tables", "transfer", "solve"),
+    ("client", "doctor", "tables", "transfer", "solve", "fromfiles"),
     ("cli", "demo", "server", "testing", "__main__"),
     ("__init__",),
 )  # fmt: skip
@@ -48,7 +48,12 @@ SAME_FLOOR = {
     ("demo", "server"),
 }
 #: Calls upwards, made inside functions: where programs look for a name, but what it needs stands above. Not drawn.
-UPWARDS = {("coordinate", "client"), ("stack", "selections"), ("pointmatch", "selections")}
+UPWARDS = {
+    ("coordinate", "client"),
+    ("stack", "selections"),
+    ("pointmatch", "selections"),
+    ("tilespec", "fromfiles"),
+}
 
 _FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -44,6 +44,7 @@ __all__ = [
     "combined_filter_specs",
     "estimate_dstpts",
     "format_preamble",
+    "from_images",
     "get_json",
     "get_tile_spec",
     "get_tile_spec_raw",
@@ -1167,3 +1168,30 @@ def get_tile_validation_info(
     """
     url = stack_url(host, port, owner, project, stack, "tile", tileId, "validation-info")
     return transport.decode_text(transport.send(session, "GET", url))
+
+
+def from_images(images: Any = None, positions: Any = None, **options: Any) -> Any:
+    """Make tile specs of image files, see `renderapi.fromfiles.from_images`.
+
+    Parameters
+    ----------
+    images : path, glob pattern, or iterable of them, optional
+        The files.
+    positions : path, DataFrame or iterable of dict, optional
+        Where they lie.
+    **options
+        Those of `renderapi.fromfiles.from_images`.
+
+    Returns
+    -------
+    renderapi.fromfiles.TilesFromFiles
+        A list of TileSpec, with ``preview()``.
+
+    Raises
+    ------
+    renderapi.fromfiles.TileFilesError
+        With all that is wrong, each with its file and row.
+    """
+    from renderapi.fromfiles import from_images
+
+    return from_images(images, positions, **options)

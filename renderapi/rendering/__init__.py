@@ -7,9 +7,10 @@ an 8-bit gray image. None of them needs a server or Java.
 from renderapi.rendering._finish import to_gray
 from renderapi.rendering._renderer import prepare, render, render8, render16
 from renderapi.rendering.errors import ImageSourceError, RenderParametersError
-from renderapi.rendering.sources import ImageReference, Sources, default_sources
+from renderapi.rendering.sources import ImageDescription, ImageReference, Sources, default_sources
 
 __all__ = [
+    "ImageDescription",
     "ImageReference",
     "ImageSourceError",
     "RenderParametersError",

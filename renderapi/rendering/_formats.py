@@ -18,7 +18,8 @@ from __future__ import annotations
 import io
 import math
 import os
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
@@ -84,6 +85,81 @@ def decode(file: BinaryIO, *, slice_number: int | None = None, max_pixels: int) 
     return np.ascontiguousarray(array)
 
 
+class Description(NamedTuple):
+    """What the header of an image file says: its size, the pixels that `decode` makes of it, and how many images."""
+
+    width: int
+    height: int
+    dtype: str
+    colour: bool
+    slices: int
+
+
+def describe(file: BinaryIO, *, max_pixels: int) -> Description:
+    """Read the header of an image; its pixels are not looked at.
+
+    Parameters
+    ----------
+    file : binary file
+        At its beginning; it is left open.
+    max_pixels : int
+        Larger images are refused.
+
+    Returns
+    -------
+    Description
+        Of the first image, and how many there are.
+
+    Raises
+    ------
+    UnreadableImageError
+        If it is no image, damaged, too large, or of a kind that cannot be read.
+    """
+    start = file.read(8)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    try:
+        found = _described_tiff(file, size) if start.startswith(TIFF_SIGNATURES) else None
+        if found is None:
+            found = _described_picture(file, start)
+    except UnreadableImageError:
+        raise
+    except Exception as error:  # over garbled bytes a decoder may stumble in any way
+        raise UnreadableImageError(f"it is damaged or cut off ({_short(error)})") from error
+    check_size(found.height, found.width, max_pixels)
+    return found
+
+
+def _described_tiff(file: BinaryIO, size: int) -> Description | None:
+    try:
+        import tifffile
+    except ImportError:
+        return None
+    with tifffile.TiffFile(file) as tiff:
+        page = _page(tiff, None)
+        _check_page(page, size, max_pixels=page.imagelength * page.imagewidth)
+        count = len(tiff.pages)
+        if _is_one_block(tiff):
+            count = int((tiff.imagej_metadata or {})["images"])
+        # what the pixels would become is asked of one of them
+        colour = int(page.photometric) in (2, 6)
+        one = np.zeros((1, 1), page.dtype)
+        dtype = np.uint8 if colour or int(page.photometric) == 3 else _gray(one, page.bitspersample).dtype
+        return Description(page.imagewidth, page.imagelength, np.dtype(dtype).name, colour, count)
+
+
+_DTYPES = {"F": "float32", "I": "float32"}
+
+
+def _described_picture(file: BinaryIO, start: bytes) -> Description:
+    made = _decoder(start)
+    with made(_WholeFile(file)) as image:
+        mode, count = image.mode, getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+        wide = mode.startswith("I;16") or (mode == "I" and image.format in ("PNG", "PPM"))
+        dtype = "uint16" if wide else _DTYPES.get(mode, "uint8")
+        return Description(image.width, image.height, dtype, mode in ("RGB", "RGBA", "RGBX"), count)
+
+
 def _short(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:200]
 
@@ -129,11 +205,15 @@ class _WholeFile(io.RawIOBase):
 
 
 def _picture(file: BinaryIO, start: bytes, size: int, max_pixels: int) -> Array:
+    with _decoder(start)(_WholeFile(file)) as image:
+        return _loaded(image, size, max_pixels)
+
+
+def _decoder(start: bytes) -> Callable[[Any], ImageFile]:
     made = _pillow.decoder(start)
     if made is None:
         raise UnreadableImageError("it is neither PNG nor JPEG nor TIFF nor GIF nor BMP nor PGM")
-    with made(_WholeFile(file)) as image:
-        return _loaded(image, size, max_pixels)
+    return made
 
 
 def _check_packed(height: int, width: int, size: int) -> None:

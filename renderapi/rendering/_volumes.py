@@ -18,7 +18,7 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import parse_qsl
@@ -74,6 +74,44 @@ class Box(NamedTuple):
         return self.x, self.y, width, height
 
 
+def h5_description(path: str, dataset: str, opened: Opener, limited: bool) -> tuple[tuple[int, ...], str]:
+    """Return the size (x, y[, z]) and the type of the pixels of a data set of an HDF5 file."""
+    with _h5(path, opened, limited) as (h5py, volume):
+        found = _h5_dataset(h5py, volume, dataset, limited)
+        _check_type(found.dtype.name)
+        return found.shape[::-1], _type_read(found.dtype.name)
+
+
+def n5_description(path: str, dataset: str, opened: Opener, limited: bool) -> tuple[tuple[int, ...], str]:
+    """Return the size (x, y[, z]) and the type of the pixels of a data set of an N5 volume."""
+    volume = _n5(path, dataset, opened)
+    return tuple(volume.shape), _type_read(volume.dtype.name)
+
+
+def _type_read(name: str) -> str:
+    return "uint16" if name == "int16" else name
+
+
+@contextlib.contextmanager
+def _h5(path: str, opened: Opener, limited: bool) -> Iterator[tuple[Any, Any]]:
+    """Open an HDF5 file; what the library says of a garbled one becomes a reason."""
+    try:
+        import h5py
+    except ImportError:
+        raise UnreadableImageError(f"HDF5 files are read with h5py: {_INSTALL}") from None
+    with opened(path) as file:
+        try:
+            # opened by its name it can follow links into other files
+            with h5py.File(file if limited else path, "r") as volume:
+                yield h5py, volume
+        except UnreadableImageError:
+            raise
+        except MemoryError:
+            raise UnreadableImageError("there is not enough memory for it") from None
+        except Exception as error:  # the library raises whatever a garbled file leads it into
+            raise UnreadableImageError(f"it is damaged or cut off ({str(error)[:200]})") from error
+
+
 def h5_slice(
     path: str, box: Box, opened: Opener, max_pixels: int, limited: bool, compat: str = "master"
 ) -> Array:
@@ -96,26 +134,13 @@ def h5_slice(
     (H, W) array
         The part of the plane in the box.
     """
-    try:
-        import h5py
-    except ImportError:
-        raise UnreadableImageError(f"HDF5 files are read with h5py: {_INSTALL}") from None
-    with opened(path) as file:
-        try:
-            # opened by its name it can follow links into other files
-            with h5py.File(file if limited else path, "r") as volume:
-                dataset = _h5_dataset(h5py, volume, box.dataset, limited)
-                x, y, width, height = box.within(dataset.shape[::-1], max_pixels)
-                _check_type(dataset.dtype.name)
-                _check_chunk(dataset.chunks or (), max_pixels)
-                plane = (slice(y, y + height), slice(x, x + width))
-                pixels = dataset[plane if dataset.ndim == 2 else (box.z, *plane)]
-        except UnreadableImageError:
-            raise
-        except MemoryError:
-            raise UnreadableImageError("there is not enough memory for it") from None
-        except Exception as error:  # the library raises whatever a garbled file leads it into
-            raise UnreadableImageError(f"it is damaged or cut off ({str(error)[:200]})") from error
+    with _h5(path, opened, limited) as (h5py, volume):
+        dataset = _h5_dataset(h5py, volume, box.dataset, limited)
+        x, y, width, height = box.within(dataset.shape[::-1], max_pixels)
+        _check_type(dataset.dtype.name)
+        _check_chunk(dataset.chunks or (), max_pixels)
+        plane = (slice(y, y + height), slice(x, x + width))
+        pixels = dataset[plane if dataset.ndim == 2 else (box.z, *plane)]
     return _unsigned(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")), compat)
 
 
@@ -173,19 +198,14 @@ def check_n5(path: str) -> None:
         pass
 
 
-def n5_slice(
-    path: str, box: Box, opened: Opener, max_pixels: int, limited: bool, compat: str = "master"
-) -> Array:
-    """Read a plane of an N5 volume; a block that is not there is 0.
-
-    Parameters as for `h5_slice`; every file that is read is looked at by `opened` before.
-    """
+def _n5(path: str, dataset: str, opened: Opener) -> Any:
+    """Open a data set of an N5 volume."""
     try:
         import tensorstore
     except ImportError:
         raise UnreadableImageError(f"N5 volumes are read with tensorstore: {_INSTALL}") from None
-    opened(attributes_path(path, box.dataset)).close()
-    folder = Path(path, box.dataset)
+    opened(attributes_path(path, dataset)).close()
+    folder = Path(path, dataset)
     spec = {"driver": "n5", "kvstore": {"driver": "file", "path": f"{folder.as_posix()}/"}}
     try:
         volume: Any = tensorstore.open(spec, open=True, read=True).result(timeout=_READ_SECONDS)
@@ -193,8 +213,20 @@ def n5_slice(
         raise UnreadableImageError(
             f"its attributes.json describes no data set that can be read ({str(error)[:200]})"
         ) from error
-    x, y, width, height = box.within(tuple(volume.shape), max_pixels)
     _check_type(volume.dtype.name)
+    return volume
+
+
+def n5_slice(
+    path: str, box: Box, opened: Opener, max_pixels: int, limited: bool, compat: str = "master"
+) -> Array:
+    """Read a plane of an N5 volume; a block that is not there is 0.
+
+    Parameters as for `h5_slice`; every file that is read is looked at by `opened` before.
+    """
+    volume = _n5(path, box.dataset, opened)
+    x, y, width, height = box.within(tuple(volume.shape), max_pixels)
+    folder = Path(path, box.dataset)
     block = tuple(volume.chunk_layout.read_chunk.shape)
     _check_chunk(block, max_pixels)
     if limited:

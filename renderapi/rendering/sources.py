@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -27,9 +28,10 @@ from renderapi.rendering.locations import (
     shown,
 )
 
-__all__ = ["ImageReference", "ImageSourceError", "Sources", "default_sources"]
+__all__ = ["ImageDescription", "ImageReference", "ImageSourceError", "Sources", "default_sources"]
 
 _SLICE_LOADERS = {"H5_SLICE": _volumes.h5_slice, "N5_SLICE": _volumes.n5_slice}
+_DESCRIBING = {"H5_SLICE": _volumes.h5_description, "N5_SLICE": _volumes.n5_description}
 _FILE_LOADERS = ("IMAGEJ_DEFAULT", "IMAGEJ_DEFAULT_W_TIMEOUT", "IMAGEJ_TIFF_STACK")
 _MASK_LOADERS = ("DYNAMIC_MASK", "MULTI_BOX_DYNAMIC_MASK")
 _MOST_HALVINGS = 32
@@ -58,6 +60,28 @@ class ImageReference(NamedTuple):
     loader: str = "IMAGEJ_DEFAULT"
     slice_number: int | None = None
     compat: str = "master"
+
+
+class ImageDescription(NamedTuple):
+    """What is known of an image without its pixels.
+
+    Attributes
+    ----------
+    width, height : int
+        Size in pixels.
+    dtype : {"uint8", "uint16", "float32"}
+        Type of the pixels that `Sources.image` gives.
+    colour : bool
+        Whether they may be red, green and blue.
+    slices : int
+        How many images there are: pages of a TIFF stack, planes of a volume.
+    """
+
+    width: int
+    height: int
+    dtype: str
+    colour: bool = False
+    slices: int = 1
 
 
 class Sources:
@@ -204,6 +228,38 @@ class Sources:
             return False
         return True
 
+    def describe(self, reference: ImageReference) -> ImageDescription:
+        """Read the size of an image and the type of its pixels, of its header where it has one.
+
+        Parameters
+        ----------
+        reference : ImageReference
+            A file, or a volume with ``dataSet`` in its URL; the slice does not matter.
+
+        Returns
+        -------
+        ImageDescription
+            Of the whole plane for a volume.
+
+        Raises
+        ------
+        ImageSourceError
+            If it cannot be read.
+        """
+        with _reasons(reference, "{} cannot be described"):
+            location = self._locate(reference)
+            if reference.loader in _SLICE_LOADERS:
+                described, box = _DESCRIBING[reference.loader], _volumes.Box.of(location.query)
+                limited = self._folders.roots is not None
+                size, dtype = described(self._local(location), box.dataset, self._open, limited)
+                if not 2 <= len(size) <= 3:
+                    raise UnreadableImageError(f"its data set has {len(size)} dimensions, not 2 or 3")
+                return ImageDescription(size[0], size[1], dtype, slices=size[2] if len(size) == 3 else 1)
+            if reference.loader not in _FILE_LOADERS:
+                raise UnreadableImageError(f"images of the loader type {reference.loader!r} have no header")
+            with self._open(self._local(location)) as file:
+                return ImageDescription(*_formats.describe(file, max_pixels=self._max_pixels))
+
     # ------------------------------------------------------------------------------ images
 
     def image(self, reference: ImageReference, *, halvings: int = 0, wide: bool = False) -> Array:
@@ -254,25 +310,11 @@ class Sources:
         return self._level(reference, "mask", halvings)
 
     def _level(self, reference: ImageReference, kind: str, halvings: int) -> Array:
-        try:
+        with _reasons(reference, "failed to retrieve {{url: {}}} from cache"):
             if not 0 <= halvings <= _MOST_HALVINGS:
                 raise UnreadableImageError(f"it cannot be halved {halvings} times")
             key, read = self._reader(reference)
             return self._made(key, read, kind, halvings)
-        except (UnreadableImageError, LocationError) as error:
-            reason = str(error)
-        except PermissionError:
-            reason = "there is no read access"
-        except FileNotFoundError:
-            reason = "there is no such file"
-        except OSError as error:
-            reason = f"it cannot be read ({type(error).__name__}: {error.strerror or 'no reason given'})"
-        except ValueError as error:  # what the operating system cannot take for a path
-            reason = f"it is no path ({error})"
-        except MemoryError:
-            reason = "there is not enough memory for it"
-        message = f"failed to retrieve {{url: {shown(reference.url)}}} from cache: {reason}"
-        raise _error(reference, message)
 
     def _made(self, key: Hashable, read: Callable[[], Array], kind: str, halvings: int) -> Array:
         def make() -> Array:
@@ -388,6 +430,27 @@ def _rebuilt(
         download_timeout=download_timeout,
         max_download=max_download,
     )
+
+
+@contextmanager
+def _reasons(reference: ImageReference, failed: str) -> Iterator[None]:
+    """Say why an image cannot be read, whatever stumbled over it."""
+    try:
+        yield
+        return
+    except (UnreadableImageError, LocationError) as error:
+        reason = str(error)
+    except PermissionError:
+        reason = "there is no read access"
+    except FileNotFoundError:
+        reason = "there is no such file"
+    except OSError as error:
+        reason = f"it cannot be read ({type(error).__name__}: {error.strerror or 'no reason given'})"
+    except ValueError as error:  # what the operating system cannot take for a path
+        reason = f"it is no path ({error})"
+    except MemoryError:
+        reason = "there is not enough memory for it"
+    raise _error(reference, f"{failed.format(shown(reference.url))}: {reason}") from None
 
 
 def _error(reference: ImageReference, message: str) -> ImageSourceError:
