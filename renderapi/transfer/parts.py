@@ -96,6 +96,10 @@ class Part:
         ----------
         keep : bool
             Keep the documents decoded, unless they are too many.
+
+        Returns
+        -------
+        PartDigest
         """
         total = sum(map(document_digest, self.shared.values()))
         if keep and len(self.documents) <= _KEPT:
