@@ -25,7 +25,7 @@ FLOORS = (
         "stack", "stackversion", "section", "service", "matchtrial", "hierarchical", "tilespec", "resolvedtiles",
         "pointmatch", "coordinate", "image", "selections",
     ),
-    ("client", "doctor", "tables", "transfer", "solve", "fromfiles"),
+    ("client", "doctor", "tables", "transfer", "match", "solve", "fromfiles"),
     ("cli", "demo", "server", "testing", "__main__"),
     ("__init__",),
 )  # fmt: skip

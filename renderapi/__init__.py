@@ -30,6 +30,7 @@ from renderapi.render import Render, connect
 
 if _TYPE_CHECKING:
     from renderapi import geometry as geometry
+    from renderapi import match as match
     from renderapi import rendering as rendering
     from renderapi import schemas as schemas
     from renderapi import server as server
@@ -60,7 +61,7 @@ __all__ = [
 
 
 # what most programs do without loads when it is first named
-_WHEN_NAMED = ("geometry", "rendering", "schemas", "server", "tables", "transfer", "solve")
+_WHEN_NAMED = ("geometry", "match", "rendering", "schemas", "server", "tables", "transfer", "solve")
 
 
 def __dir__() -> list[str]:

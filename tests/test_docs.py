@@ -116,6 +116,8 @@ def _need(name):
     if "tables" in name:
         pytest.importorskip("pandas")
         pytest.importorskip("pyarrow")
+    if "matching" in name:
+        pytest.importorskip("cv2")
 
 
 def run_page(name, blocks):

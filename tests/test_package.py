@@ -306,7 +306,17 @@ def test_the_package_is_typed_and_ships_its_schemas():
 def test_what_the_package_shows_is_what_it_offers():
     shown = dir(renderapi)
     assert shown == sorted(
-        {*renderapi.__all__, "geometry", "rendering", "schemas", "server", "solve", "tables", "transfer"}
+        {
+            *renderapi.__all__,
+            "geometry",
+            "match",
+            "rendering",
+            "schemas",
+            "server",
+            "solve",
+            "tables",
+            "transfer",
+        }
     )
     assert all(hasattr(renderapi, name) for name in shown)
     assert "http" not in shown

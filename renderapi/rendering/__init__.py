@@ -4,8 +4,8 @@
 an 8-bit gray image. None of them needs a server or Java.
 """
 
-from renderapi.rendering._finish import to_gray
-from renderapi.rendering._renderer import prepare, render, render8, render16
+from renderapi.rendering._finish import Painting, to_gray
+from renderapi.rendering._renderer import paint, prepare, render, render8, render16
 from renderapi.rendering.errors import ImageSourceError, RenderParametersError
 from renderapi.rendering.sources import ImageDescription, ImageReference, Sources, default_sources
 
@@ -13,9 +13,11 @@ __all__ = [
     "ImageDescription",
     "ImageReference",
     "ImageSourceError",
+    "Painting",
     "RenderParametersError",
     "Sources",
     "default_sources",
+    "paint",
     "prepare",
     "render",
     "render8",

@@ -358,6 +358,36 @@ def _background(parameters: Parameters) -> Bytes | None:
     return None
 
 
+@dataclass(frozen=True)
+class Painting:
+    """What was painted, before anything is made of it for the eye.
+
+    Attributes
+    ----------
+    values : (H, W) uint8, uint16 or float32 array
+        Gray values as they are in the sources, whatever the display range; of colours their luminance. 0 where
+        no tile is. Masks leave their mark on the values: what is half opaque is half as bright.
+    opacity : (H, W) uint8 array or None
+        How opaque the values are, 255 where fully; None if no tile has a mask.
+    low, high : float
+        Display range of the last tile that was painted.
+    """
+
+    values: Image
+    opacity: Bytes | None
+    low: float
+    high: float
+
+
+def painting(canvas: Canvas) -> Painting:
+    """Return a canvas as it was painted: not cut, no display range applied but to colours."""
+    if canvas.colour:
+        red, green, blue = (plane.astype(np.float32) for plane in canvas.pixels)
+        values: Image = np.float32(0.3) * red + np.float32(0.6) * green + np.float32(0.1) * blue
+        return Painting(values, canvas.alpha, 0.0, 255.0)
+    return Painting(canvas.pixels[0], canvas.alpha, canvas.low, canvas.high)
+
+
 def gray8(canvas: Canvas, parameters: Parameters) -> Bytes:
     """Return the 8-bit gray image of a canvas."""
     height, width = parameters.size

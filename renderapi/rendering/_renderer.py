@@ -13,7 +13,7 @@ from renderapi._extras import install_line
 from renderapi.geometry.chains import Chains
 from renderapi.rendering import _finish, _mipmaps, _parameters
 from renderapi.rendering._filter import Filter
-from renderapi.rendering._finish import Canvas
+from renderapi.rendering._finish import Canvas, Painting
 from renderapi.rendering._mipmaps import Mipmap
 from renderapi.rendering._parameters import Channel, Parameters, Tile
 from renderapi.rendering._warp import Triangles, Warp
@@ -144,6 +144,40 @@ def render16(
     if canvas is None:
         return np.zeros(parameters.size, np.uint16)
     return _finish.gray16(canvas, parameters)
+
+
+def paint(
+    render_parameters: Mapping[str, Any],
+    *,
+    sources: Sources | None = None,
+    engine: str | None = None,
+    compat: str = "master",
+) -> Painting:
+    """Paint tiles for those who compute with the values, as the original's match clients see them.
+
+    Parameters
+    ----------
+    render_parameters, sources, engine, compat
+        As for `render`.
+
+    Returns
+    -------
+    Painting
+        Values as they are in the sources, of ``int(scale * height + 0.5)`` and ``int(scale * width + 0.5)``
+        pixels, and how opaque they are. Without any tile all is 0.
+
+    Raises
+    ------
+    RenderParametersError, ImageSourceError
+        As for `render`.
+    """
+    parameters, canvas = _painted(render_parameters, sources, engine, compat)
+    if canvas is None:
+        return Painting(np.zeros(parameters.canvas_size, np.uint8), None, 0.0, 255.0)
+    found = _finish.painting(canvas)
+    low = found.low if parameters.low is None else parameters.low
+    high = found.high if parameters.high is None else parameters.high
+    return Painting(found.values, found.opacity, low, high)
 
 
 def painter(engine: str | None) -> ModuleType:

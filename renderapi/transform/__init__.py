@@ -6,7 +6,6 @@ Points are (N, 2) float64 arrays of x, y in pixels.
 from typing import Any
 
 from renderapi.transform import leaf, transform, utils
-from renderapi.transform._ransac import Ransac
 from renderapi.transform.leaf import (
     AffineModel,
     AffineWarpFieldTransform,
@@ -33,6 +32,7 @@ from renderapi.transform.leaf import (
     polynomial_models,
     thin_plate_spline,
 )
+from renderapi.transform.ransac import Ransac
 from renderapi.transform.transform import (
     InterpolatedTransform,
     ReferenceTransform,

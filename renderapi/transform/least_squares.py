@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -115,6 +115,59 @@ MODELS: dict[str, tuple[Callable[..., Parameters], int]] = {
     "similarity": (similarity, 2),
     "affine": (affine, 3),
 }
+
+
+class Model(NamedTuple):
+    """A transform as it is fitted to point pairs.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it.
+    fit : callable
+        As the functions of this module.
+    minimum : int
+        How many pairs it needs.
+    """
+
+    name: str
+    fit: Callable[..., Parameters]
+    minimum: int
+
+
+def model_of(name: str, regularizer: str | None = None, weight: float = 0.0) -> Model:
+    """Return a model, or one between two models.
+
+    Parameters
+    ----------
+    name : {"translation", "rigid", "similarity", "affine"}
+        The model.
+    regularizer : str, optional
+        A second one.
+    weight : float
+        Weight of the second one, 0 to 1: coefficients are ``(1 - weight) * first + weight * second``, as those of
+        mpicbg's ``InterpolatedAffineModel2D``.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    KeyError
+        If there is no such model.
+    """
+    fit, minimum = MODELS[name]
+    if regularizer is None:
+        return Model(name, fit, minimum)
+    other, needed = MODELS[regularizer]
+
+    def between(px: Array, py: Array, qx: Array, qy: Array, w: Array | None) -> Parameters:
+        a00, a01, a10, a11, a02, a12 = (value * (1 - weight) for value in fit(px, py, qx, qy, w))
+        b00, b01, b10, b11, b02, b12 = (value * weight for value in other(px, py, qx, qy, w))
+        return a00 + b00, a01 + b01, a10 + b10, a11 + b11, a02 + b02, a12 + b12
+
+    return Model(f"{name} and {regularizer}", between, max(minimum, needed))
 
 
 def fit_points(model: str, p: Array, q: Array, w: Array | None) -> tuple[float, ...]:

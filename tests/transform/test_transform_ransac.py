@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renderapi.errors import EstimationError
-from renderapi.transform import AffineModel, Ransac, RigidModel, SimilarityModel, TranslationModel, _ransac
+from renderapi.transform import AffineModel, Ransac, RigidModel, SimilarityModel, TranslationModel, ransac
 
 TRUE = {
     TranslationModel: AffineModel(1, 0, 0, 1, 50, -20),
@@ -177,7 +177,7 @@ def test_unknown_parameters():
 
 @given(st.integers(1, 3), st.integers(0, 5), st.integers(0, 2**32))
 def test_minimal_sets_hold_different_pairs(size, more, seed):
-    chosen = _ransac._choices(np.random.default_rng(seed), size + more, size, 50)
+    chosen = ransac._choices(np.random.default_rng(seed), size + more, size, 50)
     assert chosen.shape == (size, 50)
     assert chosen.min() >= 0
     assert chosen.max() < size + more
@@ -185,7 +185,7 @@ def test_minimal_sets_hold_different_pairs(size, more, seed):
 
 
 def test_minimal_sets_are_drawn_evenly():
-    chosen = _ransac._choices(np.random.default_rng(0), 5, 3, 20_000)
+    chosen = ransac._choices(np.random.default_rng(0), 5, 3, 20_000)
     names, counts = np.unique(np.sort(chosen, axis=0).T @ [25, 5, 1], return_counts=True)
     assert len(names) == 10
     assert np.abs(counts - 2000).max() < 250
@@ -204,7 +204,7 @@ def test_never_worse_than_what_belongs(seed, good, bad):
 def test_large_inputs_are_judged_in_blocks(monkeypatch):
     p, q, _ = pairs(AffineModel, noise=5.0)
     whole = AffineModel.fit(p, q, ransac=True)
-    monkeypatch.setattr(_ransac, "_BLOCK", 300)
+    monkeypatch.setattr(ransac, "_BLOCK", 300)
     np.testing.assert_array_equal(AffineModel.fit(p, q, ransac=True), whole)
 
 

@@ -1,20 +1,17 @@
 """Shared transforms in the place of references, and lists flattened, as render-ws answers them.
 
-A reference that leads straight to another one stays
-unresolved, as in render-ws. Labels of a list are added to all that it contains, in place: a shared
-transform that got a label in the list of one tile shows it in all tiles of the same answer. What has no meta
-data of its own gets those of the list, the very object; an interpolation is copied wherever it is used, without
-its meta data.
+A reference that leads straight to another one stays unresolved, as in render-ws.
 """
 
 from __future__ import annotations
 
 from renderapi.server.documents.problems import FailedError
 from renderapi.server.documents.tiles import Document
-from renderapi.transform.trees import TreeReader, UnresolvedError, labels_of
+from renderapi.transform.flattening import Flattener
+from renderapi.transform.trees import UnresolvedError
 
 
-class SharedTransforms(TreeReader[list[Document]]):
+class SharedTransforms(Flattener):
     """Shared transforms of one stack, for one answer.
 
     Parameters
@@ -25,21 +22,6 @@ class SharedTransforms(TreeReader[list[Document]]):
 
     def __init__(self, specs: dict[str, Document]) -> None:
         super().__init__(specs, straight=False)
-
-    def flatten(self, transforms: Document) -> list[Document]:
-        """Follow the references of a list, and take lists in it apart.
-
-        Returns
-        -------
-        list of Document
-            The leaves and interpolations that it comes to, in their order.
-
-        Raises
-        ------
-        UnresolvedError
-            If a reference cannot be resolved.
-        """
-        return self.read([transforms])
 
     def of_id(self, ident: str) -> list[Document]:
         """Flatten a reference, as `flatten` does a list."""
@@ -58,41 +40,6 @@ class SharedTransforms(TreeReader[list[Document]]):
             f"tile spec {tile_id} is not fully resolved after applying the following transform specs: "
             f"[{', '.join(sorted(self.shared))}]"
         )
-
-    def nothing(self) -> list[Document]:
-        """Return a list of no transforms."""
-        return []
-
-    def leaf(self, spec: Document, found: list[Document], path: tuple[str, ...]) -> None:
-        """Add a leaf as it is."""
-        found.append(spec)
-
-    def listed(self, spec: Document, parts: list[Document], found: list[Document]) -> None:
-        """Add the parts of a list, which get its labels."""
-        own = spec.get("metaData")
-        if own is not None:
-            for part in parts:
-                _merge(part, own)
-        found += parts
-
-    def between(self, spec: Document, a: list[Document], b: list[Document], found: list[Document]) -> None:
-        """Add an interpolation between what its ends come to."""
-        found.append({**spec, "a": _as_one(a), "b": _as_one(b)})
-
-
-def _as_one(parts: list[Document]) -> Document:
-    return parts[0] if len(parts) == 1 else {"type": "list", "specList": parts}
-
-
-def _merge(spec: Document, of_list: Document) -> None:
-    own = spec.get("metaData")
-    if own is None:
-        entries = [entry for entry in spec.items() if entry[0] != "metaData"]
-        entries.insert(2 if "id" in spec else 1, ("metaData", of_list))
-        spec.clear()
-        spec.update(entries)
-    elif own is not of_list and of_list.get("labels"):
-        own["labels"] = list(dict.fromkeys([*labels_of(spec), *of_list["labels"]]))
 
 
 def flatten_tile(tile: Document, shared: SharedTransforms) -> Document:

@@ -38,10 +38,11 @@ from renderapi.server.endpoints.declaring import (
 )
 from renderapi.server.endpoints.refusals import Refusal, not_built
 from renderapi.server.services.layers import LAYER
-from renderapi.server.services.parameters import get_tile, normalized_for_matching
+from renderapi.server.services.parameters import get_tile
 from renderapi.server.store import matches as match_rows
 from renderapi.server.store import metadata
 from renderapi.server.store.tile_rows import TileQuery
+from renderapi.transform.flattening import normalized_for_matching
 
 service = Service("HierarchicalDataService", "Hierarchical alignment")
 

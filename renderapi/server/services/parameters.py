@@ -48,7 +48,7 @@ from renderapi.server.store import metadata
 from renderapi.server.store.database import Transaction
 from renderapi.server.store.resolved import resolved_content, resolved_tile
 from renderapi.server.store.tile_rows import TileQuery, tile_document
-from renderapi.transform.trees import labels_of, matching_count
+from renderapi.transform.flattening import cut_by_labels, normalized_for_matching
 
 TILE_ORDERS = ("ASCENDING_TILE_ID_ORDER", "DESCENDING_TILE_ID_ORDER", "CLUSTER_GROUP_ID_ORDER")
 # what every render-parameters and image endpoint takes
@@ -319,47 +319,6 @@ def get_tile(connection: Transaction, key: StackKey, tile_id: str) -> Document:
     """Return a tile resolved and flattened, refuse (404) if there is none."""
     tile = stored_tile(connection, key, tile_id)
     return resolved_tile(connection, metadata.content_row(connection, key), tile)
-
-
-def cut_by_labels(
-    transforms: list[Document], exclude_all: bool, keep_through: set[str], cut_from: set[str]
-) -> list[Document]:
-    """Cut a flat list of transforms by labels.
-
-    Parameters
-    ----------
-    exclude_all : bool
-        Leave nothing.
-    keep_through : set of str
-        Keep everything up to the last transform that has one of these labels.
-    cut_from : set of str
-        Then remove the first transform that has one of these labels, and all after it.
-
-    Returns
-    -------
-    list of Document
-        What is left, the same objects.
-    """
-    if exclude_all:
-        return []
-    kept = transforms
-    last = [place for place, spec in enumerate(kept) if keep_through.intersection(labels_of(spec))]
-    if last:
-        kept = kept[: last[-1] + 1]
-    first = [place for place, spec in enumerate(kept) if cut_from.intersection(labels_of(spec))]
-    if first:
-        kept = kept[: first[0]]
-    return kept
-
-
-def normalized_for_matching(transforms: list[Document], newsolver: bool) -> list[Document]:
-    """Leave the transforms before which point matches are given.
-
-    Through the last one labelled ``lens``, with render's branch newsolver also ``include``; without such a
-    label, all but the last and at most two.
-    """
-    keep_through = ("lens", "include") if newsolver else ("lens",)
-    return transforms[: matching_count([labels_of(spec) for spec in transforms], keep_through)]
 
 
 def set_transforms(tile: Document, transforms: list[Document]) -> None:

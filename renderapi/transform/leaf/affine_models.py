@@ -16,7 +16,6 @@ from numpy.linalg import LinAlgError
 
 from renderapi.errors import ConversionError, EstimationError, SpecError
 from renderapi.transform import least_squares
-from renderapi.transform._ransac import Ransac, as_ransac, inliers
 from renderapi.transform.data_strings import (
     format_doubles,
     format_floats32,
@@ -50,6 +49,7 @@ from renderapi.transform.native import (
 from renderapi.transform.native import (
     TRANSLATION as _TRANSLATION,
 )
+from renderapi.transform.ransac import Ransac, as_ransac, inliers
 from renderapi.utils import NullHandler
 
 if TYPE_CHECKING:

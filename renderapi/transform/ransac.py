@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi.errors import EstimationError
-from renderapi.transform.least_squares import MODELS, Parameters
+from renderapi.transform.least_squares import Model, Parameters, model_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,13 +94,13 @@ def as_ransac(ransac: Ransac | Mapping[str, Any] | bool | None) -> Ransac | None
     return ransac if isinstance(ransac, Ransac) else Ransac(**ransac)
 
 
-def inliers(model: str, p: Array, q: Array, w: Array | None, ransac: Ransac) -> Mask:
+def inliers(model: str | Model, p: Array, q: Array, w: Array | None, ransac: Ransac) -> Mask:
     """Find the pairs that agree on one transform.
 
     Parameters
     ----------
-    model : str
-        Key of `renderapi.transform.least_squares.MODELS`.
+    model : str or Model
+        What is fitted: a key of `renderapi.transform.least_squares.MODELS`, or a model of its own.
     p, q : (N, 2) array
         Points, and the points that they should be mapped to; finite.
     w : (N,) array or None
@@ -118,20 +118,21 @@ def inliers(model: str, p: Array, q: Array, w: Array | None, ransac: Ransac) -> 
     EstimationError
         If there are too few pairs, or too few of them agree on any transform that was tried.
     """
+    model = model_of(model) if isinstance(model, str) else model
     usable = np.arange(len(p)) if w is None else np.flatnonzero(w)
-    pairs = _Pairs(model, p[usable], q[usable], None if w is None else w[usable])
     count = len(usable)
-    needed = max(ransac.min_num_inliers, pairs.minimum)
+    needed = max(ransac.min_num_inliers, model.minimum)
     if count < needed:
         raise EstimationError(
-            f"RANSAC for the {model} model needs at least {needed} point pairs with a weight, {count} given"
+            f"RANSAC for the {model.name} model needs at least {needed} point pairs with a weight, {count} given"
         )
+    pairs = _Pairs(model, p[usable], q[usable], None if w is None else w[usable])
     needed = max(needed, int(np.ceil(ransac.min_inlier_ratio * count - 1e-9)))
     best = pairs.refitted(pairs.hypotheses(ransac), ransac.max_epsilon)
     agreed = int(best.sum())
     if agreed < needed:
         raise EstimationError(
-            f"no consensus on a {model} model: at most {agreed} of {count} point pairs agree within "
+            f"no consensus on a {model.name} model: at most {agreed} of {count} point pairs agree within "
             f"{ransac.max_epsilon} px after {ransac.iterations} iterations, {needed} are needed "
             f"(min_num_inliers={ransac.min_num_inliers}, min_inlier_ratio={ransac.min_inlier_ratio})"
         )
@@ -139,7 +140,7 @@ def inliers(model: str, p: Array, q: Array, w: Array | None, ransac: Ransac) -> 
         best = pairs.trusted(best, ransac.max_trust)
         if best.sum() < needed:
             raise EstimationError(
-                f"no consensus on a {model} model: of {agreed} of {count} point pairs that agree within "
+                f"no consensus on a {model.name} model: of {agreed} of {count} point pairs that agree within "
                 f"{ransac.max_epsilon} px only {best.sum()} lie within {ransac.max_trust} times the median "
                 f"(max_trust), {needed} are needed"
             )
@@ -148,11 +149,34 @@ def inliers(model: str, p: Array, q: Array, w: Array | None, ransac: Ransac) -> 
     return mask
 
 
+def trusted(model: str | Model, p: Array, q: Array, mask: Mask, max_trust: float) -> Mask:
+    """Drop pairs that are far worse than the others, until none is.
+
+    Parameters
+    ----------
+    model : str or Model
+        As for `inliers`.
+    p, q : (N, 2) array
+        Points, and the points that they should be mapped to; finite.
+    mask : (N,) bool array
+        Pairs that agree.
+    max_trust : float
+        A pair that a fit to those that are left misses by more than this times the median is dropped.
+
+    Returns
+    -------
+    (N,) bool array
+        What is left of `mask`; it may be less than the model needs.
+    """
+    model = model_of(model) if isinstance(model, str) else model
+    return _Pairs(model, p, q, None).trusted(mask, max_trust)
+
+
 class _Pairs:
     # point pairs, and fits of one model to subsets of them
 
-    def __init__(self, model: str, p: Array, q: Array, w: Array | None) -> None:
-        self.fit, self.minimum = MODELS[model]
+    def __init__(self, model: Model, p: Array, q: Array, w: Array | None) -> None:
+        self.fit, self.minimum = model.fit, model.minimum
         # centred, so that what rounding makes of pixels far from the origin is no residual
         self.points = [np.ascontiguousarray(c) for a in (p, q) for c in (a - a.mean(axis=0)).T]
         self.w = w
