@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.solve.errors import SingularSystemError, some
-from renderapi.solve.models import MODELS, brought_back, derivatives, free_motions, moved, nearest
+from renderapi.solve.models import MODELS, Model, brought_back, derivatives, free_motions, moved, nearest
 from renderapi.solve.moments import Moments
 from renderapi.solve.system import (
     BlockPattern,
@@ -35,6 +35,8 @@ _TO_SCALE = 1.4826
 #: No scale is less than this many pixels.
 _LEAST_SCALE = 1e-4
 _MOST_ROUNDS = 30
+#: With a lesser factor a pair is taken for false at first.
+_DOUBTFUL = 0.1
 #: Pixels at the edge of tiles, and parts of weights, by which nothing changes any more.
 _STILL, _SAME_WEIGHT = 1e-3, 0.02
 #: Of a motion that nothing holds, energy as part of that of the tiles for themselves.
@@ -104,6 +106,12 @@ class Problem:
         Tiles that stay.
     components : (n,) int array
         Component of each tile, -1 for those without matches.
+    method : {"auto", "direct", "iterative"}
+        How it is solved.
+    reference : (n, k, 2) array, optional
+        Change that the prior holds, instead of none.
+    model : Model, optional
+        What is found, instead of the model of the tiles; one that has no other terms.
     """
 
     def __init__(
@@ -114,8 +122,11 @@ class Problem:
         fixed: NDArray[np.bool_],
         components: Indices,
         method: str,
+        reference: Array | None = None,
+        model: Model | None = None,
     ) -> None:
-        self.moments, self.tiles, self.model = moments, tiles, tiles.model
+        self.moments, self.tiles, self.model = moments, tiles, model or tiles.model
+        self.reference = np.zeros((*prior.shape, 2)) if reference is None else reference
         self._parts = prior, fixed, components, method
         self.prior, self.method = prior, method
         self.free = np.flatnonzero(~fixed & (components >= 0))
@@ -138,11 +149,8 @@ class Problem:
 
     def turned(self) -> Array:
         """Return the change that a similarity would make, without its growth: rotations may be large."""
-        other = Problem(self.moments, self.tiles, *self._parts)
-        other.model = MODELS["similarity"]
-        change = other.step(
-            np.zeros((len(self.tiles.ids), self.model.terms, 2)), np.ones(len(self.moments.p))
-        )
+        other = Problem(self.moments, self.tiles, *self._parts, model=MODELS["similarity"])
+        change = other.step(self.reference, np.ones(len(self.moments.p)))
         return nearest(self.model, self.tiles.start + change, self.tiles.scale) - self.tiles.start
 
     def _incidence(self, rows: Indices) -> Any:
@@ -161,14 +169,14 @@ class Problem:
         w = weights[:, None, None]
         of_p = w * (m.pp @ a - m.pq @ b + m.pe)
         of_q = w * (m.qq @ b - m.pq.transpose(0, 2, 1) @ a - m.qe)
-        held = self.prior[self.free, :, None] * change[self.free]
+        held = self.prior[self.free, :, None] * (change - self.reference)[self.free]
         return self._summed(self._sum_p, of_p) + self._summed(self._sum_q, of_q) + held
 
     def matrix(self, weights: Array, J: Array | None) -> Any:
         """Return the matrix of the system; J are derivatives by the parameters of a coupled model."""
         m, w = self.moments, weights[:, None, None]
         diagonal = self._summed(self._sum_p, w * m.pp) + self._summed(self._sum_q, w * m.qq)
-        k = np.arange(self.model.terms)
+        k = np.arange(self.prior.shape[1])
         diagonal[:, k, k] += self.prior[self.free]
         pairs = -(w * m.pq)[self.both]
         if J is not None:
@@ -181,8 +189,12 @@ class Problem:
         """Return where the coefficients of all tiles go next."""
         tiles, model = self.tiles, self.model
         now = tiles.start.copy()
-        now[:, : model.terms] += change
-        J = derivatives(model, now[self.free], tiles.scale[self.free]) if model.coupled else None
+        now[:, : change.shape[1]] += change
+        J = (
+            derivatives(model, now[self.free, : change.shape[1]], tiles.scale[self.free])
+            if model.coupled
+            else None
+        )
         A = self.matrix(weights, J)
         g = -self.gradient(change, weights)
         b = g if J is None else np.einsum("nkdp,nkd->np", J, g)
@@ -192,17 +204,17 @@ class Problem:
             result[self.free] += x.reshape(len(self.free), model.terms, 2)
         else:
             after = moved(model, now[self.free], tiles.scale[self.free], J, x.reshape(len(self.free), -1))
-            result[self.free] = after - tiles.start[self.free]
+            result[self.free] = after - tiles.start[self.free, : change.shape[1]]
         if self.loose.size:
-            loose = self.loose
+            loose, start = self.loose, tiles.start[self.loose, : change.shape[1]]
             back = brought_back(
                 model,
-                tiles.start[loose] + result[loose],
-                tiles.start[loose],
+                start + result[loose],
+                start + self.reference[loose],
                 self.prior[loose],
                 self.components[loose],
             )
-            result[loose] = back - tiles.start[loose]
+            result[loose] = back - start
         return result
 
     def _solved(self, A: Any, b: Array, now: Array) -> Array:
@@ -318,19 +330,17 @@ def fit(problem: Problem, robust: str | None) -> Fit:
         What was found.
     """
     moments, model = problem.moments, problem.model
-    change = np.zeros((len(problem.tiles.ids), model.terms, 2))
-    found = Fit(change, np.ones(len(moments.p)))
+    found = Fit(problem.reference.copy(), np.ones(len(moments.p)))
     if not len(problem.free):
         return found
-    residuals = moments.residuals(change)
+    residuals = moments.residuals(found.change)
     if model.name == "rigid":
         turned = problem.turned()
         after = moments.residuals(turned)
         if np.median(after) < np.median(residuals):
             found.change, residuals = turned, after
     if robust:
-        # what is far off already must not pull the others away
-        found.factors = robust_factors(residuals, robust, robust_scale(residuals))
+        found.factors = _first_factors(problem, found.change, residuals, robust)
     for found.rounds in range(1, _MOST_ROUNDS + 1):
         before, factors = found.change, found.factors
         found.change = problem.step(before, factors)
@@ -347,3 +357,15 @@ def fit(problem: Problem, robust: str | None) -> Fit:
             break
     found.steps, found.direct = problem.steps, problem.direct
     return found
+
+
+def _first_factors(problem: Problem, change: Array, residuals: Array, robust: str) -> Array:
+    # a pair that is far off already must not pull the others away; but if tiles are just not where they belong, no
+    # pair is worse than another: what fits better in the end is right
+    factors, same = robust_factors(residuals, robust, robust_scale(residuals)), np.ones(len(residuals))
+    if factors.min() > _DOUBTFUL:
+        return same
+    after = [problem.moments.residuals(problem.step(change, some)) for some in (same, factors)]
+    scale = min(map(robust_scale, after))
+    costs = [float(np.log1p((some / (_TUNING * scale)) ** 2).sum()) for some in after]
+    return same if costs[0] <= costs[1] else factors

@@ -19,7 +19,7 @@ from renderapi.solve.errors import (
     some,
 )
 from renderapi.solve.fitting import Fit, Problem, fit, is_outlier
-from renderapi.solve.models import Model, model_of, raw_coefficients, term_names, transform_of
+from renderapi.solve.models import Model, model_of, nearest, raw_coefficients, term_names, transform_of
 from renderapi.solve.moments import Moments, condense
 from renderapi.solve.report import SolveReport
 from renderapi.solve.tiles import Tiles, indices_of
@@ -108,6 +108,7 @@ def solve_matches(
     label_priors: Mapping[str, float] | None = None,
     fixed: Iterable[str] = (),
     robust: str | None = "cauchy",
+    start: str | None = None,
     cross_weight: float = 1.0,
     min_matches: int | None = None,
     unmatched: str = "neighbors",
@@ -146,6 +147,9 @@ def solve_matches(
         How pairs that do not fit the others lose weight. The scale is 1.4826 times the median residual of the
         pairs; with u = residual / (3 scale) their weights get the factor ``1 / (1 + u^2)``, or
         ``min(1, 1 / u)``, again and again until nothing changes.
+    start : {"rigid", "similarity"}, optional
+        With an affine model or a polynomial: what tiles are solved for first. The prior holds them where that puts
+        them, instead of where they are; for tiles that are turned, or far from where they belong.
     cross_weight : float
         Factor of the weights of pairs across layers. Default 1.
     min_matches : int, optional
@@ -208,10 +212,13 @@ def solve_matches(
         place=(place, ("replace", "last", "append"), True),
         robust=(robust, ("cauchy", "huber", None), False),
         unmatched=(unmatched, ("neighbors", "keep", "omit"), False),
+        start=(start, (None, "rigid", "similarity"), False),
         method=(method, ("auto", "direct", "iterative"), False),
     )
     if min_matches is not None and min_matches < 1:
         raise SpecError(f"min_matches is {min_matches!r}: a pair without matches says nothing")
+    if start is not None and (kind.coupled or kind.terms == 1):
+        raise SpecError(f"start={start!r} is for affine models and polynomials, not for {model}")
     refused = {refuse} if isinstance(refuse, str) else set(refuse)
     for word in refused - set(PROBLEMS):
         raise SpecError(f"refuse names {word!r}, which is none of {', '.join(PROBLEMS)}")
@@ -224,7 +231,10 @@ def solve_matches(
     components = cluster_labels(np.column_stack([moments.p, moments.q]), len(table.ids))
     _refuse(refused, table, moments, components)
     held = factors[:, None] * weights * 2 * moments.weight.sum() / max((components >= 0).sum(), 1)
-    found = fit(Problem(moments, table, held, stays, components, method), robust)
+    reference = None
+    if start is not None:
+        reference = _started(start, moments, table, held, stays, components, method, robust)
+    found = fit(Problem(moments, table, held, stays, components, method, reference), robust)
     solved = table.start.copy()
     solved[:, : kind.terms] += found.change
     solved[stays] = table.now[stays]
@@ -240,6 +250,24 @@ def solve_matches(
     if unmatched == "omit":
         kept = np.setdiff1d(kept, alone)
     return Solution(table, solved, np.flatnonzero(~as_it_is), kept, report)
+
+
+def _started(
+    start: str,
+    moments: Moments,
+    tiles: Tiles,
+    held: Array,
+    stays: NDArray[np.bool_],
+    components: Indices,
+    method: str,
+    robust: str | None,
+) -> Array:
+    # the change that another model makes of the tiles
+    first = model_of(start)
+    share = np.divide(first.prior, tiles.model.prior)
+    other = held * np.r_[1.0, np.full(held.shape[1] - 1, share)]
+    before = nearest(first, tiles.start, tiles.scale) - tiles.start
+    return fit(Problem(moments, tiles, other, stays, components, method, before, first), robust).change
 
 
 def _check_choices(**choices: tuple[Any, tuple[Any, ...], bool]) -> None:

@@ -115,12 +115,12 @@ def nearest(model: Model, coefficients: Array, scale: Array) -> Array:
 
 
 def derivatives(model: Model, coefficients: Array, scale: Array) -> Array:
-    """Return how coefficients change with the parameters of a coupled model, (n, 3, 2, parameters).
+    """Return how coefficients change with the parameters of a coupled model, (n, k, 2, parameters).
 
     The parameters are shifts in x and y, and a turn, all in pixels at the edge of the tile; those of a
     similarity shifts, and the two numbers of its linear part.
     """
-    J = np.zeros((len(scale), 3, 2, model.parameters))
+    J = np.zeros((*coefficients.shape, model.parameters))
     J[:, 0, 0, 0] = J[:, 0, 1, 1] = 1
     if model.name == "rigid":
         cos, sin = coefficients[:, 1, 0] / scale, coefficients[:, 1, 1] / scale
@@ -220,9 +220,13 @@ def brought_back(model: Model, coefficients: Array, start: Array, prior: Array, 
     np.add.at(left, groups, np.einsum("nki,nkj->nij", rows.conj(), held * rows))
     np.add.at(right, groups, np.einsum("nki,nkj->nij", rows.conj(), held * wanted))
     motion = np.linalg.solve(left, right)
-    if model.name == "rigid":
-        motion[:, 0] /= np.abs(motion[:, 0])
-        motion[:, 1] = (right[:, 1] - left[:, 1, :1] * motion[:, 0]) / left[:, 1, 1:]
+    # of the nearest motion its turn and shear; its growth is what keeps the mean size of tiles, even if they turned
+    sizes = [
+        np.bincount(groups, (held[:, 1:] * np.abs(some) ** 2).sum(axis=(1, 2)), count)
+        for some in (wanted[:, 1:], rows[:, 1:] @ motion[groups])
+    ]
+    motion[:, :-1] *= np.sqrt(sizes[0] / sizes[1])[:, None, None]
+    motion[:, -1:] = (right[:, -1:] - left[:, -1:, :-1] @ motion[:, :-1]) / left[:, -1:, -1:]
     motion = motion[groups]
     result = coefficients.copy()
     if model.coupled:

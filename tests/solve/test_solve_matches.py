@@ -114,6 +114,28 @@ def test_large_turns_are_found_by_rigid_transforms():
     assert np.allclose(sorted(np.abs(report.rotations)), [0, 2.0, 2.5], atol=1e-2)
 
 
+@pytest.mark.parametrize("model", ["affine", "polynomial2"])
+def test_tiles_that_are_turned_start_from_a_rigid_solution(model):
+    planted = Planted(3, 3, 2, kind="rigid", noise=0.1)
+    turned = AffineModel(np.cos(2), -np.sin(2), np.sin(2), np.cos(2), 500, -200)
+    for name in planted.truth:  # all layers are turned, but the stage does not know
+        planted.truth[name] = turned.M @ planted.truth[name]
+    poor = solve_matches(planted.tiles, planted.matches, model)
+    good = solve_matches(planted.tiles, planted.matches, model, start="rigid")
+    assert good.report.rms_after < poor.report.rms_after
+    assert good.report.rms_after < 0.3
+
+
+@pytest.mark.parametrize("model", ["rigid", "similarity", "affine"])
+@pytest.mark.parametrize("robust", ["cauchy", None])
+def test_tiles_may_be_far_from_where_they_belong(model, robust):
+    planted = Planted(4, 4, kind="rigid", noise=0.2, stage=3000, seed=3)
+    solution = solve_matches(planted.tiles, planted.matches, model, robust=robust)
+    assert not solution.report.outliers.any()
+    assert solution.report.rms_after < 0.5
+    assert solution.report.scales.mean() == pytest.approx(1, abs=2e-3)
+
+
 def test_reported_residuals_are_those_of_the_points():
     planted = Planted(3, 3, noise=1.0)
     solution = solve_matches(planted.tiles, planted.matches, "affine", robust=None)
@@ -416,6 +438,8 @@ def test_the_report_can_be_written_as_json():
         {"points": "world"},
         {"place": 5},
         {"min_matches": 0},
+        {"start": "affine"},
+        {"start": "rigid", "model": "translation"},
     ],
 )
 def test_arguments_that_mean_nothing_are_refused(keywords):
