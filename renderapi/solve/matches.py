@@ -34,6 +34,8 @@ _DEGREES = ("translation", "linear", "quadratic", "cubic")
 _SHIFT_PRIOR = 1e-8
 #: What can be refused, and what is in the report if it is not.
 PROBLEMS = ("unmatched", "few", "unknown", "elsewhere", "components")
+#: Parts of a tile by which pairs are apart that are not yet where they belong.
+_FAR = 0.1
 #: By so many tiles a tile without matches is placed.
 _NEIGHBORS = 4
 
@@ -108,7 +110,7 @@ def solve_matches(
     label_priors: Mapping[str, float] | None = None,
     fixed: Iterable[str] = (),
     robust: str | None = "cauchy",
-    start: str | None = None,
+    start: str | None = "auto",
     cross_weight: float = 1.0,
     min_matches: int | None = None,
     unmatched: str = "neighbors",
@@ -147,9 +149,10 @@ def solve_matches(
         How pairs that do not fit the others lose weight. The scale is 1.4826 times the median residual of the
         pairs; with u = residual / (3 scale) their weights get the factor ``1 / (1 + u^2)``, or
         ``min(1, 1 / u)``, again and again until nothing changes.
-    start : {"rigid", "similarity"}, optional
+    start : {"auto", "rigid", "similarity"} or None
         With an affine model or a polynomial: what tiles are solved for first. The prior holds them where that puts
-        them, instead of where they are; for tiles that are turned, or far from where they belong.
+        them, instead of where they are. "auto" is "rigid" for tiles that are turned, or far from where they belong:
+        where half of the pairs are further apart than a tenth of a tile.
     cross_weight : float
         Factor of the weights of pairs across layers. Default 1.
     min_matches : int, optional
@@ -212,12 +215,13 @@ def solve_matches(
         place=(place, ("replace", "last", "append"), True),
         robust=(robust, ("cauchy", "huber", None), False),
         unmatched=(unmatched, ("neighbors", "keep", "omit"), False),
-        start=(start, (None, "rigid", "similarity"), False),
+        start=(start, ("auto", "rigid", "similarity", None), False),
         method=(method, ("auto", "direct", "iterative"), False),
     )
     if min_matches is not None and min_matches < 1:
         raise SpecError(f"min_matches is {min_matches!r}: a pair without matches says nothing")
-    if start is not None and (kind.coupled or kind.terms == 1):
+    by_itself = kind.coupled or kind.terms == 1
+    if start in ("rigid", "similarity") and by_itself:
         raise SpecError(f"start={start!r} is for affine models and polynomials, not for {model}")
     refused = {refuse} if isinstance(refuse, str) else set(refuse)
     for word in refused - set(PROBLEMS):
@@ -232,6 +236,9 @@ def solve_matches(
     _refuse(refused, table, moments, components)
     held = factors[:, None] * weights * 2 * moments.weight.sum() / max((components >= 0).sum(), 1)
     reference = None
+    if start == "auto":
+        far = len(moments.p) and np.median(moments.rms(moments.before)) > _FAR * 2 * np.median(table.scale)
+        start = "rigid" if far and not by_itself else None
     if start is not None:
         reference = _started(start, moments, table, held, stays, components, method, robust)
     found = fit(Problem(moments, table, held, stays, components, method, reference), robust)
