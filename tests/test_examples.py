@@ -142,3 +142,15 @@ def test_sections_are_worked_on_side_by_side(run, render, how):
 def test_every_script_is_tried_here_and_listed_in_the_docs(script):
     assert f'"{script.name}"' in Path(__file__).read_text(encoding="utf-8")
     assert f"examples/{script.name}" in (DOCS / "examples.rst").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_stack_is_copied_by_a_cluster(run, render):
+    pytest.importorskip("distributed")
+    renderapi.stack.create_stack("spread", render=render)
+    tiles = [TileSpec(tileId=f"t{n}", z=n // 3, width=9, height=9) for n in range(6)]
+    renderapi.client.import_tilespecs("spread", tiles, render=render)
+    renderapi.stack.set_stack_state("spread", "COMPLETE", render=render)
+    assert run("on_a_cluster.py", "spread", "spread_copy").splitlines() == [
+        "6 tiles are in spread_copy", "z 0.0: 3 tiles", "z 1.0: 3 tiles",
+    ]  # fmt: skip
