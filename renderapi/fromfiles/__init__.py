@@ -1,10 +1,19 @@
 """Tiles from the files of a microscope: images become tile specs that can be looked at before they are sent.
 
-`from_images` reads image files, and is `renderapi.tilespec.from_images` too.
+`from_images` reads image files, and is `renderapi.tilespec.from_images` too. `from_trakem2` reads projects of TrakEM2.
 """
 
 from renderapi.fromfiles.errors import FileProblem, TileFilesError
 from renderapi.fromfiles.images import from_images
 from renderapi.fromfiles.tiles import LayerSummary, TilesFromFiles
+from renderapi.fromfiles.trakem2 import TrakEM2Project, from_trakem2
 
-__all__ = ["FileProblem", "LayerSummary", "TileFilesError", "TilesFromFiles", "from_images"]
+__all__ = [
+    "FileProblem",
+    "LayerSummary",
+    "TileFilesError",
+    "TilesFromFiles",
+    "TrakEM2Project",
+    "from_images",
+    "from_trakem2",
+]

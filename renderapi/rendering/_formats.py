@@ -1,4 +1,4 @@
-"""Image files become arrays: PNG, JPEG, GIF, BMP and PGM with Pillow, TIFF with tifffile.
+"""Image files become arrays: PNG, JPEG, GIF, BMP and PGM with Pillow, TIFF with tifffile, also in ZIP archives.
 
 What a file becomes is what ImageJ's ``Opener`` makes of it, because that is what render-ws reads with, as
 far as arrays can say it:
@@ -20,6 +20,7 @@ import math
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_ZIP_SIGNATURE = b"PK\3\4"
+_MOST_BYTES_OF_PIXEL = 8
 
 # CCITT, LZW, JPEG, deflate and PackBits; zstd knows no bound
 _BOUNDED_COMPRESSIONS = (2, 3, 4, 5, 6, 7, 8, 32773, 32946)
@@ -64,9 +68,7 @@ def decode(file: BinaryIO, *, slice_number: int | None = None, max_pixels: int) 
     UnreadableImageError
         If it is no image, damaged, cut off, too large, or of a kind that cannot be read.
     """
-    start = file.read(8)
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
+    file, start, size = _unpacked(file, max_pixels)
     try:
         if start.startswith(TIFF_SIGNATURES):
             array = _tiff(file, size, slice_number, max_pixels)
@@ -83,6 +85,29 @@ def decode(file: BinaryIO, *, slice_number: int | None = None, max_pixels: int) 
     if array.dtype.byteorder not in "=|" or not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return np.ascontiguousarray(array)
+
+
+def _unpacked(file: BinaryIO, max_pixels: int) -> tuple[BinaryIO, bytes, int]:
+    """Return an image file, its first bytes and its size; of a ZIP archive the first file, as ImageJ opens it."""
+    start = file.read(8)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if not start.startswith(_ZIP_SIGNATURE):
+        return file, start, size
+    try:
+        with ZipFile(file) as archive:
+            first = archive.infolist()[0]
+            # of a file that may be a bomb no more is unpacked than the largest image has
+            if first.file_size > _MOST_BYTES_OF_PIXEL * max_pixels:
+                raise UnreadableImageError(
+                    f"it unpacks to {first.file_size} bytes, more than an image may have"
+                )
+            content = archive.read(first)
+    except UnreadableImageError:
+        raise
+    except Exception as error:  # zipfile and zlib have many kinds of errors
+        raise UnreadableImageError(f"it is damaged or cut off ({_short(error)})") from error
+    return io.BytesIO(content), content[:8], len(content)
 
 
 class Description(NamedTuple):
@@ -115,9 +140,7 @@ def describe(file: BinaryIO, *, max_pixels: int) -> Description:
     UnreadableImageError
         If it is no image, damaged, too large, or of a kind that cannot be read.
     """
-    start = file.read(8)
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
+    file, start, size = _unpacked(file, max_pixels)
     try:
         found = _described_tiff(file, size) if start.startswith(TIFF_SIGNATURES) else None
         if found is None:

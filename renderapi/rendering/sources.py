@@ -111,7 +111,8 @@ class Sources:
     remembered. What was fetched from elsewhere, and the blocks of an N5 volume, are taken to stay the same
     until `clear`.
 
-    Loaders: IMAGEJ_DEFAULT reads PNG, JPEG, TIFF (the first page), GIF, BMP and PGM. IMAGEJ_TIFF_STACK
+    Loaders: IMAGEJ_DEFAULT reads PNG, JPEG, TIFF (the first page), GIF, BMP and PGM, also the first file
+    of a ZIP archive. IMAGEJ_TIFF_STACK
     reads the page ``slice_number``. H5_SLICE and N5_SLICE read
     ``file:///volume.n5?dataSet=/path/in/it&x=0&y=0&z=0&w=100&h=100``, where x, y, z default to 0, w and h
     to all there is; signed pixels of 16 bits become unsigned ones. DYNAMIC_MASK makes
