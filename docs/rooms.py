@@ -41,6 +41,7 @@ SAME_FLOOR = {
         ("selections", other)
         for other in ("coordinate", "image", "pointmatch", "section", "stack", "tilespec")
     ),
+    ("client", "match"),
     ("solve", "client"),
     ("__main__", "cli"),
     ("cli", "demo"),

@@ -537,7 +537,7 @@ def _not_there(subject: str, kind: str, name: str, known: list[str], advice: str
 def _look_at_java(add: Callable[[Finding], None], script: str | None) -> None:
     if script is None:
         add(Finding("scripts", "note", "no Java client scripts are configured: bulk work is done in Python",
-                    "Only pointMatchClient needs them."))  # fmt: skip
+                    ""))  # fmt: skip
         return
     try:
         check_client_script(script)

@@ -1,7 +1,7 @@
 """Bulk work: importing tiles, and whatever else the Java command line clients do.
 
 Where client scripts are configured (``connect(client_scripts=...)``) these functions run them; where they are
-not, all but `pointMatchClient` do the same work in Python, images included. ``engine=`` chooses. `client_calls`
+not, they do the same work in Python, images included. ``engine=`` chooses. `client_calls`
 has one function for each Java client, `params` their groups of options.
 """
 

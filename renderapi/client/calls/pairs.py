@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -17,11 +18,10 @@ from renderapi.client.checks import (
     whole_number,
 )
 from renderapi.client.files import TilePairFiles, read_tile_pairs, temporary_file
-from renderapi.client.java.arguments import JavaRun, box_words, flag_option, get_param, stack_words
+from renderapi.client.java.arguments import box_words, flag_option, get_param, stack_words
 from renderapi.client.java.options import PACKAGE, known_options
 from renderapi.client.java.script import RUN_OPTIONS, as_words
 from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
-from renderapi.client.utils import renderclientaccess
 from renderapi.http.urls import required
 from renderapi.render import Render, accepts, format_baseurl, format_preamble, renderaccess
 from renderapi.utils import jbool
@@ -316,8 +316,8 @@ def get_canvas_url_template(
     return f"{url}/tile/{{}}/render-parameters?{urlencode(query, quote_via=quote, safe='')}"
 
 
-@renderclientaccess
-@accepts(*RUN_OPTIONS)
+@engineaccess
+@accepts(*RUN_OPTIONS, *ENGINE_OPTIONS)
 def pointMatchClient(
     stack: str,
     collection: str,
@@ -351,9 +351,12 @@ def pointMatchClient(
     renderFileFormat: str | None = None,
     canvasGroupIdAlgorithm: str | None = None,
     canvasIdAlgorithm: str | None = None,
+    engine: str | None = None,
     **kwargs: Any,
 ) -> None:
-    """Find SIFT point matches of tile pairs, and store them in a match collection.
+    """Find SIFT point matches of tile pairs, with Java where a client script is configured, else in Python.
+
+    Both store them in a match collection, in one request. For many pairs see `renderapi.match.match_pairs`.
 
     Parameters
     ----------
@@ -362,13 +365,13 @@ def pointMatchClient(
     collection : str
         Match collection.
     tile_pairs : iterable of (str, str)
-        Tile ids of p and q. All pairs go onto one command line, and all their images into one Java: give some
-        hundreds at a time. Without any pair nothing is run.
+        Tile ids of p and q. All pairs go onto one command line, and all their images into one Java (in Python
+        their features into memory): give some hundreds at a time. Without any pair nothing is run.
     stack2 : str, optional
         Stack of the second tile of each pair.
     sift_options : SiftPointMatchOptions or dict
         How features and matches are found. ``matchMaxEpsilon`` or ``matchMaxEpsilonFullScale`` has to be
-        given: Java has had no default for it since May 2022.
+        given: Java has had no default for it since May 2022, and Python has none.
     pointMatchRender : Render, optional
         Connection of the match collection, where it differs.
     debugDirectory : str, optional
@@ -382,31 +385,49 @@ def pointMatchClient(
     stackChannels, stack2Channels : str, optional
         Channels of the first, and of the second tile.
     numberOfThreads : int, optional
-        More than 1 makes Java start one thread for each tile, and for each pair, at once.
+        More than 1 makes Java start one thread for each tile, and for each pair, at once. In Python so many;
+        default one for each core, at most 8.
     matchStorageFile : str, optional
         JSON file that gets the matches instead of the collection.
     clipWidth, clipHeight, firstCanvasPosition : int, int, str, optional
         Clip the tiles to their overlap; for exactly one pair.
     renderFileFormat, canvasGroupIdAlgorithm, canvasIdAlgorithm : str, optional
         As the Java client has them.
+    engine : {"java", "python"}, optional
+        Who searches; by default Java where a client script is configured. Python needs OpenCV (extra ``match``), and
+        reads the images of the tiles itself.
     host, port, owner, project, client_script, memGB, render
         Connection and script, where they differ from those of `render`.
     subprocess_mode, **kwargs
-        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`.
+        How the script is run (``stdout=``, ``stderr=``, ``timeout=``): see `run_subprocess_mode`. In Python
+        ``progress=`` (True for a bar of tqdm, a function, or a bar) tells of tiles.
 
     Raises
     ------
     ClientScriptError
-        The client failed (with the end of what it printed), or no client script is configured.
+        The client failed (with the end of what it printed), or Java is asked for and no client script is
+        configured.
     ClientArgumentError
         An argument would not reach Java, or not be understood; nothing was started.
+    MatchParametersError
+        In Python: an option is out of range.
+    NotFoundError
+        In Python: there is no such tile. Nothing is stored.
+    ImageSourceError
+        In Python: an image cannot be read. Nothing is stored.
+    ImportError
+        In Python: OpenCV is not installed.
     """
     className = f"{PACKAGE}PointMatchClient"
     pairs = [_pair(pair) for pair in tile_pairs]
     if not pairs:
         return
-    options = _match_options(sift_options)
-    known, source = known_options(className, client_script)
+    run = run_of(
+        host, port, owner, project, render, client_script, memGB, subprocess_mode, engine=engine, **kwargs
+    )
+    given = _match_options(sift_options)
+    options = [] if given is None else list(given.to_java_args())
+    known, source = known_options(className, client_script) if run.java else (_EPSILON, "Python")
     if "--matchMaxEpsilonFullScale" in known and not any(w.startswith("--matchMaxEpsilon") for w in options):
         raise ClientArgumentError(
             f"PointMatchClient of {source} has no default for the largest error of a match and would fail: "
@@ -426,6 +447,27 @@ def pointMatchClient(
         get_canvas_url_template(stack, channels=stackChannels, **view),
         get_canvas_url_template(stack2 or stack, channels=stack2Channels, **view),
     )
+    urls = [
+        (templates[0].format(quote(p, safe="")), templates[1].format(quote(q, safe=""))) for p, q in pairs
+    ]
+    if run.java is None:
+        from renderapi.client.local.matching import PointMatching, match_urls
+        from renderapi.match import FeatureRenderClip
+
+        wanted = PointMatching(
+            collection,
+            {} if given is None else vars(given),
+            FeatureRenderClip(whole_number(clipWidth, "clipWidth"), whole_number(clipHeight, "clipHeight")),
+            firstCanvasPosition,
+            canvasGroupIdAlgorithm or "FIRST_TILE_SECTION_ID",
+            canvasIdAlgorithm or "FIRST_TILE_ID",
+            debugDirectory,
+            renderFileFormat or "JPG",
+        )
+        threads = whole_number(numberOfThreads, "numberOfThreads") or min(8, os.cpu_count() or 1)
+        to = run.project.other(pointMatchRender)
+        match_urls(run.project, to, urls, wanted, threads, matchStorageFile, kwargs.get("progress"))
+        return
     if pointMatchRender is not None:
         host, port = pointMatchRender.DEFAULT_HOST, pointMatchRender.DEFAULT_PORT
         owner = pointMatchRender.DEFAULT_OWNER
@@ -443,13 +485,9 @@ def pointMatchClient(
         *get_param(renderFileFormat, "--renderFileFormat"),
         *get_param(canvasGroupIdAlgorithm, "--canvasGroupIdAlgorithm"),
         *get_param(canvasIdAlgorithm, "--canvasIdAlgorithm"),
-        *(
-            template.format(quote(tile_id, safe=""))
-            for pair in pairs
-            for template, tile_id in zip(templates, pair)
-        ),
+        *(url for pair in urls for url in pair),
     ]
-    JavaRun.of(client_script, memGB, subprocess_mode, **kwargs).run(className, arguments)
+    run.java.run(className, arguments)
 
 
 def _pair(pair: Sequence[str]) -> tuple[str, str]:
@@ -458,9 +496,11 @@ def _pair(pair: Sequence[str]) -> tuple[str, str]:
     return str(pair[0]), str(pair[1])
 
 
-def _match_options(sift_options: ArgumentParameters | Mapping[str, Any] | None) -> list[str]:
-    if sift_options is None:
-        return []
-    if isinstance(sift_options, Mapping):
-        sift_options = SiftPointMatchOptions(**sift_options)
-    return list(sift_options.to_java_args())
+# in Python the largest error has no default either
+_EPSILON = frozenset(["--matchMaxEpsilonFullScale"])
+
+
+def _match_options(
+    sift_options: ArgumentParameters | Mapping[str, Any] | None,
+) -> ArgumentParameters | None:
+    return SiftPointMatchOptions(**sift_options) if isinstance(sift_options, Mapping) else sift_options
