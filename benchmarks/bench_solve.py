@@ -115,17 +115,16 @@ def main(
     """Solve a montage, and print how it went."""
     made = Montage(tiles, points, layers)
     documents = list(made.tiles())
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     count = sum(1 for _ in made.matches())
-    making = time.perf_counter() - start
+    making, making_cpu = time.perf_counter() - start, time.process_time() - cpu
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
         f"{len(documents)} tiles, {count} pairs, {count * points} matches, {model}; making them {making:.1f} s"
     )
-    start = time.perf_counter()
-    cpu = time.process_time()
+    start, cpu = time.perf_counter(), time.process_time()
     solution = solve_matches(documents, made.matches(), model, method=method)
-    took, cpu = time.perf_counter() - start - making, time.process_time() - cpu - making
+    took, cpu = time.perf_counter() - start - making, time.process_time() - cpu - making_cpu
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{took:.1f} s ({cpu:.1f} s of the processor), {memory:.2f} GB at most ({before:.2f} GB before)")
     report = solution.report

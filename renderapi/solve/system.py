@@ -90,37 +90,23 @@ def solves_directly(unknowns: int, deep: bool, method: str) -> bool:
 
 
 def factorise(A: Any) -> Callable[[Array], Array]:
-    """Factorise a matrix, and return what solves with it.
-
-    CHOLMOD does it where scikit-sparse is installed, else SuperLU.
+    """Factorise a symmetric matrix, and return what solves with it.
 
     Raises
     ------
     numpy.linalg.LinAlgError
         If it is singular.
     """
-    matrix = A.tocsc()
-    try:
-        from sksparse.cholmod import CholmodError, cholesky
-    except ImportError:
-        from scipy.sparse.linalg import splu
+    from scipy.sparse.linalg import splu
 
-        try:
-            factors = splu(
-                matrix,
-                permc_spec="MMD_AT_PLUS_A",
-                diag_pivot_thresh=0.0,
-                options={"SymmetricMode": True},
-            )
-        except RuntimeError as error:
-            raise np.linalg.LinAlgError(str(error)) from None
-        solve: Callable[[Array], Array] = factors.solve
-        return solve
     try:
-        factor: Callable[[Array], Array] = cholesky(matrix)
-    except CholmodError as error:
+        factors = splu(
+            A.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+        )
+    except RuntimeError as error:
         raise np.linalg.LinAlgError(str(error)) from None
-    return factor
+    solve: Callable[[Array], Array] = factors.solve
+    return solve
 
 
 def conjugate_gradients(
