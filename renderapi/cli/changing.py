@@ -15,7 +15,7 @@ from renderapi.cli.options import (
     add_dry_run,
     add_json,
     count,
-    number_text,
+    counted,
     verb,
 )
 from renderapi.cli.screen import confirm, note, show
@@ -157,13 +157,11 @@ def _rm(options: argparse.Namespace) -> int:
     held = _pairs_held(render, address, name) if address.matches else _tiles_held(render, address)
     document = {"name": name, unit: held, "dryRun": options.dry_run}
     if options.tiles is not None and options.tiles != held:
-        raise ConflictError(
-            f"{name} holds {number_text(held)} {unit}, not {options.tiles}: nothing was deleted"
-        )
+        raise ConflictError(f"{name} holds {counted(held, unit)}, not {options.tiles}: nothing was deleted")
     if options.dry_run:
-        show(options, document, f"would delete {name} with {number_text(held)} {unit}")
+        show(options, document, f"would delete {name} with {counted(held, unit)}")
         return Exit.OK
-    asked = f"delete {name}? It holds {number_text(held)} {unit}: type that number"
+    asked = f"delete {name}? It holds {counted(held, unit)}: type that number"
     if options.tiles is None and not options.yes and not confirm(asked, str(held), "--tiles N or --yes"):
         note("another answer: nothing was deleted")
         return Exit.ERROR
@@ -173,7 +171,7 @@ def _rm(options: argparse.Namespace) -> int:
         delete_stack(
             address.name, expected_tiles=None if options.yes else held, must_exist=True, render=render
         )
-    show(options, document, f"deleted {name} with {number_text(held)} {unit}")
+    show(options, document, f"deleted {name} with {counted(held, unit)}")
     return Exit.OK
 
 

@@ -15,6 +15,7 @@ from renderapi.cli.options import (
     add_connection,
     add_dry_run,
     add_json,
+    counted,
     number_text,
     positive,
     verb,
@@ -197,13 +198,13 @@ def show_transfer(options: argparse.Namespace, result: TransferResult, done: str
     part, unit = ("groups", "pairs") if options.matches else ("layers", "tiles")
     text = f"{done} {result.source} to {result.target}"
     if result.content is not None or result.written or result.kept or result.removed:
-        text += f": {number_text(len(result.written))} {part}"
+        text += f": {counted(len(result.written), part)}"
         if result.kept:
             text += f", {number_text(len(result.kept))} were there already"
         if result.removed:
             text += f", {number_text(len(result.removed))} removed"
     if result.content is not None:
-        text += f"\n{number_text(result.content.count)} {unit} on both sides, digest {result.content.digest}"
+        text += f"\n{counted(result.content.count, unit)} on both sides, digest {result.content.digest}"
     show(options, document, text)
 
 
@@ -228,8 +229,8 @@ def _diff(options: argparse.Namespace) -> int:
         render=render,
     )
     text = pairs([
-        (shown(render, options.stack), f"{number_text(found.tiles)} tiles"),
-        (shown(other, options.other), f"{number_text(found.other_tiles)} tiles"),
+        (shown(render, options.stack), counted(found.tiles, "tiles")),
+        (shown(other, options.other), counted(found.other_tiles, "tiles")),
         ("added", _some(found.added, found.added_ids)),
         ("removed", _some(found.removed, found.removed_ids)),
         ("moved", _some(found.moved, [f"{tile_id} ({far:g})" for tile_id, far in found.moved_ids.items()])),

@@ -18,6 +18,7 @@ from renderapi.cli.options import (
     add_dry_run,
     add_engine,
     add_json,
+    counted,
     number_text,
     positive,
     verb,
@@ -128,7 +129,7 @@ def _import(options: argparse.Namespace) -> int:
     )
     metadata = get_full_stack_metadata(options.stack.name, render=render)
     count = (metadata.get("stats") or {}).get("tileCount")
-    holds = f", and holds {number_text(count)} tiles" if metadata["state"] == "COMPLETE" else ""
+    holds = f", and holds {counted(count, 'tiles')}" if metadata["state"] == "COMPLETE" else ""
     text = f"imported {_files(options.files)} into {name}: it is {metadata['state']}{holds}"
     show(options, {"stack": name, "files": options.files, "metadata": metadata, "dryRun": False}, text)
     return Exit.OK
@@ -213,7 +214,7 @@ def _checked(options: argparse.Namespace) -> CheckedFiles:
 def _summary(found: CheckedFiles) -> str:
     layers = f" in {len(found.zs)} layers, z {found.zs[0]:g} to {found.zs[-1]:g}" if found.zs else ""
     problems = number_text(len(found.problems)) if found.problems else "no"
-    return f"{number_text(found.tiles)} tile specs{layers}: {problems} problems"
+    return f"{counted(found.tiles, 'tile specs')}{layers}: {problems} problems"
 
 
 def _listed(found: CheckedFiles) -> str:

@@ -16,6 +16,7 @@ from renderapi.cli.options import (
     add_engine,
     add_json,
     count,
+    counted,
     number_text,
     positive,
     verb,
@@ -161,7 +162,7 @@ def _pairs(options: argparse.Namespace) -> int:
     )
     number = len(found["neighborPairs"])
     document = {"stack": name, "pairs": number, "files": files, "dryRun": False}
-    show(options, document, f"{number_text(number)} pairs of {name} in {', '.join(files) or 'no file'}")
+    show(options, document, f"{counted(number, 'pairs')} of {name} in {', '.join(files) or 'no file'}")
     return Exit.OK
 
 
@@ -223,7 +224,7 @@ def _statistics_text(document: dict[str, Any]) -> str:
         return spread and f"{spread['min']:.4g} to {spread['max']:.4g}{unit}, median {spread['median']:.4g}"
 
     sizes = document["clusters"]
-    largest = f", the largest of {number_text(sizes[0])} tiles" if sizes else ""
+    largest = f", the largest of {counted(sizes[0], 'tiles')}" if sizes else ""
     values: list[tuple[str, Any]] = [
         ("match collection", document["collection"]),
         ("pairs", document["pairs"]),

@@ -204,3 +204,8 @@ def header(text: str) -> tuple[str, str]:
 def number_text(value: Any) -> str:
     """Write a number for people: no digits that say nothing."""
     return f"{value:,.10g}"
+
+
+def counted(number: Any, things: str) -> str:
+    """Write how many things there are, which are called in the plural: ``1 tile``, ``2 tiles``."""
+    return f"{number_text(number)} {things.removesuffix('s') if number == 1 else things}"

@@ -11,6 +11,7 @@ from loopback import Loopback, answer
 import renderapi
 from renderapi import cli
 from renderapi.cli.addresses import Address, collection, stack
+from renderapi.cli.options import counted
 from renderapi.errors import NotFoundError
 
 
@@ -337,3 +338,9 @@ def test_every_verb_names_a_function_that_exists():
             module, _, attribute = function.rpartition(".")
             __import__(module)
             assert hasattr(sys.modules[module], attribute), function
+
+
+def test_one_thing_is_not_called_in_the_plural():
+    assert [counted(number, "tile specs") for number in (0, 1, 2000)] == [
+        "0 tile specs", "1 tile spec", "2,000 tile specs",
+    ]  # fmt: skip
