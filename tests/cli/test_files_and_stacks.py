@@ -252,7 +252,7 @@ class TestRm:
 
     def test_a_match_collection_goes_too(self, run, read, render):
         assert run("rm", "--matches", "gone", "--tiles", 5)[0] == 1
-        assert run("rm", "--matches", "gone", "--tiles", 1)[:2] == (0, "deleted me/gone with 1 pairs\n")
+        assert run("rm", "--matches", "gone", "--tiles", 1)[:2] == (0, "deleted me/gone with 1 pair\n")
         assert run("rm", "--matches", "gone", "--yes")[0] == 1
 
     def test_what_is_not_there_is_an_error(self, run):
