@@ -17,7 +17,7 @@ PICTURE = HOME / "pictures" / "rooms.svg"
 FLOORS = (
     (
         "errors", "utils", "http", "_server_words", "_replacing", "_json", "_patterns", "_pillow", "_compiler",
-        "_version", "_extras", "_slips", "_doubts", "_coordinates", "transform", "geometry", "rendering",
+        "_version", "_extras", "_slips", "_doubts", "transform", "geometry", "rendering",
         "layout", "channel", "image_pyramid", "schemas", "external",
     ),
     ("_comparison", "_parallel", "_project", "render"),
@@ -50,9 +50,12 @@ SAME_FLOOR = {
 }
 #: Calls upwards, made inside functions: where programs look for a name, but what it needs stands above. Not drawn.
 UPWARDS = {
+    # render-python 2 runs the Java client from there
     ("coordinate", "client"),
+    # `renderapi.stack.tiles` and `renderapi.pointmatch.select` make what uses the functions of all subjects
     ("stack", "selections"),
     ("pointmatch", "selections"),
+    # `renderapi.tilespec.from_images` makes tile specs, as the other functions there
     ("tilespec", "fromfiles"),
 }
 

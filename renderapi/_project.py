@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from renderapi._parallel import thread_session
-from renderapi.http.urls import owner_url, stack_url
+from renderapi.http.urls import format_baseurl, owner_url, stack_url
 
 if TYPE_CHECKING:
     import requests
@@ -42,7 +42,7 @@ class Project:
         """Return another project: of another connection, if one is given, with its defaults."""
         side = self
         if render is not None:
-            known = render._call_defaults()
+            known = render.call_defaults()
             side = Project(known["host"], known["port"], known["owner"], known["project"], None, render)
         return replace(side, owner=owner or side.owner, project=project or side.project)
 
@@ -53,3 +53,24 @@ class Project:
     def owner_url(self, *segments: object) -> str:
         """Return the URL of something that belongs to the owner."""
         return owner_url(self.host, self.port, self.owner, *segments)
+
+
+def make_stack_params(host: str, port: int | str | None, owner: str, project: str, stack: str) -> list[str]:
+    """Return the arguments of a Java client that say which stack it works on.
+
+    Parameters
+    ----------
+    host, port, owner, project, stack
+        The stack.
+
+    Returns
+    -------
+    list of str
+        ``["--baseDataUrl", URL, "--owner", ...]``
+    """
+    return [
+        "--baseDataUrl", format_baseurl(host, port),
+        "--owner", owner,
+        "--project", project,
+        "--stack", stack,
+    ]  # fmt: skip

@@ -69,7 +69,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # programs import it from here; this module is below the clients and must not load them itself
     if name == "coordinateClient":
-        from renderapi.client.client_calls import coordinateClient
+        from renderapi.client.calls.coordinates import coordinateClient
 
         return coordinateClient
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -699,7 +699,7 @@ def _run_client(
     keep_output: bool = False,
     **options: Any,
 ) -> Any:
-    from renderapi.client.client_calls import coordinateClient
+    from renderapi.client.calls.coordinates import coordinateClient
 
     content = _json.dumps(jsondata)
     with _temporary_json("in", keep_input) as source, _temporary_json("out", keep_output) as target:

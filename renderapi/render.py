@@ -251,8 +251,14 @@ class Render(Connection):
         """Return the session to send with: this connection's, or `session` under this connection's settings."""
         return self.session if session is None else self._with_settings(session)
 
-    def _call_defaults(self) -> dict[str, Any]:
-        """What `renderaccess` fills into a call, but for the session."""
+    def call_defaults(self) -> dict[str, Any]:
+        """Say what `renderaccess` fills into a call, but for the session.
+
+        Returns
+        -------
+        dict
+            Keywords and values; None where the connection has no default.
+        """
         return {
             "host": self.DEFAULT_HOST,
             "port": self.DEFAULT_PORT,
@@ -430,8 +436,9 @@ class RenderClient(Render):
             "memGB": defaultifNone(memGB, self.memGB),
         }
 
-    def _call_defaults(self) -> dict[str, Any]:
-        return {**super()._call_defaults(), "client_script": self.client_script, "memGB": self.memGB}
+    def call_defaults(self) -> dict[str, Any]:
+        """Say what `renderaccess` fills into a call: of a `Render`, and the script and memory of Java."""
+        return {**super().call_defaults(), "client_script": self.client_script, "memGB": self.memGB}
 
     def to_dict(self) -> dict[str, Any]:
         """As `Render.to_dict`, with ``client_script`` and ``memGB``."""

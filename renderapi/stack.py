@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from renderapi import _json
 from renderapi._comparison import Comparison, StackComparison
 from renderapi._parallel import in_threads, progress_reporter
-from renderapi._project import Project
+from renderapi._project import Project, make_stack_params
 from renderapi.errors import BadRequestError, ConflictError, NotFoundError, RenderError, StackStateError
 from renderapi.http import transport
 from renderapi.http.transport import confirmed
@@ -213,27 +213,6 @@ def _as_list(values: Any) -> list[Any]:
 def z_range(minZ: float | None, maxZ: float | None) -> dict[str, str]:
     """Return the query for some layers of a stack."""
     return {name: _number(z) for name, z in (("minZ", minZ), ("maxZ", maxZ)) if z is not None}
-
-
-def make_stack_params(host: str, port: int | str | None, owner: str, project: str, stack: str) -> list[str]:
-    """Return the arguments of a Java client that say which stack it works on.
-
-    Parameters
-    ----------
-    host, port, owner, project, stack
-        The stack.
-
-    Returns
-    -------
-    list of str
-        ``["--baseDataUrl", URL, "--owner", ...]``
-    """
-    return [
-        "--baseDataUrl", format_baseurl(host, port),
-        "--owner", owner,
-        "--project", project,
-        "--stack", stack,
-    ]  # fmt: skip
 
 
 # ------------------------------------------------------------------------------ the life of a stack

@@ -268,7 +268,7 @@ class Client:
 @pytest.fixture
 def client(monkeypatch):
     def install(answer):
-        module = ModuleType("renderapi.client.client_calls")
+        module = ModuleType("renderapi.client.calls.coordinates")
         module.coordinateClient = Client(answer)
         monkeypatch.setitem(sys.modules, module.__name__, module)
         return module.coordinateClient

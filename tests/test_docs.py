@@ -347,30 +347,24 @@ def test_every_module_has_a_page_of_the_api():
     assert pages == {name for name in public if not name.startswith("_")} - programs
 
 
-def _docstrings(rooms_left_out=()):
+def _docstrings():
     """Yield every class and function of the package: its place, its node and its docstring."""
     package = Path(renderapi.__file__).parent
     for path in sorted(package.rglob("*.py")):
         inside = path.relative_to(package)
-        if inside.parts[0].removesuffix(".py") in rooms_left_out:
-            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and (text := ast.get_docstring(node)):
                 yield f"{inside}:{node.lineno} {node.name}", node, text
 
 
-#: Rooms whose functions do not all say yet what they return.
-_NOT_YET = ("geometry", "rendering", "server", "transform")
-
-
 def test_no_docstring_begins_with_what_a_function_gives():
-    places = [place for place, _, text in _docstrings(_NOT_YET) if re.match(r"Gives?\b", text)]
+    places = [place for place, _, text in _docstrings() if re.match(r"Gives?\b", text)]
     assert not places, "begin with what it is for"
 
 
 def test_what_a_public_function_returns_is_explained_like_its_parameters():
     missing = []
-    for place, node, text in _docstrings(_NOT_YET):
+    for place, node, text in _docstrings():
         if isinstance(node, ast.ClassDef) or node.name.startswith("_") or "Parameters\n---" not in text:
             continue
         returned = ast.unparse(node.returns) if node.returns else "None"

@@ -102,4 +102,5 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="VERB [OPTIONS]", title="verbs")
     for group in _GROUPS:
         group.add(commands)
+    top.set_defaults(parser=top)  # for what completes its words
     return top

@@ -165,13 +165,11 @@ def _stop_with_parent() -> None:
 
 
 def _completion(options: argparse.Namespace) -> int:
-    from renderapi.cli.command import parser
-
     try:
         import shtab
     except ImportError as error:
         from renderapi._extras import install_line
 
         raise ImportError(f"completion needs shtab: {install_line('cli')}") from error
-    print(shtab.complete(parser(), shell=options.shell))
+    print(shtab.complete(options.parser, shell=options.shell))
     return Exit.OK

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import logging
 
+from renderapi.client.calls.coordinates import coordinateClient
 from renderapi.client.calls.images import renderClient, rendererClient, renderSectionClient
 from renderapi.client.calls.pairs import get_canvas_url_template, pointMatchClient, tilePairClient
 from renderapi.client.calls.stacks import (
-    coordinateClient,
     importJsonClient,
     importTransformChangesClient,
     transformSectionClient,

@@ -44,7 +44,7 @@ class Connection:
         """Return the session to send with: this connection's, or `session` under this connection's settings."""
         raise NotImplementedError
 
-    def _call_defaults(self) -> dict[str, Any]:
+    def call_defaults(self) -> dict[str, Any]:
         """Return what is filled into a call, but for the session."""
         raise NotImplementedError
 
@@ -191,7 +191,7 @@ def fill_in_connection(callee: Callee, render: Connection | None, kwargs: dict[s
         if callee.wants_session and kwargs.get("session") is None:
             kwargs["session"] = transport.default_session()
         return
-    for name, value in render._call_defaults().items():
+    for name, value in render.call_defaults().items():
         if name in callee.accepts and kwargs.get(name) is None:
             kwargs[name] = value
     if callee.wants_session:

@@ -216,7 +216,7 @@ def _server_of(call: dict[str, Any]) -> ServerInfo:
     try:
         render = call.get("render")
         if isinstance(render, Connection):
-            defaults = render._call_defaults()
+            defaults = render.call_defaults()
             if all(call.get(name) == defaults[name] for name in ("host", "port")):
                 info: ServerInfo = render.server
                 return info

@@ -219,7 +219,7 @@ class ValueToNoise(Filter):
 
 
 class NormalizeLocalContrast(Filter):
-    """Gives every pixel the same mean, or the same contrast, or both, by the pixels around it.
+    """Level the contrast: every pixel gets the same mean, or the same contrast, or both, by the pixels around it.
 
     With mean m and standard deviation s of the ``2 * radius + 1`` pixels wide and high window (clipped to the
     image), the display range [a, b] and the mean factor f, a pixel v becomes (mpicbg's
@@ -306,7 +306,7 @@ def _in_type(values: NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
 def _windows(
     image: Image, radius_x: int, radius_y: int
 ) -> Iterator[tuple[slice, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]]:
-    """Give, for some rows at a time, the window of every pixel: how many pixels, their sum, sum of squares."""
+    """Yield rows, some at a time, with the window of each pixel: how many pixels, their sum, sum of squares."""
     height, width = image.shape
     radius_x, radius_y = min(radius_x, width), min(radius_y, height)
     columns = np.arange(width)

@@ -267,7 +267,7 @@ def labels_of(spec: Mapping[str, Any]) -> list[str]:
 
 
 def matching_count(labels: Sequence[Iterable[str]], keep_through: Iterable[str] = ("lens",)) -> int:
-    """Return how many of the first transforms of a tile stay where it is drawn to be matched.
+    """Count the first transforms of a tile that stay where it is drawn to be matched.
 
     Those are what ``normalizeForMatching`` leaves: through the last one with a label of `keep_through`; without
     such a label, all but the last and at most two. Point matches are stored in the space after them.
@@ -278,6 +278,11 @@ def matching_count(labels: Sequence[Iterable[str]], keep_through: Iterable[str] 
         The labels of each transform of the tile, in order of application.
     keep_through : iterable of str
         Labels that count; render's branch newsolver takes ``include`` for ``lens`` too.
+
+    Returns
+    -------
+    int
+        Their number.
 
     Examples
     --------

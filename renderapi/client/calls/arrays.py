@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from renderapi.client.calls.coordinates import coordinateClient
 from renderapi.client.calls.engine import ENGINE_OPTIONS, Run, engineaccess, java_keywords, run_of, uses_java
 from renderapi.client.calls.images import renderClient, rendererClient
-from renderapi.client.calls.stacks import coordinateClient
 from renderapi.client.checks import ClientArgumentError
 from renderapi.client.files import temporary_file, temporary_json
 from renderapi.client.java.arguments import JavaRun, needs_result

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from renderapi._project import Project
+from renderapi._project import Project, make_stack_params
 from renderapi.client.checks import BOX, checked_box
 from renderapi.client.java.options import check_jar, check_options
 from renderapi.client.java.script import RUN_OPTIONS, as_words, check_words, failure, run_subprocess_mode
 from renderapi.client.utils import find_client_script
 from renderapi.http.urls import required
 from renderapi.render import Render, check_client_script
-from renderapi.stack import make_stack_params
 from renderapi.utils import jbool
 
 _DEFAULT_MEMORY = "1G"

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi import _json
-from renderapi._coordinates import failed, in_tiles, local_problem, position, world_problem
 from renderapi._parallel import progress_reporter
 from renderapi._project import Project
 from renderapi.client.documents import Document, read_list, tiles_with_ids
 from renderapi.errors import BadAnswerError
 from renderapi.geometry import points_to_local, points_to_world
+from renderapi.geometry.coordinate_documents import failed, in_tiles, local_problem, position, world_problem
 from renderapi.http.transport import decode_json
 from renderapi.render import stack_url
 from renderapi.utils import java_double, open_text, put_json

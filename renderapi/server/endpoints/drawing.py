@@ -126,7 +126,7 @@ class Drawing:
                 self._sources.clear()
 
     def close(self) -> None:
-        """Give back what the sources hold; an image that is asked for afterwards opens them again."""
+        """Release what the sources hold; an image that is asked for afterwards opens them again."""
         with self._lock:
             sources, self._sources = self._sources, None
         if sources is not None:

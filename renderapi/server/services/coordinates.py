@@ -7,7 +7,14 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from renderapi import _json
-from renderapi._coordinates import failed, in_tiles, is_finite, local_problem, position, world_problem
+from renderapi.geometry.coordinate_documents import (
+    failed,
+    in_tiles,
+    is_finite,
+    local_problem,
+    position,
+    world_problem,
+)
 from renderapi.server.documents.keys import StackKey
 from renderapi.server.documents.mapping import Points, is_singular, to_local, to_world
 from renderapi.server.documents.problems import Problem

@@ -47,7 +47,7 @@ def make(connection: Transaction, key: CollectionKey) -> int:
 
 
 def rename(connection: Transaction, row: int, key: CollectionKey) -> None:
-    """Give a collection another name, which must be free."""
+    """Rename a collection; the new name must be free."""
     connection.execute("UPDATE collection SET owner = ?, name = ? WHERE id = ?", (key.owner, key.name, row))
 
 

@@ -100,7 +100,7 @@ def powers(p: Array, order: int) -> Array:
 
 
 def shifted(coefficients: Array, order: int, centre: Array, scale: Any) -> Array:
-    """Return the polynomials in x, y that equal those given in (x - cx)/s, (y - cy)/s.
+    """Rewrite polynomials in (x - cx)/s, (y - cy)/s as polynomials in x, y.
 
     Parameters
     ----------
@@ -112,6 +112,11 @@ def shifted(coefficients: Array, order: int, centre: Array, scale: Any) -> Array
         cx and cy of each.
     scale : float or (..., 1) array
         s of each.
+
+    Returns
+    -------
+    (..., 2, k) array
+        Their coefficients.
     """
     index: dict[tuple[int, int], int] = {}
     for degree in range(order + 1):

@@ -4,7 +4,14 @@ import math
 
 import pytest
 
-from renderapi._coordinates import failed, in_tiles, is_finite, local_problem, position, world_problem
+from renderapi.geometry.coordinate_documents import (
+    failed,
+    in_tiles,
+    is_finite,
+    local_problem,
+    position,
+    world_problem,
+)
 
 
 @pytest.mark.parametrize(
