@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renderapi.cli import addresses
+from renderapi.cli import addresses, microscope
 from renderapi.cli.addresses import connect, shown
 from renderapi.cli.copying import show_transfer
 from renderapi.cli.options import (
@@ -41,12 +41,16 @@ def add(commands: Commands) -> None:
         help="store tile specs of files, or an export, in a stack",
         description="Store the tile specs of JSON files (lists, .gz too) in a stack, which is set LOADING first and "
         "COMPLETE in the end. With --dry-run the files are looked at as by validate, and nothing is stored. Or store a "
-        "folder that renderapi export wrote; with --matches that of a match collection.",
-        library="renderapi.client.import_jsonfiles_parallel renderapi.client.check_jsonfiles "
+        "folder that renderapi export wrote; with --matches that of a match collection. Or make the tile specs of "
+        "--images, --trakem2 or --mdoc: all files are looked at first, and with --dry-run what comes out is shown.",
+        library="renderapi.fromfiles.from_images renderapi.fromfiles.from_trakem2 renderapi.fromfiles.from_serialem "
+        "renderapi.client.import_tilespecs_parallel "
+        "renderapi.client.import_jsonfiles_parallel renderapi.client.check_jsonfiles "
         "renderapi.stack.ensure_stack renderapi.transfer.import_stack renderapi.transfer.import_matches",
     )
     reading.add_argument("stack", metavar="STACK", help="[[OWNER/]PROJECT/]STACK, or its URL")
-    _add_files(reading, "JSON files, or one folder that renderapi export wrote")
+    _add_files(reading, "JSON files, or one folder that renderapi export wrote", nargs="*")
+    microscope.add(reading)
     addresses.add_matches(reading)
     reading.add_argument(
         "--overwrite", action="store_true", help="of a folder: make the stack what was exported"
@@ -89,8 +93,8 @@ def add(commands: Commands) -> None:
     add_json(validate)
 
 
-def _add_files(parser: argparse.ArgumentParser, what: str) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help=what)
+def _add_files(parser: argparse.ArgumentParser, what: str, nargs: str = "+") -> None:
+    parser.add_argument("files", nargs=nargs, metavar="FILE", help=what)
     parser.add_argument(
         "--transforms", metavar="FILE", help="JSON file of the shared transforms that tiles refer to"
     )
@@ -101,11 +105,14 @@ def _add_files(parser: argparse.ArgumentParser, what: str) -> None:
 
 def _import(options: argparse.Namespace) -> int:
     from renderapi.client import import_jsonfiles_parallel
-    from renderapi.stack import ensure_stack, get_full_stack_metadata
+    from renderapi.stack import ensure_stack
 
+    from_microscope = microscope.is_asked(options)
     options.stack = addresses.either(options, options.stack)
     render = connect(options, options.stack)
     name = shown(render, options.stack)
+    if from_microscope:
+        return _import_tiles(options, render, name)
     if options.matches or any(Path(path).is_dir() for path in options.files):
         return _import_folder(options, render)
     for path in (*options.files, *filter(None, [options.transforms])):
@@ -127,12 +134,43 @@ def _import(options: argparse.Namespace) -> int:
         batch_size=options.batch,
         render=render,
     )
+    return _imported(options, render, name, options.files)
+
+
+def _imported(options: argparse.Namespace, render: Render, name: str, files: list[str]) -> int:
+    """Show what the stack is after an import."""
+    from renderapi.stack import get_full_stack_metadata
+
     metadata = get_full_stack_metadata(options.stack.name, render=render)
     count = (metadata.get("stats") or {}).get("tileCount")
     holds = f", and holds {counted(count, 'tiles')}" if metadata["state"] == "COMPLETE" else ""
-    text = f"imported {_files(options.files)} into {name}: it is {metadata['state']}{holds}"
-    show(options, {"stack": name, "files": options.files, "metadata": metadata, "dryRun": False}, text)
+    text = f"imported {_files(files)} into {name}: it is {metadata['state']}{holds}"
+    show(options, {"stack": name, "files": files, "metadata": metadata, "dryRun": False}, text)
     return Exit.OK
+
+
+def _import_tiles(options: argparse.Namespace, render: Render, name: str) -> int:
+    from renderapi.client import import_tilespecs_parallel
+    from renderapi.stack import ensure_stack
+
+    if options.dry_run:
+        return microscope.preview(options, name, _into(options, render, name)[0])
+    if not options.create:
+        _must_exist(options.stack.name, render)
+    tiles, resolution = microscope.tiles_of(options)
+    if options.create:
+        ensure_stack(options.stack.name, render=render, **resolution)
+    import_tilespecs_parallel(
+        options.stack.name,
+        tiles,
+        poolsize=options.threads,
+        close_stack=not options.leave_open,
+        engine=options.engine,
+        progress=progress("importing"),
+        batch_size=options.batch,
+        render=render,
+    )
+    return _imported(options, render, name, options.images or [options.trakem2 or options.mdoc])
 
 
 def _import_folder(options: argparse.Namespace, render: Render) -> int:
@@ -157,7 +195,8 @@ def _import_folder(options: argparse.Namespace, render: Render) -> int:
     return Exit.OK
 
 
-def _would_import(options: argparse.Namespace, render: Render, name: str) -> int:
+def _into(options: argparse.Namespace, render: Render, name: str) -> tuple[str, str | None]:
+    """Return what would be imported into, and its state."""
     from renderapi.errors import NotFoundError
     from renderapi.stack import get_full_stack_metadata
 
@@ -166,9 +205,13 @@ def _would_import(options: argparse.Namespace, render: Render, name: str) -> int
         state = _must_exist(options.stack.name, render)
     else:
         with suppress(NotFoundError):
-            state = get_full_stack_metadata(options.stack.name, render=render)["state"]
+            state = str(get_full_stack_metadata(options.stack.name, render=render)["state"])
+    return f"{name}, which would be made" if state is None else f"{name}, which is {state}", state
+
+
+def _would_import(options: argparse.Namespace, render: Render, name: str) -> int:
+    into, state = _into(options, render, name)
     found = _checked(options)
-    into = f"{name}, which would be made" if state is None else f"{name}, which is {state}"
     text = f"{_summary(found)}\nwould be imported into {into}" + _listed(found)
     show(options, {"stack": name, "state": state, **_document(found), "dryRun": True}, text)
     return Exit.DIFFERS if found.problems else Exit.OK

@@ -111,8 +111,9 @@ def from_images(
         become a tile each, in one layer each. Default: the files that `positions` names.
     positions : path, DataFrame or iterable of dict, optional
         A CSV or TSV file, or a table. Columns: ``path, x, y``, and optionally ``z, page, tileId, width, height,
-        minIntensity, maxIntensity, mask, sectionId, groupId, row, col, stageX, stageY``. Paths begin in the folder of
-        the file; names without folders will do where they are unique. ``x, y`` is the upper left corner.
+        minIntensity, maxIntensity, mask, sectionId, groupId, row, col, stageX, stageY, rotation,
+        pixelsize``. Paths begin in the folder of the file; names without folders will
+        do where they are unique. ``x, y`` is the upper left corner.
     columns : mapping, optional
         Names of columns of `positions` -> one of those above.
     pattern : str or re.Pattern, optional
@@ -595,8 +596,8 @@ def _layout(
         imageCol=values.get("col"),
         stageX=values.get("stageX", None if stage is None else stage[0]),
         stageY=values.get("stageY", None if stage is None else stage[1]),
-        rotation=rotation or None,
-        pixelsize=pixel_size,
+        rotation=values.get("rotation", rotation or None),
+        pixelsize=values.get("pixelsize", pixel_size),
         force_pixelsize=False,
     )
 

@@ -14,7 +14,9 @@ from renderapi.fromfiles.names import absolute
 
 Positions = Any  # a path, a DataFrame, or an iterable of mappings
 
-_NUMBERS = ("x", "y", "z", "width", "height", "minIntensity", "maxIntensity", "stageX", "stageY")
+_NUMBERS = (
+    "x", "y", "z", "width", "height", "minIntensity", "maxIntensity", "stageX", "stageY", "rotation", "pixelsize",
+)  # fmt: skip
 _WHOLE = ("row", "col", "page")
 _TEXTS = ("path", "tileId", "sectionId", "groupId", "mask")
 #: Names of columns that say the same.

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
+from photographed import HEIGHT, STEP, WIDTH
 from PIL import Image
-
-STEP, WIDTH, HEIGHT = 80, 100, 90
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import HEIGHT, STEP, WIDTH
+from photographed import HEIGHT, STEP, WIDTH
 from PIL import Image
 
 import renderapi
