@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from renderapi._parallel import in_threads, progress_reporter
+from renderapi.fromfiles.planes import WRITTEN_SUFFIXES
 from renderapi.rendering import ImageDescription, ImageReference, ImageSourceError, Sources
 
 #: Volumes by the end of their names -> the loader of render that reads their planes.
@@ -31,9 +32,11 @@ def reference_of(path: Path, dataset: str | None) -> ImageReference:
     Raises
     ------
     ValueError
-        If it is a volume, and no data set is named.
+        If it is a volume, and no data set is named, or of a kind that render does not read.
     """
     loader = VOLUME_LOADERS.get(path.suffix.lower())
+    if path.suffix.lower() in WRITTEN_SUFFIXES:
+        raise ValueError("render does not read it: renderapi.fromfiles.write_planes makes TIFF files of it")
     if loader is None:
         return ImageReference(path.as_uri())
     if not dataset:

@@ -356,7 +356,8 @@ def _pages(
             text = f"there is no page {page} in {path.name}: its pages are {first} to {first + header.slices - 1}"
             problems.append(FileProblem(*where, text))
             return []
-        return [_Image(path, header, values, page, row)]
+        if header.slices > 1 or first == 0:
+            return [_Image(path, header, values, page, row)]
     if header.slices == 1 and first == 1:
         return [_Image(path, header, values, None, row)]
     return [_Image(path, header, dict(values), first + i, row) for i in range(header.slices)]

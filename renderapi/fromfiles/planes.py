@@ -19,6 +19,8 @@ from renderapi.fromfiles.errors import FileProblem, refuse
 from renderapi.fromfiles.names import absolute
 
 MRC_SUFFIXES = (".mrc", ".mrcs", ".st", ".map", ".rec", ".ali")
+#: What render does not read, and `write_planes` does.
+WRITTEN_SUFFIXES = (*MRC_SUFFIXES, ".zarr")
 _INSTALL = install_line("sources")
 _IMOD_STAMP = 1146047817
 _BIG_ENDIAN = 0x11  # first byte of the machine stamp

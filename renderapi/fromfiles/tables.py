@@ -68,7 +68,8 @@ def read_table(positions: Positions, columns: Mapping[str, str] | None, problems
     """
     if isinstance(positions, (str, os.PathLike)):
         path = absolute(positions)
-        name, folder, raw = str(positions), path.parent, _read_file(path)
+        name, folder = str(positions), path.parent
+        raw: list[tuple[Any, Any]] = list(_read_file(path))
     elif hasattr(positions, "to_dict") and hasattr(positions, "index"):
         name, folder = "positions", Path.cwd()
         raw = list(zip(positions.index.tolist(), positions.to_dict("records")))
@@ -78,10 +79,15 @@ def read_table(positions: Positions, columns: Mapping[str, str] | None, problems
         raise TypeError(
             f"positions must be a file, a table or a list of dicts, not {type(positions).__name__}"
         )
-    if missing := set(columns or {}) - {key for _, cells in raw for key in cells}:
+    if missing := set(columns or {}) - {
+        key for _, cells in raw if isinstance(cells, Mapping) for key in cells
+    }:
         raise ValueError(f"{name} has no column {', '.join(map(repr, sorted(missing)))}, which columns names")
     rows = []
     for number, cells in raw:
+        if not isinstance(cells, Mapping):
+            problems.append(FileProblem(name, number, f"it is {cells!r:.100}, not a dict"))
+            continue
         values, texts = _values(cells, columns or {})
         problems += [FileProblem(name, number, text) for text in texts]
         rows.append(Row(number, values))

@@ -83,6 +83,7 @@ def test_a_trakem2_project_is_imported(run, render):
 
 
 def test_what_serialem_wrote_is_imported(run, render, tmp_path):
+    pytest.importorskip("mrcfile")
     path = GOLDEN / "serialem" / "mode1_montage.mrc.mdoc"
     assert run("import", "sem", "--mdoc", path, "--create", "--dry-run")[0] == 0
     assert run("import", "sem", "--mdoc", path, "--create")[0] == 1  # where would the slices go?

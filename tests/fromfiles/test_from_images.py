@@ -11,7 +11,7 @@ from photographed import HEIGHT, STEP, WIDTH
 from PIL import Image
 
 import renderapi
-from renderapi.fromfiles import TileFilesError, from_images
+from renderapi.fromfiles import TileFilesError, TilesFromFiles, from_images
 from renderapi.rendering import render8
 from renderapi.server import serve_background
 
@@ -353,6 +353,31 @@ def test_images_without_positions_are_not_piled_up(folder):
 def test_a_volume_without_a_data_set_says_what_is_missing(tmp_path):
     (tmp_path / "v.h5").write_bytes(b"")
     assert problems(tmp_path / "v.h5")[0][2] == "it is a volume: say which data set of it (dataset=)"
+
+
+def test_what_render_does_not_read_says_what_does(tmp_path):
+    (tmp_path / "v.mrc").write_bytes(b"")
+    assert "write_planes" in problems(tmp_path / "v.mrc")[0][2]
+
+
+def test_a_page_that_is_not_there_is_named(tmp_path):
+    Image.new("L", (5, 4)).save(tmp_path / "t.png")
+    rows = [{"path": str(tmp_path / "t.png"), "page": page} for page in (1, 2)]
+    assert problems(positions=rows) == [("positions", 1, "there is no page 2 in t.png: its pages are 1 to 1")]
+    # the only page of a file that is no stack is the file
+    assert from_images(positions=rows[:1])[0].ip.to_dict() == {
+        "0": {"imageUrl": (tmp_path / "t.png").as_uri()}
+    }
+
+
+def test_rows_that_are_no_rows_are_named(folder):
+    assert problems(positions=[7, {"x": 1}]) == [
+        ("positions", 0, "it is 7, not a dict"), ("positions", 1, "it names no file (column path)"),
+    ]  # fmt: skip
+
+
+def test_no_tiles_have_a_preview_too():
+    assert TilesFromFiles().preview().startswith("0 tiles in 0 layers")
 
 
 @pytest.mark.parametrize(
