@@ -6,7 +6,7 @@ import argparse
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from renderapi.cli.options import Exit, UsageError, number_text, positive
+from renderapi.cli.options import Exit, UsageError, counted, positive
 from renderapi.cli.screen import note, progress, show
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def tiles_of(options: argparse.Namespace) -> tuple[Iterable[TileSpec], dict[str,
     else:
         made = _made(options, options.converted)
         count, notes, resolution, tiles = len(made), made.notes, made.resolution, made
-    for text in (f"{number_text(count)} tiles", *notes):
+    for text in (counted(count, "tiles"), *notes):
         note(text)
     names = ("stackResolutionX", "stackResolutionY", "stackResolutionZ")
     return tiles, {key: size for key, size in zip(names, resolution or ()) if size is not None}
