@@ -17,10 +17,10 @@ PICTURE = HOME / "pictures" / "rooms.svg"
 FLOORS = (
     (
         "errors", "utils", "http", "_server_words", "_replacing", "_json", "_patterns", "_pillow", "_compiler",
-        "_version", "_extras", "_slips", "_doubts", "transform", "geometry", "rendering",
+        "_version", "_extras", "_slips", "_doubts", "_ordering", "transform", "geometry", "rendering",
         "layout", "channel", "image_pyramid", "schemas", "external",
     ),
-    ("_comparison", "_parallel", "_project", "render"),
+    ("_comparison", "_parallel", "_project", "_batches", "render"),
     (
         "stack", "stackversion", "section", "service", "matchtrial", "hierarchical", "tilespec", "resolvedtiles",
         "pointmatch", "coordinate", "image", "selections",

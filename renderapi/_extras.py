@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["install_line"]
+from typing import Any
+
+__all__ = ["arrow", "install_line"]
+
+
+def arrow(what: str, instead: str = "") -> Any:
+    """Return pyarrow, or say how to install it, and what does without."""
+    try:
+        import pyarrow
+        import pyarrow.compute
+    except ImportError as error:
+        raise ImportError(f"{what} pyarrow: {install_line('tables')}{instead}") from error
+    return pyarrow
 
 
 def install_line(extra: str) -> str:

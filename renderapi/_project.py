@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from renderapi._parallel import thread_session
+from renderapi.http import transport
 from renderapi.http.urls import format_baseurl, owner_url, stack_url
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Project:
     def thread_session(self) -> requests.Session | None:
         """Return the session for the running thread: a caller's own, else one for each thread."""
         return thread_session(self.session, self.render)
+
+    def portable(self) -> Project:
+        """Return a project that other processes can use: a session of the connection itself is left to it."""
+        return replace(self, session=None) if isinstance(self.session, transport.RenderSession) else self
 
     def other(self, render: Any = None, *, owner: str | None = None, project: str | None = None) -> Project:
         """Return another project: of another connection, if one is given, with its defaults."""

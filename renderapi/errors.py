@@ -160,21 +160,21 @@ class ImportFailedError(RenderError):
 
     Attributes
     ----------
-    failures : list of tuple (list of str, Exception)
-        For each batch that failed, its tile ids and why.
+    failures : list of tuple (list, Exception)
+        For each batch that failed, its tile ids and why; of matches its pairs, ``((pGroupId, pId), (qGroupId, qId))``.
     stored : int
-        Number of tile specs that were stored.
-    unknown : list of str
-        Of the tile ids in `failures` those of which it is unknown whether they are stored, because the
+        Number of tile specs, or pairs, that were stored.
+    unknown : list
+        Of the tile ids, or pairs, in `failures` those of which it is unknown whether they are stored, because the
         answer was lost.
     """
 
     def __init__(
         self,
         *args: Any,
-        failures: list[tuple[list[str], Exception]] | None = None,
+        failures: list[tuple[list[Any], Exception]] | None = None,
         stored: int = 0,
-        unknown: list[str] | None = None,
+        unknown: list[Any] | None = None,
         **details: Any,
     ) -> None:
         super().__init__(*args, **details)

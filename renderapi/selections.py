@@ -28,6 +28,7 @@ from renderapi.pointmatch import (
     get_matches_with_group,
     get_matches_within_group,
 )
+from renderapi.pointmatch.rows import rows_of
 from renderapi.section import get_tile_count_of_box
 from renderapi.stack import (
     get_full_stack_metadata,
@@ -622,29 +623,13 @@ class MatchSelection(_Selection):
         SpecError
             If the points of a pair are not parallel, or not in the plane.
         """
-        names: list[tuple[Any, ...]] = []
-        counts: list[int] = []
-        points: list[NDArray[np.float64]] = []
-        for documents in self._parts():
-            for document in documents:
-                matches = document.get("matches") or {"p": [[], []], "q": [[], []], "w": []}
-                try:
-                    points.append(
-                        np.array([*matches["p"], *matches["q"], matches["w"]], np.float64).reshape(5, -1)
-                    )
-                except (KeyError, TypeError, ValueError):
-                    raise SpecError(
-                        f"the matches of {_pair(document)} are not x and y of p and q with a weight for each"
-                    ) from None
-                names.append(tuple(document[name] for name in _PAIR))
-                counts.append(points[-1].shape[1])
-        table = np.concatenate(points, axis=1) if points else np.empty((5, 0))
+        rows = rows_of(document for documents in self._parts() for document in documents)
         return {
             **{
-                column: np.repeat(_texts(name[i] for name in names), counts)
+                column: np.repeat(rows.ids[:, i], rows.counts)
                 for i, column in enumerate(("p_group", "p_id", "q_group", "q_id"))
             },
-            **{column: table[i].copy() for i, column in enumerate(("px", "py", "qx", "qy", "w"))},
+            **{column: rows.points[i].copy() for i, column in enumerate(("px", "py", "qx", "qy", "w"))},
         }
 
     def to_frame(self) -> pd.DataFrame:

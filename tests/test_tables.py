@@ -250,7 +250,7 @@ def test_a_lost_batch_is_an_error_that_names_its_tiles(render):
         tables.import_table("tiles", frame(), batch_size=1, poolsize=1, progress=close_it, render=render)
     assert caught.value.stored == 1
     assert [ids for ids, _ in caught.value.failures] == [["b"]]
-    assert "What comes after these tiles was neither read nor sent" in str(caught.value)
+    assert "What comes after them was neither read nor sent" in str(caught.value)
 
 
 SPLINE = {"type": "ref", "refId": "lens"}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi._ordering import java_key
 from renderapi.errors import SpecError
-from renderapi.geometry.pairs import java_key
 
 Indices = NDArray[np.intp]
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi._ordering import java_key
 from renderapi.errors import SpecError
 from renderapi.geometry._overlaps import BoxIndex, Doubles, Indices, as_floats, checked_boxes, overlap
 
@@ -356,14 +357,6 @@ def codes(texts: Sequence[str]) -> Indices:
     """Number texts in the order of Java's strings, equal ones alike."""
     order = {text: number for number, text in enumerate(sorted(set(texts), key=java_key))}
     return np.fromiter((order[text] for text in texts), np.intp, len(texts))
-
-
-def java_key(text: str) -> str:
-    """Make a key that sorts as Java sorts a string: by 16 bit units, not by characters."""
-    if text.isascii() or max(text) < "\ud800":
-        return text
-    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), "<u2")
-    return "".join(map(chr, units.tolist()))
 
 
 def touching(boxes: Any, bounds: Sequence[float]) -> Flags:

@@ -40,6 +40,7 @@ from renderapi.pointmatch._tools import (
     merge_matches,
     order_matchpair,
 )
+from renderapi.pointmatch.uploading import UploadResult, upload_matches
 from renderapi.render import format_baseurl, owner_url, renderaccess
 from renderapi.utils import NullHandler, get_json, jbool, put_json, rest_delete
 
@@ -55,6 +56,7 @@ __all__ = [
     "MatchArrays",
     "MatchStatistics",
     "NullHandler",
+    "UploadResult",
     "add_merge_collections",
     "copy_match_explicit",
     "copy_matches_explicit",
@@ -96,6 +98,7 @@ __all__ = [
     "select",
     "set_match_counts",
     "swap_matchpair",
+    "upload_matches",
 ]
 
 MergeCollections = Iterable[str] | str | None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from renderapi._ordering import java_key
 from renderapi.errors import EstimationError, SpecError
 from renderapi.pointmatch._documents import is_per_dimension, pair_name, swap_matchpair
 from renderapi.pointmatch.merging import merged_pair
@@ -136,8 +137,6 @@ def order_matchpair(match: Mapping[str, Any]) -> dict[str, Any]:
     dict
         A new document that shares the points.
     """
-    from renderapi.geometry.pairs import java_key
-
     p, q = ((java_key(str(match[f"{side}GroupId"])), java_key(str(match[f"{side}Id"]))) for side in "pq")
     return swap_matchpair(match, copy=False) if p > q else dict(match)
 

@@ -8,6 +8,10 @@ A table of tiles has one row per tile. Its columns are called as in the document
     minX minY maxX maxY                                                           (the bounding box)
     other                                                                         (JSON of all the rest)
 
+A table of matches has one row for each pair of points, in pixels at scale 1::
+
+    pGroupId pId qGroupId qId px py qx qy w
+
 ``x' = m00 x + m01 y + m02`` and ``y' = m10 x + m11 y + m12`` map the pixels of a tile into the world. Tables need
 the extra ``tables`` (pandas and pyarrow), which is imported when a table is read or made.
 """
@@ -17,6 +21,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from renderapi import _json
@@ -26,10 +31,13 @@ from renderapi._project import Project
 from renderapi._slips import warn_caller
 from renderapi.errors import SpecError, TableError
 from renderapi.http import transport
+from renderapi.pointmatch import UploadResult, select
+from renderapi.pointmatch.uploading import BATCH_PAIRS, upload
 from renderapi.render import Render, renderaccess
 from renderapi.stack import get_z_values_for_stack, set_stack_state
 from renderapi.tables._columns import KINDS, Columns, arrow, as_frame, check_kind
 from renderapi.tables._documents import TileRows, tile_schema, tiles_table
+from renderapi.tables._matches import MATCH_KINDS, MatchTable, match_table
 
 if TYPE_CHECKING:
     import requests
@@ -37,16 +45,23 @@ if TYPE_CHECKING:
     from renderapi.client.local.uploading import Batch, Import
 
 __all__ = [
+    "MATCH_COLUMNS",
     "TILE_COLUMNS",
+    "import_match_table",
     "import_table",
+    "matches_tables",
+    "matches_to_table",
     "stack_tables",
     "stack_to_table",
+    "table_to_matches",
     "table_to_tiles",
     "tiles_to_table",
 ]
 
 #: Columns of a table of tiles.
 TILE_COLUMNS = tuple(KINDS)
+#: Columns of a table of matches.
+MATCH_COLUMNS = tuple(MATCH_KINDS)
 _CHECKED_AT_ONCE = 500
 
 
@@ -455,3 +470,207 @@ def stack_to_table(
         )
     )
     return as_frame(pa.concat_tables(layers) if layers else tile_schema(other).empty_table(), kind)
+
+
+# ------------------------------------------------------------------------------ matches
+
+
+def table_to_matches(
+    table: Any, *, columns: Mapping[str, str] | None = None, defaults: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Return the rows of a long table as match documents.
+
+    Parameters
+    ----------
+    table, columns, defaults
+        As for `import_match_table`.
+
+    Returns
+    -------
+    list of dict
+        One document for each pair, p and q and all of them in the order in which a server keeps them; points in the
+        order of their rows.
+
+    Raises
+    ------
+    TableError
+        If rows cannot be used; it names them all.
+    SpecError
+        If the table has no such columns.
+
+    Examples
+    --------
+    >>> from renderapi.tables import table_to_matches
+    >>> table = {"pGroupId": ["1", "2"], "pId": ["a", "b"], "qGroupId": ["2", "1"], "qId": ["b", "a"],
+    ...          "px": [0, 9], "py": [1, 8], "qx": [2, 7], "qy": [3, 6]}
+    >>> (match,) = table_to_matches(table)
+    >>> match["pId"], match["matches"]["p"]
+    ('a', [[0.0, 7.0], [1.0, 6.0]])
+    """
+    return list(MatchTable(Columns(table, MATCH_KINDS, columns, defaults)).documents())
+
+
+@renderaccess
+def import_match_table(
+    matchCollection: str,
+    table: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    skip_existing: bool = False,
+    batch_size: int = BATCH_PAIRS,
+    poolsize: int = 2,
+    executor: Executor | None = None,
+    progress: Any = None,
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> UploadResult:
+    """Import the matches of a long table into a match collection.
+
+    Parameters
+    ----------
+    matchCollection : str
+        Collection; made if it is not there. Pairs that it has are replaced, by all the rows of the pair.
+    table : pandas.DataFrame, pyarrow.Table, or mapping of arrays
+        One row for each pair of points, with columns of `MATCH_COLUMNS`; others are left out. Rows of a pair may be
+        anywhere, also with p and q exchanged. Without a column ``w`` all weights are 1.
+    columns, defaults
+        As for `import_table`.
+    skip_existing, batch_size, poolsize, executor, progress
+        As for `renderapi.pointmatch.upload_matches`.
+    owner, host, port, session, render
+        Connection.
+
+    Returns
+    -------
+    UploadResult
+        Numbers of pairs.
+
+    Raises
+    ------
+    TableError
+        If rows cannot be used: ids are missing, or coordinates are no finite numbers. It names column, row and reason
+        of all of them, and nothing was sent.
+    SpecError
+        If the table has no such columns.
+    ImportFailedError, requests.RequestException
+        As for `renderapi.pointmatch.upload_matches`.
+    ImportError
+        If pyarrow or pandas is not installed.
+    """
+    rows = MatchTable(Columns(table, MATCH_KINDS, columns, defaults))
+    return upload(
+        Project(host, port, owner, None, session, render),
+        matchCollection,
+        rows.documents(),
+        total=rows.count,
+        checked=True,
+        skip_existing=skip_existing,
+        batch_size=batch_size,
+        poolsize=poolsize,
+        executor=executor,
+        progress=progress,
+    )
+
+
+@renderaccess
+def matches_tables(
+    matches: Any,
+    *,
+    kind: str = "pandas",
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> Iterator[Any]:
+    """Yield matches as long tables, one for each group of p; a few groups are read ahead.
+
+    Parameters
+    ----------
+    matches : str, MatchSelection, or iterable of dict
+        Name of a match collection, what `renderapi.pointmatch.select` gives, or match documents. Documents of a group
+        that do not follow one another make several tables.
+    kind : {"pandas", "arrow"}
+        What is wanted.
+    owner, host, port, session, render
+        Connection, for the name of a collection.
+
+    Returns
+    -------
+    iterator of pandas.DataFrame or pyarrow.Table
+        Columns of `MATCH_COLUMNS`, a row for each pair of points; pairs without points have none.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    SpecError
+        If points of a pair are not parallel, not in the plane, or not finite.
+    RenderError
+        If the server refuses.
+    ImportError
+        If pyarrow or pandas is not installed.
+    """
+    check_kind(kind)
+    arrow()
+    found = _matches(matches, Project(host, port, owner, None, session, render))
+    groups = groupby(found, lambda document: document.get("pGroupId"))
+    return (as_frame(match_table(documents), kind) for _, documents in groups)
+
+
+@renderaccess
+def matches_to_table(
+    matches: Any,
+    *,
+    kind: str = "pandas",
+    owner: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Get matches as one long table, which holds all of them in memory.
+
+    Parameters
+    ----------
+    matches, kind
+        As for `matches_tables`, which gives one table per group.
+    owner, host, port, session, render
+        Connection, for the name of a collection.
+
+    Returns
+    -------
+    pandas.DataFrame or pyarrow.Table
+        Columns of `MATCH_COLUMNS`, a row for each pair of points; pairs without points have none.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    SpecError
+        If points of a pair are not parallel, not in the plane, or not finite.
+    RenderError
+        If the server refuses.
+    ImportError
+        If pyarrow or pandas is not installed.
+    """
+    check_kind(kind)
+    return as_frame(match_table(_matches(matches, Project(host, port, owner, None, session, render))), kind)
+
+
+def _matches(matches: Any, side: Project) -> Iterable[Mapping[str, Any]]:
+    if isinstance(matches, str):
+        words = {name: value for name, value in side.keywords().items() if name != "project"}
+        return select(matches, **words)
+    if isinstance(matches, Mapping) or not isinstance(matches, Iterable):
+        raise SpecError(
+            f"matches are a collection, a selection or match documents, not a {type(matches).__name__}"
+        )
+    return matches

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from renderapi._extras import install_line
+from renderapi import _extras
 from renderapi._slips import warn_caller
 from renderapi.errors import SpecError, TableError
 
@@ -46,12 +46,7 @@ _SHOWN = 10
 
 def arrow() -> Any:
     """Return pyarrow, or say how to install it."""
-    try:
-        import pyarrow
-        import pyarrow.compute
-    except ImportError as error:
-        raise ImportError(f"tables need pyarrow and pandas: {install_line('tables')}") from error
-    return pyarrow
+    return _extras.arrow("tables need pandas and")
 
 
 def as_frame(table: Any, kind: str) -> Any:
@@ -61,7 +56,7 @@ def as_frame(table: Any, kind: str) -> Any:
     try:
         return table.to_pandas()
     except ImportError as error:
-        raise ImportError(f"tables need pyarrow and pandas: {install_line('tables')}") from error
+        raise ImportError(f"tables need pyarrow and pandas: {_extras.install_line('tables')}") from error
 
 
 def check_kind(kind: str) -> None:

@@ -12,7 +12,7 @@ from renderapi.render import renderaccess
 from renderapi.transfer.carrying import digests
 from renderapi.transfer.files import MANIFEST, Folder
 from renderapi.transfer.parts import ContentDigest
-from renderapi.transfer.servers import MatchesOnServer, StackOnServer, portable
+from renderapi.transfer.servers import MatchesOnServer, StackOnServer
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -69,7 +69,7 @@ def digest_stack(
     RenderError
         If the server refuses.
     """
-    place = StackOnServer(portable(Project(host, port, owner, project, session, render)), stack)
+    place = StackOnServer(Project(host, port, owner, project, session, render).portable(), stack)
     return digests(place, poolsize, executor, progress)
 
 
@@ -114,7 +114,7 @@ def digest_matches(
     RenderError
         If the server refuses.
     """
-    place = MatchesOnServer(portable(Project(host, port, owner, None, session, render)), matchCollection)
+    place = MatchesOnServer(Project(host, port, owner, None, session, render).portable(), matchCollection)
     return digests(place, poolsize, executor, progress)
 
 

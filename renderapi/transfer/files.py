@@ -14,13 +14,14 @@ import shutil
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 from renderapi import _json
-from renderapi._extras import install_line
+from renderapi._extras import arrow
 from renderapi._replacing import replacing
 from renderapi.errors import BadRequestError, NotFoundError, TransferError
 from renderapi.http.urls import format_number
@@ -45,13 +46,8 @@ _SIDES = ("px", "py", "qx", "qy")
 
 
 def _arrow() -> Any:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ImportError(
-            f"files of zstd and Parquet need pyarrow: {install_line('tables')}. Format 'jsonl.gz' needs nothing"
-        ) from error
+    pyarrow = arrow("files of zstd and Parquet need", ". Format 'jsonl.gz' needs nothing")
+    import_module("pyarrow.parquet")
     return pyarrow
 
 

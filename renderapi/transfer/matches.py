@@ -11,7 +11,7 @@ from renderapi.pointmatch import delete_collection, rename_collection
 from renderapi.render import renderaccess
 from renderapi.transfer.carrying import Transfer, TransferResult
 from renderapi.transfer.files import Folder
-from renderapi.transfer.servers import MatchesOnServer, portable, same_server
+from renderapi.transfer.servers import MatchesOnServer, same_server
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -92,8 +92,8 @@ def copy_matches(
     """
     here = _collection(owner, host, port, session, render)
     there = here.other(to_render, owner=to_owner)
-    source = MatchesOnServer(portable(here), matchCollection)
-    target = MatchesOnServer(portable(there), to_collection or matchCollection)
+    source = MatchesOnServer(here.portable(), matchCollection)
+    target = MatchesOnServer(there.portable(), to_collection or matchCollection)
     return Transfer(source, target, overwrite, poolsize, executor, progress).run(dry_run)
 
 
@@ -164,8 +164,8 @@ def move_matches(
     """
     here = _collection(owner, host, port, session, render)
     there = here.other(to_render, owner=to_owner)
-    source = MatchesOnServer(portable(here), matchCollection)
-    target = MatchesOnServer(portable(there), to_collection or matchCollection)
+    source = MatchesOnServer(here.portable(), matchCollection)
+    target = MatchesOnServer(there.portable(), to_collection or matchCollection)
     if same_server(here, there) and source.where != target.where and not target.parts():
         source.description()  # which must be there
         if not dry_run:
@@ -247,7 +247,7 @@ def export_matches(
     ImportError
         If the format needs a package that is not installed.
     """
-    source = MatchesOnServer(portable(_collection(owner, host, port, session, render)), matchCollection)
+    source = MatchesOnServer(_collection(owner, host, port, session, render).portable(), matchCollection)
     target = Folder(Path(path), "matches", format)
     return Transfer(source, target, overwrite, poolsize, executor, progress).run(dry_run)
 
@@ -313,5 +313,5 @@ def import_matches(
     """
     source = Folder(Path(path), "matches")
     name = matchCollection or source.description()["name"]
-    target = MatchesOnServer(portable(_collection(owner, host, port, session, render)), name)
+    target = MatchesOnServer(_collection(owner, host, port, session, render).portable(), name)
     return Transfer(source, target, overwrite, poolsize, executor, progress).run(dry_run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from renderapi import _json
@@ -22,12 +22,6 @@ _PAIR_IDS = re.compile(
     rb'\{"pGroupId":"[^"\\]*","pId":"([^"\\]*)","qGroupId":"([^"\\]*)","qId":"([^"\\]*)"[,}]'
 )
 _PAIR = ("pId", "qGroupId", "qId")
-
-
-def portable(project: Project) -> Project:
-    """Return a project that other threads and processes can use: a session of the connection is left to it."""
-    own = project.session
-    return replace(project, session=None) if isinstance(own, transport.RenderSession) else project
 
 
 def pair_key(document: bytes) -> str:

@@ -10,7 +10,7 @@ from renderapi.render import renderaccess
 from renderapi.stack import delete_stack, rename_stack
 from renderapi.transfer.carrying import Transfer, TransferResult
 from renderapi.transfer.files import Folder
-from renderapi.transfer.servers import StackOnServer, portable, same_server
+from renderapi.transfer.servers import StackOnServer, same_server
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -107,8 +107,8 @@ def copy_stack(
     """
     here = Project(host, port, owner, project, session, render)
     there = here.other(to_render, owner=to_owner, project=to_project)
-    source = StackOnServer(portable(here), stack)
-    target = StackOnServer(portable(there), to_stack or stack, close_stack)
+    source = StackOnServer(here.portable(), stack)
+    target = StackOnServer(there.portable(), to_stack or stack, close_stack)
     return Transfer(source, target, overwrite, poolsize, executor, progress).run(dry_run)
 
 
@@ -187,8 +187,8 @@ def move_stack(
     """
     here = Project(host, port, owner, project, session, render)
     there = here.other(to_render, owner=to_owner, project=to_project)
-    source = StackOnServer(portable(here), stack)
-    target = StackOnServer(portable(there), to_stack or stack, close_stack)
+    source = StackOnServer(here.portable(), stack)
+    target = StackOnServer(there.portable(), to_stack or stack, close_stack)
     if same_server(here, there) and source.where != target.where and target.metadata() is None:
         source.description()  # which must be there
         if not dry_run:
@@ -265,7 +265,7 @@ def export_stack(
     ImportError
         If the format needs a package that is not installed.
     """
-    source = StackOnServer(portable(Project(host, port, owner, project, session, render)), stack)
+    source = StackOnServer(Project(host, port, owner, project, session, render).portable(), stack)
     return Transfer(source, Folder(Path(path), "stack", format), overwrite, poolsize, executor, progress).run(
         dry_run
     )
@@ -337,5 +337,5 @@ def import_stack(
     """
     source = Folder(Path(path), "stack")
     name = stack or source.description()["name"]
-    target = StackOnServer(portable(Project(host, port, owner, project, session, render)), name, close_stack)
+    target = StackOnServer(Project(host, port, owner, project, session, render).portable(), name, close_stack)
     return Transfer(source, target, overwrite, poolsize, executor, progress).run(dry_run)

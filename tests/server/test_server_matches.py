@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from embedded import wait_until
 
-from renderapi.server.documents.matches import canvas_matches, merge_pairs, utf16_key
+from renderapi._ordering import java_key
+from renderapi.server.documents.matches import canvas_matches, merge_pairs
 from renderapi.server.documents.problems import FailedError, InvalidError, Problem
 
 DATA = Path(__file__).parents[1] / "data/golden"
@@ -81,7 +82,7 @@ def test_sorting_of_the_original():
                 [d["pGroupId"], d["qGroupId"], d["pId"], d["qId"]]
                 for d in map(canvas_matches, case["inputs"])
             ]
-            assert sorted(keys, key=lambda key: list(map(utf16_key, key))) == case["result"]
+            assert sorted(keys, key=lambda key: list(map(java_key, key))) == case["result"]
             checked += 1
     assert checked
 

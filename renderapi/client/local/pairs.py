@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from renderapi import _json
+from renderapi._ordering import java_key
 from renderapi._parallel import progress_reporter
 from renderapi._project import Project
 from renderapi.client.checks import (
@@ -39,7 +40,6 @@ from renderapi.geometry.pairs import (
     PairLayer,
     Pairs,
     codes,
-    java_key,
     layer_pairs,
     obscured_tiles,
     relative_positions,

@@ -12,22 +12,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import requests
-
 from renderapi import _json
+from renderapi._batches import failed, is_fatal
 from renderapi._doubts import Doubts
 from renderapi._parallel import DaemonExecutor, checks_reporter, interrupt_says, progress_reporter
 from renderapi._project import Project
 from renderapi._slips import check_tile_list, check_transform_list, warn_caller
 from renderapi.client.documents import Document
 from renderapi.errors import (
-    AccessDeniedError,
-    ImportFailedError,
-    NotFoundError,
     SpecError,
     StackStateError,
 )
@@ -185,10 +181,7 @@ class Import:
 
     def sender(self) -> Callable[[Batch], Exception | None]:
         """Return the function that sends one batch; it pickles wherever the connection does."""
-        session = self.connection.session
-        if isinstance(session, transport.RenderSession):
-            session = None  # `render` has it, one for each thread
-        return partial(_send, replace(self.connection, session=session), self.stack, self.derive)
+        return partial(_send, self.connection.portable(), self.stack, self.derive)
 
     def so_far(self) -> str:
         """Say what was stored, for an import that is interrupted."""
@@ -205,46 +198,9 @@ class Import:
         """Raise what went wrong, if anything did."""
         if not self.failures:
             return
-        tile_ids, first = self.failures[0]
-        shown = ", ".join(tile_ids[:3]) + (" ..." if len(tile_ids) > 3 else "")
-        unknown = [tile_id for ids in self.lost for tile_id in ids]
-        failed = sum(len(ids) for ids, _ in self.failures) - len(unknown)
-        said = []
-        if failed:
-            said.append(
-                f"{failed} tile specs in {_batches(len(self.failures) - len(self.lost))} were not stored in "
-                f"stack {self.stack} ({self.stored} were)."
-            )
-        if unknown:
-            said.append(
-                f"Of {len(unknown)} tile specs in {_batches(len(self.lost))} it is unknown whether they are "
-                f"stored in stack {self.stack}, because the answer was lost"
-                + ("." if failed else f" ({self.stored} others were stored).")
-            )
-        summary = f"{' '.join(said)} First batch that failed: {shown}. The reason: {first}"
-        if not self.all_read:
-            summary += "\nWhat comes after these tiles was neither read nor sent."
-        if isinstance(first, requests.RequestException):
-            # a server that cannot be reached is never a RenderError
-            error: Exception = type(first)(summary)
-            error.__dict__.update(
-                {**first.__dict__, "failures": self.failures, "stored": self.stored, "unknown": unknown}
-            )
-            raise error from transport.alone(first)
-        raise ImportFailedError(
-            summary,
-            failures=self.failures,
-            stored=self.stored,
-            unknown=unknown,
-            method=getattr(first, "method", None),
-            url=getattr(first, "url", None),
-            status_code=getattr(first, "status_code", None),
-            server_text=getattr(first, "server_text", None),
-        ) from transport.alone(first)
-
-
-def _batches(count: int) -> str:
-    return f"{count} batch{'es' * (count > 1)}"
+        raise failed(
+            self.failures, self.lost, self.stored, self.all_read, "tile specs", f"stack {self.stack}"
+        ) from transport.alone(self.failures[0][1])
 
 
 def make_loading(stack: str, connection: Project) -> None:
@@ -521,8 +477,7 @@ def _count(job: Import, batch: Batch, error: Exception | None, advance: Callable
 
 def _is_hopeless(job: Import) -> bool:
     """Tell whether a failure means that every other batch would fail as well."""
-    fatal = (StackStateError, NotFoundError, AccessDeniedError, requests.ConnectionError)
-    return any(isinstance(error, fatal) for _, error in job.failures)
+    return any(is_fatal(error) for _, error in job.failures)
 
 
 def default_threads(poolsize: int | None) -> int:

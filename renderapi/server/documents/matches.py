@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from renderapi._ordering import java_key
 from renderapi.errors import SpecError
 from renderapi.pointmatch.merging import merged_pair
 from renderapi.server.documents.problems import FailedError, InvalidError
@@ -23,15 +24,8 @@ _CONSENSUS: Rules = {"index": as_integer, "originalPId": as_text, "originalQId":
 _IDS = ("pGroupId", "pId", "qGroupId", "qId")
 
 
-def utf16_key(text: str) -> bytes:
-    """Return the key by which Java compares strings: UTF-16 code units, never numbers."""
-    return text.encode("utf-16-be", "surrogatepass")
-
-
 def _is_after(text: str, other: str) -> bool:
-    if text.isascii() and other.isascii():
-        return text > other
-    return utf16_key(text) > utf16_key(other)
+    return java_key(text) > java_key(other)
 
 
 def _numbers(raw: Any, where: str) -> list[Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from renderapi import _json
+from renderapi._ordering import java_key
 from renderapi.geometry import tile_clusters
 from renderapi.server.documents.keys import CollectionKey, StackKey
 from renderapi.server.documents.mapping import pair_distances
-from renderapi.server.documents.matches import utf16_key
 from renderapi.server.documents.tiles import Document
 from renderapi.server.documents.values import (
     Rule,
@@ -175,7 +175,7 @@ def clustered_tile_bounds(
             connection, server.newsolver
         )
         row = match_rows.get(connection, collection)
-        sections = sorted({tile["sectionId"] for tile in bounds if "sectionId" in tile}, key=utf16_key)
+        sections = sorted({tile["sectionId"] for tile in bounds if "sectionId" in tile}, key=java_key)
         pairs = [
             pair
             for place, p_group in enumerate(sections)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from renderapi import _json
+from renderapi._ordering import java_key
 from renderapi.errors import SpecError
 from renderapi.geometry.chains import DEFAULT_MESH_CELL_SIZE
 from renderapi.server.documents.boxes import derive_boxes
 from renderapi.server.documents.keys import StackKey, tile_missing
-from renderapi.server.documents.matches import utf16_key
 from renderapi.server.documents.tiles import (
     Document,
     channel,
@@ -157,11 +157,11 @@ def _check_channels(channels: str) -> None:
 def in_order(tiles: list[Document], order: str) -> list[Document]:
     """Sort tiles as one of `TILE_ORDERS` has them painted, later ones over earlier."""
     found = sorted(
-        tiles, key=lambda tile: utf16_key(tile["tileId"]), reverse=order == "DESCENDING_TILE_ID_ORDER"
+        tiles, key=lambda tile: java_key(tile["tileId"]), reverse=order == "DESCENDING_TILE_ID_ORDER"
     )
     if order == "CLUSTER_GROUP_ID_ORDER":
         # the least group comes over the greater ones, what has none over all
-        found.sort(key=lambda tile: ("groupId" in tile, utf16_key(tile.get("groupId", ""))), reverse=True)
+        found.sort(key=lambda tile: ("groupId" in tile, java_key(tile.get("groupId", ""))), reverse=True)
     return found
 
 

@@ -12,8 +12,9 @@ from operator import itemgetter
 from typing import Any
 
 from renderapi import _json
+from renderapi._ordering import java_key
 from renderapi.server.documents.keys import CollectionKey, collection_missing
-from renderapi.server.documents.matches import merge_pairs, utf16_key
+from renderapi.server.documents.matches import merge_pairs
 from renderapi.server.documents.tiles import Document
 from renderapi.server.store.database import Store, Transaction, insert
 
@@ -132,13 +133,13 @@ def outside_group(group: str) -> Selection:
 
 def between_groups(one: str, other: str) -> Selection:
     """Select pairs of two groups, whichever of them is p."""
-    p, q = sorted((one, other), key=utf16_key)
+    p, q = sorted((one, other), key=java_key)
     return Selection(("p_group = :p AND q_group = :q",), {"p": p, "q": q})
 
 
 def between_objects(one: tuple[str, str], other: tuple[str, str]) -> Selection:
     """Select the pair of two objects, given by group and id, whichever of them is p."""
-    p, q = sorted((one, other), key=lambda canvas: (utf16_key(canvas[0]), utf16_key(canvas[1])))
+    p, q = sorted((one, other), key=lambda canvas: (java_key(canvas[0]), java_key(canvas[1])))
     return Selection(
         ("p_group = :pg AND q_group = :qg AND p_id = :p AND q_id = :q",),
         {"pg": p[0], "p": p[1], "qg": q[0], "q": q[1]},
