@@ -13,7 +13,7 @@ def arrow(what: str, instead: str = "") -> Any:
         import pyarrow
         import pyarrow.compute
     except ImportError as error:
-        raise ImportError(f"{what} pyarrow: {install_line('tables')}{instead}") from error
+        raise ImportError(f"{what}: {install_line('tables')}{instead}") from error
     return pyarrow
 
 

@@ -668,7 +668,8 @@ def matches_to_table(
 def _matches(matches: Any, side: Project) -> Iterable[Mapping[str, Any]]:
     if isinstance(matches, str):
         words = {name: value for name, value in side.keywords().items() if name != "project"}
-        return select(matches, **words)
+        selection: Iterable[Mapping[str, Any]] = select(matches, **words)
+        return selection
     if isinstance(matches, Mapping) or not isinstance(matches, Iterable):
         raise SpecError(
             f"matches are a collection, a selection or match documents, not a {type(matches).__name__}"

@@ -46,7 +46,7 @@ _SHOWN = 10
 
 def arrow() -> Any:
     """Return pyarrow, or say how to install it."""
-    return _extras.arrow("tables need pandas and")
+    return _extras.arrow("tables need pyarrow and pandas")
 
 
 def as_frame(table: Any, kind: str) -> Any:

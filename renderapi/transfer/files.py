@@ -46,7 +46,7 @@ _SIDES = ("px", "py", "qx", "qy")
 
 
 def _arrow() -> Any:
-    pyarrow = arrow("files of zstd and Parquet need", ". Format 'jsonl.gz' needs nothing")
+    pyarrow = arrow("files of zstd and Parquet need pyarrow", ". Format 'jsonl.gz' needs nothing")
     import_module("pyarrow.parquet")
     return pyarrow
 

@@ -89,7 +89,7 @@ def test_nothing_of_a_list_with_a_bad_document_is_sent(render, sent):
 def test_a_bad_document_of_a_stream_says_what_was_stored(render):
     bad = made(5)
     del bad[4]["qId"]
-    with pytest.raises(SpecError, match=r"match document 4.*lacks qId.*\(4 pairs before it were stored\)"):
+    with pytest.raises(SpecError, match=r"match document 4.*lacks qId\n\(4 pairs before it were stored\)"):
         pointmatch.upload_matches("stream", iter(bad), batch_size=2, render=render)
     assert len(stored("stream", render)) == 4
 
@@ -111,9 +111,7 @@ def test_an_error_names_the_pairs_that_were_not_stored_and_the_same_call_ends_it
 
     with monkeypatch.context() as patch:
         patch.setattr(transport, "send", send)
-        with pytest.raises(
-            ImportFailedError, match="2 pairs in 1 batch were not stored in .*1.0/p002 to 2.0/q"
-        ) as caught:
+        with pytest.raises(ImportFailedError, match=r"2 pairs in 1 batch .*1\.0/p002 to 2\.0/q") as caught:
             pointmatch.upload_matches("failing", made(6), batch_size=2, render=render)
     ((pairs, reason),) = caught.value.failures
     assert pairs == [(("1.0", "p002"), ("2.0", "q")), (("1.0", "p003"), ("2.0", "q"))]
