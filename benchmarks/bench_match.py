@@ -1,7 +1,7 @@
 """Point matching of a made-up montage, against OpenCV used without any care, in one run.
 
 Tiles of tissue, made up; each step's time is that of one thread. ``python benchmarks/bench_match.py [COUNT [SIZE]]``
-makes COUNT x COUNT tiles of SIZE pixels; default 4 and 1024.
+makes COUNT x COUNT tiles of SIZE pixels; default 3 and 640.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from renderapi.match import (
     match_features,
 )
 
-COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 4
-SIZE = int(sys.argv[2]) if len(sys.argv) > 2 else 1024
+COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+SIZE = int(sys.argv[2]) if len(sys.argv) > 2 else 640
 STEP, ERROR, NOISE = round(SIZE * 0.88), 25, 5
 HOW = FeatureExtraction(minScale=0.02, maxScale=1.0)
 DERIVATION = MatchDerivation(matchModelType="TRANSLATION", matchMaxEpsilonFullScale=3, matchMinNumInliers=12)

@@ -138,7 +138,7 @@ def test_every_pair_of_a_montage_is_connected_near_to_the_truth(montage):
 def test_a_montage_of_36_tiles_lies_within_a_third_of_a_pixel(tmp_path):
     from conftest import make_montage
 
-    tiles, truth = make_montage(tmp_path, 6, 512, 440, 25)
+    tiles, truth = make_montage(tmp_path, 6, 512, 420, 25)
     report = match_pairs(neighbours(tiles), FINE, tilespecs=tiles)
     assert (report.matched, report.failures) == (60, [])
     found = errors(report.documents, truth)
