@@ -25,7 +25,7 @@ FLOORS = (
         "stack", "stackversion", "section", "service", "matchtrial", "hierarchical", "tilespec", "resolvedtiles",
         "pointmatch", "coordinate", "image", "selections",
     ),
-    ("client", "doctor", "tables", "transfer", "match", "solve", "fromfiles"),
+    ("client", "doctor", "tables", "transfer", "match", "solve", "fromfiles", "align"),
     ("cli", "demo", "server", "testing", "__main__"),
     ("__init__",),
 )  # fmt: skip
@@ -43,6 +43,7 @@ SAME_FLOOR = {
     ),
     ("client", "match"),
     ("solve", "client"),
+    *(("align", other) for other in ("client", "match", "solve")),
     ("__main__", "cli"),
     ("cli", "demo"),
     ("cli", "server"),

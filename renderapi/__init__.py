@@ -29,6 +29,7 @@ from renderapi._version import __version__
 from renderapi.render import Render, connect
 
 if _TYPE_CHECKING:
+    from renderapi import align as align
     from renderapi import geometry as geometry
     from renderapi import match as match
     from renderapi import rendering as rendering
@@ -61,7 +62,7 @@ __all__ = [
 
 
 # what most programs do without loads when it is first named
-_WHEN_NAMED = ("geometry", "match", "rendering", "schemas", "server", "tables", "transfer", "solve")
+_WHEN_NAMED = ("align", "geometry", "match", "rendering", "schemas", "server", "tables", "transfer", "solve")
 
 
 def __dir__() -> list[str]:

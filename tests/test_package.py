@@ -308,6 +308,7 @@ def test_what_the_package_shows_is_what_it_offers():
     assert shown == sorted(
         {
             *renderapi.__all__,
+            "align",
             "geometry",
             "match",
             "rendering",
