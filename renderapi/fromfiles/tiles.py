@@ -92,7 +92,7 @@ class TilesFromFiles(list[TileSpec]):
             Lines of text.
         """
         layers = self.layers()
-        count = f"{len(self)} tiles in {len(layers)} layers"
+        count = f"{len(self)} tile{'s' * (len(self) != 1)} in {len(layers)} layer{'s' * (len(layers) != 1)}"
         if self.resolution is not None:
             known = " x ".join("?" if size is None else f"{size:g}" for size in self.resolution)
             count += f", {known} nm"

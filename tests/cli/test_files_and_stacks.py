@@ -63,7 +63,7 @@ class TestImport:
         status, output, _ = run("import", "new", tile_file, "--create", "--dry-run")
         assert status == 0
         assert output.splitlines() == [
-            "20 tile specs in 1 layers, z 7 to 7: no problems",
+            "20 tile specs in 1 layer, z 7 to 7: no problems",
             "would be imported into me/p/new, which would be made",
         ]
         assert run("import", "new", tile_file, "--dry-run")[0] == 1
@@ -98,7 +98,7 @@ class TestImport:
 
 class TestValidate:
     def test_good_files_are_all_well(self, run, tile_file):
-        assert run("validate", tile_file) == (0, "20 tile specs in 1 layers, z 7 to 7: no problems\n", "")
+        assert run("validate", tile_file) == (0, "20 tile specs in 1 layer, z 7 to 7: no problems\n", "")
 
     def test_each_tile_that_is_wrong_is_named(self, run, bad_file, tmp_path):
         other = tmp_path / "text.json"
@@ -106,7 +106,7 @@ class TestValidate:
         status, output, _ = run("validate", bad_file, other)
         first, *lines = output.splitlines()
         assert status == 3
-        assert first == "3 tile specs in 1 layers, z 3 to 3: 3 problems"
+        assert first == "3 tile specs in 1 layer, z 3 to 3: 3 problems"
         assert lines[0] == f"{bad_file}: tile small: tile 'small' has no width or height"
         assert lines[1].startswith(f"{bad_file}: tile 3_0_0: it is there twice")
         assert lines[2].startswith(f"{other}: {other} is not JSON")

@@ -52,7 +52,7 @@ def test_images_are_imported_with_the_positions_of_a_stage(run, render, raw):
 def test_a_dry_run_shows_tiles_and_stores_nothing(run, read, render, raw, words):
     status, output, _ = run("import", "not_made", "--images", f"{raw}/*.png", *words, "--create", "--dry-run")
     assert status == 0
-    assert output.startswith("4 tiles in 1 layers")
+    assert output.startswith("4 tiles in 1 layer")
     assert "me/p/not_made, which would be made" in output
     found = read("import", "not_made", "--images", f"{raw}/*.png", *words, "--create", "--dry-run")
     assert (found["tiles"], found["layers"][0]["bounds"]) == (4, [0, 0, 95, 76])

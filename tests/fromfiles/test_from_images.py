@@ -251,7 +251,7 @@ def test_the_preview_counts_tiles_and_overlaps(folder, table):
     assert layer.pairs == 4 + 3 + 4
     assert layer.overlap == 10
     text = tiles.preview()
-    assert text.startswith("6 tiles in 1 layers, 4 x 4 x ? nm\n")
+    assert text.startswith("6 tiles in 1 layer, 4 x 4 x ? nm\n")
     assert "s3_r0_c0" in text
     assert "and 1 more tiles" in text
 
