@@ -22,6 +22,7 @@ from renderapi._parallel import checks_reporter, progress_reporter
 from renderapi.errors import RenderWarning, SpecError
 from renderapi.http.transport import confirmed
 from renderapi.http.urls import server_url
+from renderapi.pointmatch._coverage import MatchCoverage, match_coverage
 from renderapi.pointmatch._documents import (
     copy_match_explicit,
     copy_matches_explicit,
@@ -54,6 +55,7 @@ logger.addHandler(NullHandler())
 
 __all__ = [
     "MatchArrays",
+    "MatchCoverage",
     "MatchStatistics",
     "NullHandler",
     "UploadResult",
@@ -88,6 +90,7 @@ __all__ = [
     "logger",
     "match_arrays",
     "match_clusters",
+    "match_coverage",
     "match_from_arrays",
     "match_statistics",
     "merge_matches",
