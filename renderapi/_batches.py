@@ -41,6 +41,11 @@ def failed(
         False if the source was given up.
     what, where : str
         What documents are called, and what they were to be stored in.
+
+    Returns
+    -------
+    ImportFailedError
+        Where the server could not be reached, the error of requests with the same attributes.
     """
     names, first = failures[0]
     shown = ", ".join(map(_name, names[:3])) + (" ..." if len(names) > 3 else "")

@@ -255,7 +255,9 @@ def _checked(options: argparse.Namespace) -> CheckedFiles:
 
 
 def _summary(found: CheckedFiles) -> str:
-    layers = f" in {counted(len(found.zs), 'layers')}, z {found.zs[0]:g} to {found.zs[-1]:g}" if found.zs else ""
+    layers = (
+        f" in {counted(len(found.zs), 'layers')}, z {found.zs[0]:g} to {found.zs[-1]:g}" if found.zs else ""
+    )
     problems = number_text(len(found.problems)) if found.problems else "no"
     return f"{counted(found.tiles, 'tile specs')}{layers}: {problems} problems"
 

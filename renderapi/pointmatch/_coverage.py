@@ -125,7 +125,7 @@ def match_coverage(
     # points in the world, as a part of the overlap of their pair
     low = np.maximum(*(boxes[expected[:, side], :2] for side in (0, 1)))
     size = np.minimum(*(boxes[expected[:, side], 2:] for side in (0, 1))) - low
-    overlaps = (size > 0).all(axis=1)
+    overlaps = np.asarray((size > 0).all(axis=1))
     of = np.repeat(pair, rows.counts)
     used = (of >= 0) & overlaps[of] if len(expected) else np.zeros(len(of), bool)
     of = of[used]
