@@ -177,6 +177,19 @@ def _rows(below: dict[str, set[str]]) -> list[list[str]]:
     return rows
 
 
+def _width(room: str) -> int:
+    return 7 * len(room) + 12
+
+
+def _middles(row: list[str]) -> Iterator[int]:
+    """Yield where the boxes of a row have their middles: with equal room around each."""
+    free = (_WIDTH - sum(map(_width, row))) / len(row)
+    left = 0.0
+    for room in row:
+        yield round(left + (free + _width(room)) / 2)
+        left += free + _width(room)
+
+
 def drawing() -> str:
     """Draw the rooms, each above all that it imports from, as SVG."""
     below = {
@@ -188,9 +201,9 @@ def drawing() -> str:
     rows = _rows(arrows)
     height = len(rows) * _ROW
     middle = {
-        room: (round(_WIDTH * (i + 0.5) / len(row)), height - _ROW * number - _ROW // 2)
+        room: (x, height - _ROW * number - _ROW // 2)
         for number, row in enumerate(rows)
-        for i, room in enumerate(row)
+        for room, x in zip(row, _middles(row))
     }
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" '
@@ -209,7 +222,7 @@ def drawing() -> str:
             )
     colours = ("#e8eef4", "#f6ecd8", "#e2f1e2", "#f3e2ee", "#fde9df")
     for room, (x, y) in middle.items():
-        width = 8 * len(room) + 14
+        width = _width(room)
         parts += [
             f'<rect x="{x - width // 2}" y="{y - _BOX // 2}" width="{width}" height="{_BOX}" rx="4" '
             f'fill="{colours[floor_of(room)]}" stroke="#678"/>',
