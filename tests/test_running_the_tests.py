@@ -62,3 +62,9 @@ def test_the_plugin_loads_nothing_until_its_fixture_is_used(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout
+
+
+def test_no_two_files_of_the_tests_have_one_name():
+    # they are imported by their names alone
+    names = [path.name for path in (CHECKOUT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))

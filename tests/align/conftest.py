@@ -1,7 +1,7 @@
 """A made-up section on a server."""
 
 import pytest
-import specimen
+import tissue_on_server
 
 from renderapi.server import serve_background
 
@@ -15,7 +15,7 @@ def images(tmp_path_factory):
 @pytest.fixture(scope="module")
 def section(images):
     """Return the tile specs of a section of 3 x 3 tiles, and where the tiles truly are."""
-    return specimen.photographed(images, 3)
+    return tissue_on_server.photographed(images, 3)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,6 @@ def render(images, section):
     """Return a connection to a server that has the section as stack raw."""
     with serve_background(image_roots=[images]) as server:
         connection = server.connect(owner="me", project="p", web_only=True)
-        specimen.stored(connection, "raw", section[0])
+        tissue_on_server.stored(connection, "raw", section[0])
         with connection:
             yield connection

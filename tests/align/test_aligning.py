@@ -1,7 +1,7 @@
 """Stacks are aligned from the command line."""
 
 import pytest
-import specimen
+import tissue_on_server
 
 import renderapi
 
@@ -31,14 +31,14 @@ def run(render, capsys, monkeypatch):
 
 
 def test_align_and_report_go_from_images_to_a_page(run, render, images, tmp_path):
-    specs, truth = specimen.photographed(images, 2, z=11)
-    specimen.stored(render, "worded", specs)
+    specs, truth = tissue_on_server.photographed(images, 2, z=11)
+    tissue_on_server.stored(render, "worded", specs)
     status, output, errors = run("align", "worded", "worded_montage", "--dry-run")
     assert (status, errors) == (0, "")
     assert "4 pairs to match" in output
     assert run("align", "worded", "worded_montage", "--z", "11")[0] == 0
     solved = renderapi.tilespec.get_tile_specs_from_z("worded_montage", 11, render=render)
-    assert specimen.distance_to_truth(solved, truth) <= 0.3
+    assert tissue_on_server.distance_to_truth(solved, truth) <= 0.3
     page = tmp_path / "page.html"
     words = (
         "report",

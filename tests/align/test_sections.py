@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import specimen
+import tissue_on_server
 from PIL import Image
 from scipy.ndimage import map_coordinates
 
@@ -62,7 +62,7 @@ def largest_distance(render, stack, truth):
 def truth(render, images):
     """Store four sections as stack turned."""
     specs, places = turned(images, 4)
-    specimen.stored(render, "turned", specs)
+    tissue_on_server.stored(render, "turned", specs)
     return places
 
 
@@ -98,7 +98,7 @@ def test_a_broken_chain_is_named(render, truth, images):
     document = specs[2].to_dict()
     document["mipmapLevels"]["0"]["imageUrl"] = (images / "nothing.png").as_uri()
     specs[2] = TileSpec(json=document)
-    specimen.stored(render, "broken", specs)
+    tissue_on_server.stored(render, "broken", specs)
     with pytest.raises((ComponentsError, SolveError), match=r"z_2\.0_box"):
         align.align_sections("broken", "broken_rough", render=render)
 
@@ -113,6 +113,6 @@ def test_forty_sections_lie_on_each_other(render, images):
     specs, places = turned(images, 40)
     for tile in specs:
         tile.tileId = f"many_{tile.tileId}"
-    specimen.stored(render, "many", specs)
+    tissue_on_server.stored(render, "many", specs)
     align.align_sections("many", "many_rough", neighbors=2, render=render)
     assert largest_distance(render, "many_rough", places) <= 2

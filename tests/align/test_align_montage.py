@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-import specimen
+import tissue_on_server
 from PIL import Image
 
 import renderapi
@@ -38,8 +38,8 @@ def test_every_pair_of_neighbours_is_connected(aligned):
 def test_tiles_lie_where_they_were_photographed(render, section, aligned):
     solved = renderapi.tilespec.get_tile_specs_from_z("montage", 1, render=render)
     assert len(solved) == 9
-    assert specimen.distance_to_truth(section[0], section[1]) > 5
-    assert specimen.distance_to_truth(solved, section[1]) <= 0.3
+    assert tissue_on_server.distance_to_truth(section[0], section[1]) > 5
+    assert tissue_on_server.distance_to_truth(solved, section[1]) <= 0.3
     assert state(render, "montage") == "COMPLETE"
 
 
@@ -61,8 +61,8 @@ def test_what_is_aligned_is_not_done_again(render, aligned, monkeypatch):
 @pytest.fixture(scope="module")
 def small(render, images):
     """Store a section of 2 x 2 tiles."""
-    specs, _ = specimen.photographed(images, 2, z=3)
-    specimen.stored(render, "small", specs)
+    specs, _ = tissue_on_server.photographed(images, 2, z=3)
+    tissue_on_server.stored(render, "small", specs)
 
 
 def test_again_finds_matches_anew_and_solves_anew(render, small):
@@ -154,8 +154,8 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_made(render, argumen
 @pytest.fixture(scope="module")
 def bad(render, images):
     """Store a section whose tiles are: two that fit, a blank one, one without a file, one far away."""
-    specs, _ = specimen.photographed(images, 2, z=5)
-    Image.new("L", (specimen.SIZE, specimen.SIZE), 90).save(images / "blank.png")
+    specs, _ = tissue_on_server.photographed(images, 2, z=5)
+    Image.new("L", (tissue_on_server.SIZE, tissue_on_server.SIZE), 90).save(images / "blank.png")
     far = TileSpec(
         tileId="far", z=5.0, width=100, height=100, sectionId="5.0", tforms=[AffineModel(B0=9000.0)],
         imageUrl=specs[0].to_dict()["mipmapLevels"]["0"]["imageUrl"],
@@ -164,7 +164,7 @@ def bad(render, images):
         document = specs[number].to_dict()
         document["mipmapLevels"]["0"]["imageUrl"] = (images / name).as_uri()
         specs[number] = TileSpec(json=document)
-    specimen.stored(render, "bad", [*specs, far])
+    tissue_on_server.stored(render, "bad", [*specs, far])
 
 
 def test_blank_and_missing_images_are_named_and_do_not_stop_the_others(render, bad, tmp_path):
@@ -193,9 +193,9 @@ def test_what_is_refused_leaves_the_target_loading(render, bad):
 
 @pytest.mark.slow
 def test_six_by_six_tiles_lie_where_they_were_photographed(render, images):
-    specs, truth = specimen.photographed(images, 6, z=9)
-    specimen.stored(render, "large", specs)
+    specs, truth = tissue_on_server.photographed(images, 6, z=9)
+    tissue_on_server.stored(render, "large", specs)
     (part,) = align.align_montage("large", "large_montage", render=render).sections
     assert (part.pairs, part.matched.matched) == (60, 60)
     solved = renderapi.tilespec.get_tile_specs_from_z("large_montage", 9, render=render)
-    assert specimen.distance_to_truth(solved, truth) <= 0.3
+    assert tissue_on_server.distance_to_truth(solved, truth) <= 0.3
