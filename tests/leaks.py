@@ -16,7 +16,7 @@ import pytest
 #: Seconds that what was told to stop has for it.
 PATIENCE = 5
 #: What starts once and stays as long as the process, whoever uses it first.
-STAYING = ("tqdm_monitor", "zarr_io", "fsspecIO", "asyncio_")
+STAYING = ("tqdm_monitor", "zarr_io", "fsspecIO", "asyncio_", "Dask-Offload")
 #: pytest itself exchanges these.
 CAPTURED = ("0", "1", "2")
 STAYING_PROCESSES = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")

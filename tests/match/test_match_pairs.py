@@ -136,7 +136,7 @@ def test_every_pair_of_a_montage_is_connected_near_to_the_truth(montage):
 
 @pytest.mark.slow
 def test_a_montage_of_36_tiles_lies_within_a_third_of_a_pixel(tmp_path):
-    from conftest import make_montage
+    from stage_montage import make_montage
 
     tiles, truth = make_montage(tmp_path, 6, 512, 420, 25)
     report = match_pairs(neighbours(tiles), FINE, tilespecs=tiles)
