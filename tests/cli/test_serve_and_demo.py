@@ -170,6 +170,8 @@ class TestServe:
                     if not expected:
                         renderapi.stack.create_stack("s", render=render)
                     render.close()
+                    # interrupted while it closes that connection, the server leaves a socket to Python, which says so
+                    time.sleep(0.5)
                 finally:
                     process.send_signal(signal.SIGINT)
                 assert process.wait(30) in (0, 130)
