@@ -202,9 +202,17 @@ class Render(Connection):
         ServerUnreachableError, ServerTimeoutError
             If there is no answer at all.
         """
+        if "server" in self.__dict__:
+            info: ServerInfo = self.__dict__["server"]
+            return info
         base = format_baseurl(required("host", self.DEFAULT_HOST), self.DEFAULT_PORT)
-        info: ServerInfo = self._sessions.remembered(base, lambda: describe(self.session, base))
+        info = self._sessions.remembered(base, lambda: describe(self.session, base))
         return info
+
+    @server.setter
+    def server(self, server: Any) -> None:
+        # subclasses of programs had this name to themselves
+        self.__dict__["server"] = server
 
     @property
     def DEFAULT_KWARGS(self) -> dict[str, Any]:

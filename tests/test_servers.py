@@ -1,5 +1,6 @@
 """What a server can do: told once for a connection, and said instead of a bare 404."""
 
+import copy
 import pickle
 import threading
 
@@ -239,6 +240,21 @@ def test_a_session_of_the_caller_s_asks_too():
     with serve_background(transport="socket") as running, requests.Session() as session:
         mine = Mine(host=running.url.removesuffix("/render-ws"), owner="o", project="p", session=session)
         assert mine.server.kind == "embedded"
+
+
+@responses.activate
+def test_a_subclass_may_have_something_of_its_own_called_server():
+    class Named(Render):
+        def __init__(self, *args, **kwargs):
+            self.server = "the fast one"
+            super().__init__(*args, **kwargs)
+
+    named = Named("render.example", 8080, "own", "proj", retries=0)
+    assert copy.deepcopy(named).server == "the fast one"
+    describe_as("newsolver")
+    responses.get(f"{ROOT}/v1/owner/own/project/proj/stack/s/hierarchicalData", status=404)
+    with pytest.raises(EndpointMissingError, match="newsolver"):
+        renderapi.hierarchical.get_hierarchical_data("s", render=named)
 
 
 def test_what_knows_nothing_claims_nothing():

@@ -218,8 +218,9 @@ def _server_of(call: dict[str, Any]) -> ServerInfo:
         if isinstance(render, Connection):
             defaults = render.call_defaults()
             if all(call.get(name) == defaults[name] for name in ("host", "port")):
-                info: ServerInfo = render.server
-                return info
+                info: Any = render.server
+                if isinstance(info, ServerInfo):  # subclasses may have something else of that name
+                    return info
         base = format_baseurl(required("host", call.get("host")), call.get("port"))
         return describe(call.get("session"), base)
     except (errors.RenderError, requests.RequestException):
