@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from renderapi.cli import addresses
-from renderapi.cli.addresses import connect, shown
+from renderapi.cli.addresses import Address, connect, shown
 from renderapi.cli.options import (
     Commands,
     Exit,
@@ -23,6 +24,7 @@ from renderapi.cli.options import (
 from renderapi.cli.screen import pairs, progress, show
 
 if TYPE_CHECKING:
+    from renderapi.render import Render
     from renderapi.transfer import TransferResult
 
 
@@ -65,13 +67,17 @@ def add(commands: Commands) -> None:
         commands,
         "export",
         _export,
-        help="write a stack or match collection to a folder",
+        help="write a stack or match collection to a folder, or as a table",
         description="Write a stack to a folder: a file for each layer, and a manifest with counts and digests, which "
-        "renderapi import reads; or a match collection. What was interrupted is finished by the same command.",
-        library="renderapi.transfer.export_stack renderapi.transfer.export_matches",
+        "renderapi import reads; or a match collection. What was interrupted is finished by the same command. A target "
+        "that ends in .csv, .tsv, .parquet or .feather becomes one table instead.",
+        library="renderapi.transfer.export_stack renderapi.transfer.export_matches renderapi.tables.stack_tables "
+        "renderapi.tables.matches_tables renderapi.tables.write_table",
     )
     export.add_argument("stack", metavar="STACK", help="[[OWNER/]PROJECT/]STACK, or its URL")
-    export.add_argument("folder", metavar="DIR", help="folder, made if it is not there")
+    export.add_argument(
+        "target", metavar="TARGET", help="folder, made if it is not there; or file of a table"
+    )
     export.add_argument(
         "--format", choices=["jsonl.gz", "jsonl.zst", "parquet"], default="jsonl.gz",
         help="JSON lines packed by gzip (default) or zstd, or Parquet",
@@ -160,14 +166,18 @@ def _carried(options: argparse.Namespace, carry: Callable[..., TransferResult], 
 
 
 def _export(options: argparse.Namespace) -> int:
+    from renderapi.tables import is_table_file
     from renderapi.transfer import export_matches, export_stack
 
     address = addresses.either(options, options.stack)
+    render = connect(options, address)
+    if is_table_file(options.target) and not Path(options.target).is_dir():
+        return _export_table(options, address, render)
     export = export_matches if address.matches else export_stack
     result = export(
         address.name,
-        options.folder,
-        render=connect(options, address),
+        options.target,
+        render=render,
         format=options.format,
         overwrite=options.overwrite,
         dry_run=options.dry_run,
@@ -175,6 +185,28 @@ def _export(options: argparse.Namespace) -> int:
         progress=progress("exporting"),
     )
     show_transfer(options, result, "would write" if options.dry_run else "wrote")
+    return Exit.OK
+
+
+def _export_table(options: argparse.Namespace, address: Address, render: Render) -> int:
+    from renderapi.tables import matches_tables, stack_tables, write_table
+
+    if Path(options.target).exists() and not options.overwrite:
+        raise FileExistsError(f"{options.target} is there already: --overwrite replaces it")
+    name = shown(render, address)
+    rows = None
+    if not options.dry_run:
+        if address.matches:
+            parts = matches_tables(address.name, kind="arrow", render=render)
+        else:
+            parts = stack_tables(
+                address.name, other=True, kind="arrow", poolsize=options.threads, progress=progress("exporting"),
+                render=render,
+            )  # fmt: skip
+        rows = write_table(parts, options.target)
+    done = "would write" if rows is None else f"wrote {counted(rows, 'rows')} of"
+    document = {"source": name, "target": options.target, "rows": rows, "dryRun": options.dry_run}
+    show(options, document, f"{done} {name} to table {options.target}")
     return Exit.OK
 
 

@@ -40,16 +40,23 @@ def add(commands: Commands) -> None:
         _import,
         help="store tile specs of files, or an export, in a stack",
         description="Store the tile specs of JSON files (lists, .gz too) in a stack, which is set LOADING first and "
-        "COMPLETE in the end. With --dry-run the files are looked at as by validate, and nothing is stored. Or store a "
-        "folder that renderapi export wrote; with --matches that of a match collection. Or make the tile specs of "
+        "COMPLETE in the end. With --dry-run the files are looked at as by validate, and nothing is stored. Or store "
+        "the rows of a table (.csv, .tsv, .parquet, .feather), or a folder that renderapi export wrote; with --matches "
+        "matches of these, or of JSON files, in a match collection. Or make the tile specs of "
         "--images, --trakem2 or --mdoc: all files are looked at first, and with --dry-run what comes out is shown.",
         library="renderapi.fromfiles.from_images renderapi.fromfiles.from_trakem2 renderapi.fromfiles.from_serialem "
         "renderapi.client.import_tilespecs_parallel "
         "renderapi.client.import_jsonfiles_parallel renderapi.client.check_jsonfiles "
+        "renderapi.tables.read_table renderapi.tables.import_table renderapi.tables.import_match_table "
+        "renderapi.pointmatch.upload_matches "
         "renderapi.stack.ensure_stack renderapi.transfer.import_stack renderapi.transfer.import_matches",
     )
     reading.add_argument("stack", metavar="STACK", help="[[OWNER/]PROJECT/]STACK, or its URL")
-    _add_files(reading, "JSON files, or one folder that renderapi export wrote", nargs="*")
+    _add_files(reading, "JSON files, one table, or one folder that renderapi export wrote", nargs="*")
+    reading.add_argument(
+        "--column", action="append", default=[], type=microscope.assigned, metavar="THEIRS=OURS",
+        help="what a column of a table or of --positions is, such as stage_x_um=x; may be given several times",
+    )  # fmt: skip
     microscope.add(reading)
     addresses.add_matches(reading)
     reading.add_argument(
@@ -106,17 +113,26 @@ def _add_files(parser: argparse.ArgumentParser, what: str, nargs: str = "+") -> 
 def _import(options: argparse.Namespace) -> int:
     from renderapi.client import import_jsonfiles_parallel
     from renderapi.stack import ensure_stack
+    from renderapi.tables import is_table_file
 
+    if options.files and Path(options.stack).is_file() and not Path(options.files[0]).exists():
+        raise UsageError(
+            f"{options.stack} is a file: the stack comes first, as in renderapi import STACK FILE"
+        )
     from_microscope = microscope.is_asked(options)
     options.stack = addresses.either(options, options.stack)
     render = connect(options, options.stack)
     name = shown(render, options.stack)
     if from_microscope:
         return _import_tiles(options, render, name)
-    if options.matches or any(Path(path).is_dir() for path in options.files):
-        return _import_folder(options, render)
     for path in (*options.files, *filter(None, [options.transforms])):
         Path(path).stat()  # before anything is made
+    if any(Path(path).is_dir() for path in options.files):
+        return _import_folder(options, render)
+    if options.matches:
+        return _import_matches(options, render, name)
+    if any(map(is_table_file, options.files)):
+        return _import_table(options, render, name)
     if options.dry_run:
         return _would_import(options, render, name)
     if options.create:
@@ -135,6 +151,86 @@ def _import(options: argparse.Namespace) -> int:
         render=render,
     )
     return _imported(options, render, name, options.files)
+
+
+def _import_table(options: argparse.Namespace, render: Render, name: str) -> int:
+    from renderapi.stack import ensure_stack
+    from renderapi.tables import import_table, read_table, table_to_tiles
+
+    path, columns = _one_table(options)
+    table = read_table(path, columns=columns)
+    if options.dry_run:
+        into, state = _into(options, render, name)
+        count = len(table_to_tiles(table, columns=columns))
+        text = f"{counted(count, 'tiles')} of {path}\nwould be imported into {into}"
+        show(options, {"stack": name, "state": state, "tiles": count, "dryRun": True}, text)
+        return Exit.OK
+    if options.create:
+        ensure_stack(options.stack.name, render=render)
+    else:
+        _must_exist(options.stack.name, render)
+    import_table(
+        options.stack.name,
+        table,
+        columns=columns,
+        close_stack=not options.leave_open,
+        batch_size=options.batch,
+        poolsize=options.threads,
+        progress=progress("importing"),
+        render=render,
+    )
+    return _imported(options, render, name, [path])
+
+
+def _one_table(options: argparse.Namespace) -> tuple[str, dict[str, str]]:
+    """Return the table of an import, and what its columns are called."""
+    if len(options.files) != 1:
+        raise UsageError("give one table, and nothing else")
+    return options.files[0], {ours: theirs for theirs, ours in options.column}
+
+
+def _import_matches(options: argparse.Namespace, render: Render, name: str) -> int:
+    from renderapi.pointmatch import upload_matches
+    from renderapi.tables import import_match_table, is_table_file, read_table, table_to_matches
+
+    words: dict[str, Any] = {
+        "poolsize": options.threads,
+        "progress": progress("importing"),
+        "render": render,
+    }
+    if any(map(is_table_file, options.files)):
+        path, columns = _one_table(options)
+        table = read_table(path, columns=columns)
+        if not options.dry_run:
+            count = import_match_table(options.stack.name, table, columns=columns, **words).stored
+        else:
+            count = len(table_to_matches(table, columns=columns))
+    else:
+        contents = map(_content_of, options.files)
+        documents = [d for content in contents for d in (content if isinstance(content, list) else [content])]
+        count = (
+            len(documents)
+            if options.dry_run
+            else upload_matches(options.stack.name, documents, **words).stored
+        )
+    done = "would import" if options.dry_run else "imported"
+    text = f"{done} {counted(count, 'pairs')} of {_files(options.files)} into {name}"
+    document = {"collection": name, "files": options.files, "pairs": count, "dryRun": options.dry_run}
+    show(options, document, text)
+    return Exit.OK
+
+
+def _content_of(path: str) -> Any:
+    """Return what a JSON file holds."""
+    from renderapi import _json
+    from renderapi.errors import SpecError
+    from renderapi.utils import open_text
+
+    with open_text(path) as file:
+        try:
+            return _json.loads(file.read())
+        except ValueError as error:
+            raise SpecError(f"{path} is not JSON: {error}") from None
 
 
 def _imported(options: argparse.Namespace, render: Render, name: str, files: list[str]) -> int:
@@ -280,20 +376,14 @@ def _document(found: CheckedFiles) -> dict[str, Any]:
 
 
 def _validate_documents(options: argparse.Namespace) -> int:
-    from renderapi import _json, schemas
-    from renderapi.errors import SpecError
-    from renderapi.utils import open_text
+    from renderapi import schemas
 
     if options.kind not in schemas.kinds():
         raise UsageError(f"there is no kind {options.kind!r}; there are {', '.join(schemas.kinds())}")
     found: list[dict[str, str]] = []
     count = 0
     for path in options.files:
-        with open_text(path) as file:
-            try:
-                content = _json.loads(file.read())
-            except ValueError as error:
-                raise SpecError(f"{path} is not JSON: {error}") from None
+        content = _content_of(path)
         documents = content if isinstance(content, list) else [content]
         count += len(documents)
         for index, document in enumerate(documents):

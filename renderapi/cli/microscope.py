@@ -27,10 +27,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     sources.add_argument("--converted", metavar="DIR", help="where slices of an MRC stack go as TIFF files")
     places = parser.add_argument_group("with --images", "As for renderapi.fromfiles.from_images.")
     places.add_argument("--positions", metavar="FILE", help="CSV or TSV file with the columns path, x, y ...")
-    places.add_argument(
-        "--column", action="append", default=[], type=_assigned, metavar="THEIRS=OURS",
-        help="what a column of --positions is, such as stage_x_um=x; may be given several times",
-    )  # fmt: skip
     places.add_argument("--pattern", metavar="PATTERN", help="what names say: 's{z}_r{row}_c{col}.tif'")
     places.add_argument("--grid", type=_grid, metavar="ROWSxCOLUMNS", help="files fill a grid of this size")
     places.add_argument("--order", choices=["rows", "columns"], default="rows", help="how --grid is filled")
@@ -61,7 +57,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     project = parser.add_argument_group("with --trakem2")
     project.add_argument("--invisible", action="store_true", help="take patches that are not visible too")
     project.add_argument(
-        "--replace", action="append", default=[], type=_assigned, metavar="THERE=HERE",
+        "--replace", action="append", default=[], type=assigned, metavar="THERE=HERE",
         help="beginning of paths, such as D:/em=/data/em; may be given several times",
     )  # fmt: skip
 
@@ -156,7 +152,8 @@ def _document(tiles: TilesFromFiles) -> dict[str, Any]:
     }
 
 
-def _assigned(text: str) -> tuple[str, str]:
+def assigned(text: str) -> tuple[str, str]:
+    """Read ``NAME=NAME``."""
     before, equals, after = text.partition("=")
     if not equals or not before:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NAME")

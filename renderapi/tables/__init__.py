@@ -38,6 +38,7 @@ from renderapi.stack import get_z_values_for_stack, set_stack_state
 from renderapi.tables._columns import KINDS, Columns, arrow, as_frame, check_kind
 from renderapi.tables._documents import TileRows, tile_schema, tiles_table
 from renderapi.tables._matches import MATCH_KINDS, MatchTable, match_table
+from renderapi.tables.files import TABLE_FILES, is_table_file, read_table, write_table
 
 if TYPE_CHECKING:
     import requests
@@ -46,16 +47,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MATCH_COLUMNS",
+    "TABLE_FILES",
     "TILE_COLUMNS",
     "import_match_table",
     "import_table",
+    "is_table_file",
     "matches_tables",
     "matches_to_table",
+    "read_table",
     "stack_tables",
     "stack_to_table",
     "table_to_matches",
     "table_to_tiles",
     "tiles_to_table",
+    "write_table",
 ]
 
 #: Columns of a table of tiles.

@@ -123,7 +123,8 @@ class TestExport:
 
     def test_a_folder_is_imported_alone(self, run, tile_file, tmp_path):
         assert run("import", "again", tmp_path, tile_file)[0] == 2
-        assert run("import", "--matches", "again", tile_file)[0] == 2
+        status, _, errors = run("import", "--matches", "again", tile_file)
+        assert status == 1 and "pGroupId" in errors
 
     def test_a_format_is_checked(self, run, source, tmp_path):
         status, _, errors = run("export", source, tmp_path / "backup", "--format", "jsonl.gzip")

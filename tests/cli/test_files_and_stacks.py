@@ -49,6 +49,47 @@ class TestImport:
         assert found["metadata"]["state"] == state_of(fresh, render) == "LOADING"
         assert len(renderapi.stack.get_stack_tileIds(fresh, render=render)) == 20
 
+    @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+    def test_a_stack_goes_to_a_table_and_back(self, run, render, fresh, tmp_path, name):
+        path = tmp_path / name
+        assert run("export", "full", path)[1] == f"wrote 200 rows of me/p/full to table {path}\n"
+        status, _, errors = run("export", "full", path)
+        assert status == 1 and "--overwrite replaces it" in errors
+        assert run("import", fresh, path, "--create", "--dry-run")[1].startswith(
+            f"200 tiles of {path}\nwould be"
+        )
+        status, output, errors = run("import", fresh, path, "--create")
+        assert (status, errors) == (0, "")
+        assert output == f"imported {path} into me/p/fresh: it is COMPLETE, and holds 200 tiles\n"
+        assert run("diff", "full", fresh)[0] == 0
+
+    def test_columns_of_a_table_may_be_called_otherwise(self, run, read, render, fresh, tmp_path):
+        path = tmp_path / "tiles.csv"
+        path.write_text("name,z,width,height,stageX,stageY\n007,3,10,10,5,0\n")
+        status, _, errors = run("import", fresh, path, "--create", "--dry-run")
+        assert status == 1 and "column 'tileId'" in errors
+        read("import", fresh, path, "--create", "--column", "name=tileId")
+        assert renderapi.stack.get_stack_tileIds(fresh, render=render) == ["007"]
+        assert run("import", fresh, path, path)[0] == 2
+
+    @pytest.mark.parametrize("name", ["m.csv", "m.json"])
+    def test_matches_come_from_tables_and_json(self, run, render, tmp_path, name):
+        path = tmp_path / name
+        if name == "m.csv":
+            run("export", "pairs", path, "--matches")
+        else:
+            path.write_text(json.dumps(demo.MATCHES))
+        assert run("import", "again", path, "--matches", "--dry-run")[1].startswith("would import 1 pair of")
+        assert run("import", "again", path, "--matches")[1] == f"imported 1 pair of {path} into me/again\n"
+        found = list(renderapi.pointmatch.select("again", render=render))
+        assert found == list(renderapi.pointmatch.select("pairs", render=render))
+        renderapi.pointmatch.delete_collection("again", render=render)
+
+    def test_words_the_wrong_way_round_are_understood(self, run, tile_file):
+        status, _, errors = run("import", tile_file, "full")
+        assert status == 2
+        assert "the stack comes first" in errors
+
     def test_a_stack_that_is_not_there_is_an_error_with_what_there_is(self, run, tile_file, render):
         status, _, errors = run("import", "fulll", tile_file)
         assert status == 1
