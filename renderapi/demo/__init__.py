@@ -250,8 +250,8 @@ def _told(checks: dict[str, bool]) -> bool:
 
 def _start_over(render: renderapi.Render) -> None:
     """Remove what an earlier demonstration left in a folder that was kept."""
-    stacks = renderapi.render.get_stacks_by_owner_project(render=render)
-    for stack in {STACK, MONTAGE}.intersection(stacks):
+    left = {STACK, MONTAGE}.intersection(renderapi.render.get_stacks_by_owner_project(render=render))
+    for stack in left:
         renderapi.stack.delete_stack(stack, render=render)
     for known in renderapi.pointmatch.get_matchcollections(render=render):
         name = known["collectionId"]["name"]
