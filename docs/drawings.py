@@ -109,7 +109,7 @@ def _grid(sketch: Sketch, x: float, y: float, bend: float) -> None:
 
 
 def coordinate_spaces() -> Sketch:
-    """A point in the pixels of a raw image, behind the lens correction, in the world of the stack, and in an image of a box."""
+    """A point in the raw image, behind the lens correction, in the world of the stack, and in an image of a box."""
     sketch = Sketch(330)
     sketch.text(66, 16, "local: the raw image", "title")
     _grid(sketch, 26, 30, 8)
