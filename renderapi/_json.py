@@ -254,17 +254,37 @@ def canonical(document: Any) -> bytes:
     SpecError
         If a number is NaN or infinite.
     """
-    content: bytes
-    if _orjson is None:
-        content = dumps_text(document, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()
-    else:
-        content = _orjson.dumps(document, option=_orjson.OPT_SORT_KEYS)
-        if b"null" in content:
-            _refuse_nonfinite(document)
-    # writers spell numbers with an exponent in different ways, and begin to use one at different sizes
-    if _small(content) or _exponent_of_number(content):
-        return _string_or_number.sub(_respelt, content)
+    content = _sorted_keys(document)
+    return _string_or_number.sub(_respelt, content) if _is_spelt_otherwise(content) else content
+
+
+def canonical_list(documents: list[Any]) -> bytes:
+    """Write a list of documents as `canonical` does; a few hundred at a time are the fastest.
+
+    Raises
+    ------
+    SpecError
+        If a number is NaN or infinite.
+    """
+    content = _sorted_keys(documents)
+    if _is_spelt_otherwise(content):  # one of them, perhaps
+        return b"[%b]" % b",".join(map(canonical, documents))
     return content
+
+
+def _sorted_keys(document: Any) -> bytes:
+    if _orjson is None:
+        return dumps_text(document, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()
+    content: bytes = _orjson.dumps(document, option=_orjson.OPT_SORT_KEYS)
+    if b"null" in content:
+        _refuse_nonfinite(document)
+    return content
+
+
+def _is_spelt_otherwise(content: bytes) -> bool:
+    # writers spell numbers with an exponent in different ways, and begin to use one at different sizes; most that
+    # looks like one is in a name, which the second look finds
+    return bool((_small(content) or _exponent_of_number(content)) and _has_exponent(content))
 
 
 def _respelt(found: re.Match[bytes]) -> bytes:

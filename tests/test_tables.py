@@ -121,6 +121,10 @@ def test_an_empty_stack_is_an_empty_table_with_all_columns(render):
         tables.stack_to_table("no_such", render=render)
 
 
+def test_a_table_without_rows_and_types_has_no_tiles():
+    assert tables.table_to_tiles(pd.DataFrame({"tileId": [], "z": []}, dtype=object)) == []
+
+
 def test_columns_are_mapped_and_defaults_fill_what_is_missing():
     table = pd.DataFrame({"name": [1, 2], "path": ["/a.tif", None], "level": [3, None]})
     tiles = tables.table_to_tiles(

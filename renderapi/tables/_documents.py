@@ -182,6 +182,8 @@ class TileRows:
 
     def documents(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Return the documents of some rows."""
+        if not len(rows):  # columns without a value may have no type
+            return []
         members = ",".join(self.members(np.array(rows, np.intp)))
         documents = list(_json.loads(f"{{{members}}}").values())
         return [_merged(document, self.others.get(row, {})) for row, document in zip(rows, documents)]

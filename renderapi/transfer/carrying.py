@@ -13,7 +13,7 @@ import requests
 from renderapi._parallel import in_executor, in_threads, interrupt_says, progress_reporter, with_note
 from renderapi.errors import BadRequestError, ConflictError, RenderError, TransferError
 from renderapi.http.transport import alone
-from renderapi.transfer.parts import ContentDigest, Key, Part, PartDigest
+from renderapi.transfer.parts import Condense, ContentDigest, Key, Part, PartDigest
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,8 +34,8 @@ class Place(Protocol):
         """What it is, and nothing else."""
 
     @property
-    def takes_decoded(self) -> bool:
-        """Whether it needs the documents decoded to write them."""
+    def condense(self) -> Condense | None:
+        """What makes of decoded documents what is written here, None where their bytes are written."""
 
     def description(self) -> dict[str, Any]:
         """Return what goes along beside the documents: ``name``, ``count`` (perhaps None), and ``version``."""
@@ -236,9 +236,11 @@ def _digest(place: Place, item: tuple[Key, PartDigest | None]) -> tuple[Key, Par
     return key, _read(place, key, expected)[1]
 
 
-def _read(place: Place, key: Key, expected: PartDigest | None, keep: bool = False) -> tuple[Part, PartDigest]:
+def _read(
+    place: Place, key: Key, expected: PartDigest | None, condense: Condense | None = None
+) -> tuple[Part, PartDigest]:
     part = place.read(key)
-    digest = part.digest(keep)
+    digest = part.digest(condense)
     if expected not in (None, digest):
         raise TransferError(
             f"{_UNITS[place.kind][0]} {key} of {place} is not what was written there: export it again, with "
@@ -263,11 +265,11 @@ def _compare(
 
 def _carry(source: Place, target: Place, item: tuple[Key, PartDigest | None, bool]) -> tuple[Key, PartDigest]:
     key, expected, differs = item
-    part, digest = _read(source, key, expected, target.takes_decoded)
+    part, digest = _read(source, key, expected, target.condense)
     if differs:
         target.remove(key)
     target.write(key, part)
-    part.decoded = None
+    part.condensed = None
     if not target.read(key).same_as(part, digest):
         raise TransferError(
             f"{_UNITS[source.kind][0]} {key} of {target} is not what was carried to it from {source}: that side "

@@ -40,9 +40,10 @@ def digest_stack(
 ) -> ContentDigest:
     """Count and digest the tiles of each layer of a stack, with the shared transforms that they refer to.
 
-    The digest of a document is BLAKE2b, of 128 bits, of its JSON with sorted keys and no space, in which a number
-    with a fraction or an exponent is written as Python does; 1 and 1.0 differ. The digest of a layer is the sum of
-    those of its documents, modulo 2^128, and that of the stack the sum of those of its layers.
+    The digest of a layer is BLAKE2b, of 128 bits, of the JSON of two lists in a list: its tile specs in the order of
+    their ids, and the shared transforms in that of theirs. Keys are sorted, there is no space, and a number with a
+    fraction or an exponent is written as Python does; 1 and 1.0 differ. That of the stack is the same of the list of
+    its layers, each ``[z, count, digest]``.
 
     Parameters
     ----------

@@ -12,8 +12,9 @@ import gzip
 import re
 import shutil
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -25,7 +26,8 @@ from renderapi._extras import arrow
 from renderapi._replacing import replacing
 from renderapi.errors import BadRequestError, NotFoundError, TransferError
 from renderapi.http.urls import format_number
-from renderapi.transfer.parts import ContentDigest, Key, Part, PartDigest
+from renderapi.pointmatch.rows import PAIR
+from renderapi.transfer.parts import Condense, ContentDigest, Key, Part, PartDigest, portions
 from renderapi.transfer.servers import pair_key
 
 #: Format of files, by the end of their names.
@@ -38,11 +40,12 @@ _NAMES = {"stack": "z", "matches": "pGroupId"}
 _GZIP_LEVEL = 4
 #: Columns of Parquet whose values occur again and again.
 _REPEATED = ("sectionId", "groupId", "camera", "maskUrl", "className", "pGroupId", "qGroupId")
-#: Rows of a row group of Parquet.
-_ROWS = 10_000
+#: Rows of a row group of Parquet, at most.
+_ROWS = 50_000
 _TILE_ID = re.compile(rb'\{"tileId":"([^"\\]*)"')
 _SHARED_ID = re.compile(rb'\{(?:"type":"[^"\\]*",)?"id":"([^"\\]*)"')
-_SIDES = ("px", "py", "qx", "qy")
+#: Columns of x and y of p, x and y of q, and of weights.
+POINTS = ("px", "py", "qx", "qy", "w")
 
 
 def _arrow() -> Any:
@@ -77,134 +80,137 @@ def _read_lines(path: Path, compress: str) -> list[bytes]:
 # ------------------------------------------------------------------------------------------- Parquet
 
 
-def _columns_of_tiles(documents: Sequence[bytes], tiles: Sequence[Any]) -> dict[str, Any]:
+_NOTHING: dict[str, Any] = {}
+_BOX = ("minX", "minY", "maxX", "maxY")
+
+
+@cache
+def _schema(what: str) -> Any:
+    """Return the columns of the files of tiles, shared transforms, or matches."""
     pa = _arrow()
-    layouts = [tile.get("layout") or {} for tile in tiles]
-    images = [(tile.get("mipmapLevels") or {}).get("0") or {} for tile in tiles]
-    numbers = ("minX", "minY", "maxX", "maxY", "width", "height")
     text, number, whole = pa.string(), pa.float64(), pa.int64()
-    return {
-        "tileId": pa.array([tile["tileId"] for tile in tiles], text),
-        "z": pa.array([tile.get("z") for tile in tiles], number),
-        "sectionId": pa.array([layout.get("sectionId") for layout in layouts], text),
-        "groupId": pa.array([tile.get("groupId") for tile in tiles], text),
-        **{name: pa.array([tile.get(name) for tile in tiles], number) for name in numbers},
-        **{
-            name: pa.array([layout.get(name) for layout in layouts], kind)
-            for name, kind in (
-                ("stageX", number),
-                ("stageY", number),
-                ("imageRow", whole),
-                ("imageCol", whole),
-            )
-        },
-        "camera": pa.array([layout.get("camera") for layout in layouts], text),
-        "imageUrl": pa.array([image.get("imageUrl") for image in images], text),
-        "maskUrl": pa.array([image.get("maskUrl") for image in images], text),
-        "transformRefs": pa.array(list(map(_references, tiles)), pa.list_(text)),
-        "document": pa.array(documents, pa.binary()).cast(text),
-    }
+    if what == "transforms":
+        return pa.schema([("id", text), ("className", text), ("document", text)])
+    if what == "matches":
+        ids = [(name, text) for name in PAIR]
+        return pa.schema([*ids, *((name, pa.list_(number)) for name in POINTS), ("document", text)])
+    return pa.schema(
+        [
+            ("tileId", text), ("z", number), ("sectionId", text), ("groupId", text),
+            *((name, number) for name in (*_BOX, "width", "height", "stageX", "stageY")),
+            ("imageRow", whole), ("imageCol", whole), ("camera", text), ("imageUrl", text), ("maskUrl", text),
+            ("transformRefs", pa.list_(text)), ("document", text),
+        ]
+    )  # fmt: skip
+
+
+def _texts(documents: Sequence[bytes]) -> Any:
+    pa = _arrow()
+    return pa.array(documents, pa.binary()).cast(pa.string())
+
+
+def _rows_of_tiles(documents: Sequence[bytes], tiles: Sequence[Any]) -> Any:
+    pa, schema = _arrow(), _schema("tiles")
+    layouts = [tile.get("layout") or _NOTHING for tile in tiles]
+    images = [(tile.get("mipmapLevels") or _NOTHING).get("0") or _NOTHING for tile in tiles]
+    parts = dict.fromkeys(("sectionId", "stageX", "stageY", "imageRow", "imageCol", "camera"), layouts)
+    parts |= dict.fromkeys(("imageUrl", "maskUrl"), images)
+    columns = [
+        pa.array([part.get(name) for part in parts.get(name, tiles)], schema.field(name).type)
+        for name in schema.names[:-2]
+    ]
+    references = pa.array(list(map(_references, tiles)), schema.field("transformRefs").type)
+    return pa.record_batch([*columns, references, _texts(documents)], schema=schema)
 
 
 def _references(tile: dict[str, Any]) -> list[str]:
-    specs = (tile.get("transforms") or {}).get("specList") or ()
+    specs = (tile.get("transforms") or _NOTHING).get("specList") or ()
     return [spec["refId"] for spec in specs if spec.get("type") == "ref"]
 
 
-def _columns_of_transforms(documents: Sequence[bytes], specs: Sequence[Any]) -> dict[str, Any]:
+def _rows_of_transforms(documents: Sequence[bytes], specs: Sequence[Any]) -> Any:
     pa = _arrow()
-    return {
-        "id": pa.array([spec.get("id") for spec in specs], pa.string()),
-        "className": pa.array([spec.get("className") for spec in specs], pa.string()),
-        "document": pa.array(documents, pa.binary()).cast(pa.string()),
-    }
+    columns = [pa.array([spec.get(name) for spec in specs], pa.string()) for name in ("id", "className")]
+    return pa.record_batch([*columns, _texts(documents)], schema=_schema("transforms"))
 
 
-def _columns_of_matches(documents: Sequence[bytes], pairs: Sequence[Any]) -> dict[str, Any]:
+def _rows_of_matches(documents: Sequence[bytes], pairs: Sequence[Any]) -> Any:
     import numpy as np
 
     pa = _arrow()
-    points = [_point_rows(pair) for pair in pairs]
-    columns: dict[str, Any] = {
-        name: pa.array([pair[name] for pair in pairs], pa.string())
-        for name in ("pGroupId", "pId", "qGroupId", "qId")
-    }
+    points = list(map(_point_rows, pairs))
+    flat = _flat(points)
+    if not all(set(map(type, values)) <= {float} for values in flat):
+        # 1 and 1.0 are not the same, and null is no number
+        plain = [rows is not None and set(map(type, chain(*rows))) <= {float} for rows in points]
+        points = [rows if is_plain else None for rows, is_plain in zip(points, plain)]
+        flat = _flat(points)
     sizes = [0 if rows is None else len(rows[0]) for rows in points]
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32))
     missing = pa.array([rows is None for rows in points])
-    for place, name in enumerate((*_SIDES, "w")):
-        flat = np.fromiter(
-            chain.from_iterable(rows[place] for rows in points if rows is not None), np.float64, offsets[-1]
-        )
-        columns[name] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat), mask=missing)
+    columns = [pa.array([pair[name] for pair in pairs], pa.string()) for name in PAIR]
+    columns += [
+        pa.ListArray.from_arrays(offsets, pa.array(values, pa.float64()), mask=missing) for values in flat
+    ]
     # what the columns cannot say is kept as it is
-    columns["document"] = pa.array(
-        [document.decode() if rows is None else None for document, rows in zip(documents, points)],
-        pa.string(),
-    )
-    return columns
+    rest = [document.decode() if rows is None else None for document, rows in zip(documents, points)]
+    return pa.record_batch([*columns, pa.array(rest, pa.string())], schema=_schema("matches"))
 
 
-def _point_rows(pair: dict[str, Any]) -> tuple[list[float], ...] | None:
+_PointRows = tuple[list[float], ...]
+
+
+def _flat(points: Sequence[_PointRows | None]) -> list[list[float]]:
+    there = [rows for rows in points if rows is not None]
+    return [list(chain.from_iterable(rows[place] for rows in there)) for place in range(len(POINTS))]
+
+
+def _point_rows(pair: dict[str, Any]) -> _PointRows | None:
     """Return x and y of p, x and y of q, and the weights; None of a pair that has more or less than these."""
     matches = pair.get("matches")
     if len(pair) != 6 or "matchCount" not in pair or not isinstance(matches, dict) or len(matches) != 3:
         return None
     try:
         (px, py), (qx, qy), w = matches["p"], matches["q"], matches["w"]
-        rows = (px, py, qx, qy, w)
-        plain = all(len(row) == pair["matchCount"] and set(map(type, row)) <= {float} for row in rows)
+        size = pair["matchCount"]
+        if len(px) == len(py) == len(qx) == len(qy) == len(w) == size:
+            return px, py, qx, qy, w
     except (KeyError, TypeError, ValueError):
-        return None
-    return rows if plain else None
+        pass
+    return None
 
 
-def _pairs_of(table: Any) -> list[bytes]:
-    columns = {name: table[name].to_pylist() for name in ("pGroupId", "pId", "qGroupId", "qId", "document")}
-    rows: dict[str, Any] = {}
-    for name in (*_SIDES, "w"):
-        column = table[name].combine_chunks()
-        rows[name] = column.flatten().to_numpy(zero_copy_only=False).tolist()
-    ends = table["w"].combine_chunks().value_lengths().fill_null(0).to_pylist()
-    pairs = []
+def _pairs_of(table: Any) -> Iterator[bytes]:
+    ids = [table[name].to_pylist() for name in PAIR]
+    kept = table["document"].to_pylist()
+    ends = table["w"].combine_chunks().value_lengths().fill_null(0).to_numpy().cumsum().tolist()
+    px, py, qx, qy, w = (
+        table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False) for name in POINTS
+    )
     start = 0
-    for row, size in enumerate(ends):
-        stop = start + size
-        if columns["document"][row] is not None:
-            pairs.append(columns["document"][row].encode())
+    for document, stop, *names in zip(kept, ends, *ids):
+        if document is not None:
+            yield document.encode()
         else:
-            px, py, qx, qy, w = (rows[name][start:stop] for name in (*_SIDES, "w"))
-            pair = {name: columns[name][row] for name in ("pGroupId", "pId", "qGroupId", "qId")}
-            matches = {"p": [px, py], "q": [qx, qy], "w": w}
-            pairs.append(_json.dumps({**pair, "matches": matches, "matchCount": size}))
+            part = slice(start, stop)
+            matches = {"p": [px[part], py[part]], "q": [qx[part], qy[part]], "w": w[part]}
+            yield _json.dumps({**dict(zip(PAIR, names)), "matches": matches, "matchCount": stop - start})
         start = stop
-    return pairs
 
 
-_COLUMNS: dict[str, Callable[[Sequence[bytes], Sequence[Any]], dict[str, Any]]] = {
-    "tiles": _columns_of_tiles,
-    "transforms": _columns_of_transforms,
-    "matches": _columns_of_matches,
+_ROWS_OF: dict[str, Condense] = {
+    "tiles": _rows_of_tiles,
+    "transforms": _rows_of_transforms,
+    "matches": _rows_of_matches,
 }
 
 
-def _write_parquet(path: Path, documents: Sequence[bytes], what: str, decoded: Sequence[Any] | None) -> None:
-    pa = _arrow()
-    writer = None
-    try:
-        # some at a time, because decoded documents are large
-        for start in range(0, max(len(documents), 1), _ROWS):
-            part = documents[start : start + _ROWS]
-            with _json.collector_paused():
-                objects = list(map(_json.loads, part)) if decoded is None else decoded[start : start + _ROWS]
-                table = pa.table(_COLUMNS[what](part, objects))
-            writer = writer or pa.parquet.ParquetWriter(
-                path, table.schema, compression="zstd", use_dictionary=[*_REPEATED]
-            )
-            writer.write_table(table)
-    finally:
-        if writer is not None:
-            writer.close()
+def _write_parquet(path: Path, what: str, rows: Sequence[Any]) -> None:
+    pa, schema = _arrow(), _schema(what)
+    table = pa.Table.from_batches(rows, schema)
+    repeated = [name for name in schema.names if name in _REPEATED]
+    with pa.parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated) as writer:
+        writer.write_table(table, row_group_size=_ROWS)
 
 
 def _read_parquet(path: Path, what: str) -> list[bytes]:
@@ -212,7 +218,7 @@ def _read_parquet(path: Path, what: str) -> list[bytes]:
     # not read_table, which takes a folder called a=b for a column
     with pa.parquet.ParquetFile(path) as file:
         if what == "matches":
-            return _pairs_of(file.read())
+            return list(_pairs_of(file.read()))
         documents: list[bytes] = file.read(["document"])["document"].cast(pa.binary()).to_pylist()
         return documents
 
@@ -295,9 +301,9 @@ class Folder:
         return str(self.path.absolute())
 
     @property
-    def takes_decoded(self) -> bool:
-        """Whether it needs the documents decoded to write them."""
-        return self.format == "parquet"
+    def condense(self) -> Condense | None:
+        """What makes rows of Parquet of decoded documents."""
+        return _ROWS_OF[_FOLDERS[self.kind]] if self.format == "parquet" else None
 
     # ------------------------------------------------------------------------------- the manifest
 
@@ -393,7 +399,7 @@ class Folder:
             self._write("transforms", key, list(part.shared.values()))
         else:
             self._file("transforms", key).unlink(missing_ok=True)
-        self._write(_FOLDERS[self.kind], key, list(part.documents.values()), part.decoded)
+        self._write(_FOLDERS[self.kind], key, list(part.documents.values()), part.condensed)
 
     def remove(self, key: Key) -> None:
         """Remove the files of a part."""
@@ -404,12 +410,16 @@ class Folder:
         """Say what was left where a transfer failed."""
         return f"the manifest in {self.path} says that it is not complete"
 
-    def _write(self, what: str, key: Key, documents: list[bytes], decoded: list[Any] | None = None) -> None:
+    def _write(self, what: str, key: Key, documents: list[bytes], rows: list[Any] | None = None) -> None:
         path = self._file(what, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             if self.format == "parquet":
-                _write_parquet(temporary, documents, what, decoded)
+                if rows is None:
+                    rows = [
+                        _ROWS_OF[what](some, list(map(_json.loads, some))) for some in portions(documents)
+                    ]
+                _write_parquet(temporary, what, rows)
             else:
                 _write_lines(temporary, documents, str(self.format).rpartition(".")[2])
 

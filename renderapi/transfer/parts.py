@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -12,9 +12,12 @@ from renderapi import _json
 #: z of a layer, or id of the group of p.
 Key = float | str
 
+#: What makes columns of documents: their bytes, and the same decoded.
+Condense = Callable[[Sequence[bytes], Sequence[Any]], Any]
+
 _DIGEST_BYTES = 16
-#: Decoded documents are several times as large.
-_KEPT = 20_000
+#: Documents that are decoded at a time: few enough to stay in the cache of a processor until they were written again.
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -54,22 +57,14 @@ class ContentDigest:
     @classmethod
     def of(cls, parts: Mapping[Key, PartDigest]) -> ContentDigest:
         """Put the digests of parts together."""
-        total = sum(int(part.digest, 16) for part in parts.values())
-        return cls(sum(part.count for part in parts.values()), _hex(total), dict(sorted(parts.items())))
+        ordered = dict(sorted(parts.items()))
+        listed = [[key, part.count, part.digest] for key, part in ordered.items()]
+        digest = blake2b(_json.canonical(listed), digest_size=_DIGEST_BYTES).hexdigest()
+        return cls(sum(part.count for part in parts.values()), digest, ordered)
 
 
-def document_digest(document: bytes) -> int:
-    """Return the digest of a document: BLAKE2b of its canonical JSON, of 128 bits, as a number."""
-    return _digest_of(_json.loads(document))
-
-
-def _digest_of(decoded: Any) -> int:
-    canonical = _json.canonical(decoded)
-    return int.from_bytes(blake2b(canonical, digest_size=_DIGEST_BYTES).digest(), "big")
-
-
-def _hex(number: int) -> str:
-    return f"{number % 2 ** (8 * _DIGEST_BYTES):0{2 * _DIGEST_BYTES}x}"
+def _canonical(document: bytes) -> bytes:
+    return _json.canonical(_json.loads(document))
 
 
 @dataclass
@@ -86,29 +81,40 @@ class Part:
 
     documents: dict[str, bytes]
     shared: dict[str, bytes] = field(default_factory=dict)
-    #: the documents decoded, where somebody wants them
-    decoded: list[Any] | None = field(default=None, compare=False, repr=False)
+    #: what was made of the documents while they were decoded, in their order
+    condensed: list[Any] | None = field(default=None, compare=False, repr=False)
 
-    def digest(self, keep: bool = False) -> PartDigest:
-        """Return count and digest: the sum of the digests of all documents, shared transforms too.
+    def digest(self, condense: Condense | None = None) -> PartDigest:
+        """Return count and digest.
+
+        That is BLAKE2b, of 128 bits, of the canonical JSON of two lists in a list: the documents in the order of their
+        keys, and the shared transforms in that of theirs.
 
         Parameters
         ----------
-        keep : bool
-            Keep the documents decoded, unless they are too many.
+        condense : callable, optional
+            Called with some documents and the same decoded, again and again; `condensed` keeps what it returns.
 
         Returns
         -------
         PartDigest
         """
-        total = sum(map(document_digest, self.shared.values()))
-        if keep and len(self.documents) <= _KEPT:
-            with _json.collector_paused():
-                self.decoded = list(map(_json.loads, self.documents.values()))
-                total += sum(map(_digest_of, self.decoded))
-        else:
-            total += sum(map(document_digest, self.documents.values()))
-        return PartDigest(len(self.documents), _hex(total))
+        digest = blake2b(b"[", digest_size=_DIGEST_BYTES)
+        condensed: list[Any] | None = None if condense is None else []
+        with _json.collector_paused():
+            for begin, documents, take in ((b"[", self.documents, condense), (b",[", self.shared, None)):
+                digest.update(begin)
+                for number, some in enumerate(portions(_in_order(documents))):
+                    decoded = list(map(_json.loads, some))
+                    if number:
+                        digest.update(b",")
+                    digest.update(memoryview(_json.canonical_list(decoded))[1:-1])
+                    if take is not None and condensed is not None:
+                        condensed.append(take(some, decoded))
+                digest.update(b"]")
+        digest.update(b"]")
+        self.condensed = condensed
+        return PartDigest(len(self.documents), digest.hexdigest())
 
     def same_as(self, other: Part, digest: PartDigest) -> bool:
         """Tell whether this is the same as another part, whose digest is known."""
@@ -119,8 +125,7 @@ class Part:
         """Tell whether there is nothing here that another part does not have."""
         pairs = ((self.documents, other.documents), (self.shared, other.shared))
         return all(
-            key in theirs
-            and (document == theirs[key] or document_digest(document) == document_digest(theirs[key]))
+            key in theirs and (document == theirs[key] or _canonical(document) == _canonical(theirs[key]))
             for ours, theirs in pairs
             for key, document in ours.items()
         )
@@ -137,3 +142,13 @@ class Part:
             length += len(document)
         if batch:
             yield batch
+
+
+def _in_order(documents: Mapping[str, bytes]) -> list[bytes]:
+    return [documents[key] for key in sorted(documents)]
+
+
+def portions(documents: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Cut documents into portions that are best decoded at a time."""
+    for start in range(0, len(documents), _AT_ONCE):
+        yield documents[start : start + _AT_ONCE]

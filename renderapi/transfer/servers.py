@@ -37,7 +37,7 @@ def pair_key(document: bytes) -> str:
 class _OnServer:
     project: Project
     name: str
-    takes_decoded = False
+    condense = None
 
     def expected(self, key: Key) -> PartDigest | None:
         """Nobody has said what a part should be."""
