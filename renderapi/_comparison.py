@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-_BOX = ("minX", "minY", "maxX", "maxY")
+from renderapi._names import BOX
 
 
 @dataclass(frozen=True)
@@ -97,5 +97,5 @@ class Comparison:
 
 
 def _boxes(tiles: Mapping[str, Mapping[str, Any]], ids: list[str]) -> Any:
-    rows = [[tiles[tile_id].get(name, np.nan) for name in _BOX] for tile_id in ids]
+    rows = [[tiles[tile_id].get(name, np.nan) for name in BOX] for tile_id in ids]
     return np.array(rows, dtype=np.float64).reshape(-1, 4)

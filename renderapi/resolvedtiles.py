@@ -12,6 +12,7 @@ import numpy as np
 
 from renderapi import _json
 from renderapi._doubts import Doubts
+from renderapi._names import PAIR
 from renderapi._slips import check_tile_list, check_transform_list
 from renderapi.errors import BadAnswerError, RenderError, SpecError
 from renderapi.http import transport
@@ -51,7 +52,6 @@ __all__ = [
 
 
 _HAS_ID = re.compile(rb'"tileId"')
-_PAIR = ("pGroupId", "pId", "qGroupId", "qId")
 _NOT_FINITE = frozenset({"nan", "inf", "infinity"})
 
 
@@ -428,7 +428,7 @@ def get_resolved_tiles_with_matches(
     try:
         tiles = ResolvedTiles(json=answer["resolvedTileSpecs"])
         # the server looks for matches of some tiles at a time, and finds some pairs twice
-        pairs = {tuple(pair[key] for key in _PAIR): pair for pair in answer["matchPairs"]}
+        pairs = {tuple(pair[key] for key in PAIR): pair for pair in answer["matchPairs"]}
     except (AttributeError, KeyError, TypeError):
         raise BadAnswerError(
             f"GET {transport.redacted(url)} did not answer with tiles and matches", url=url

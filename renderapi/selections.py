@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from renderapi._extras import install_line
+from renderapi._names import BOX, PAIR
 from renderapi._parallel import in_threads, thread_session
 from renderapi.coordinate import local_to_world_coordinates_of_stack
 from renderapi.errors import BadRequestError, SpecError
@@ -60,9 +61,7 @@ Pair = tuple[Canvas, Canvas]
 _IDS_AT_ONCE = 1000
 #: A box around everything: the sides of a box are 32-bit integers on a server.
 _EVERYWHERE = (-1e9, -1e9, 1e9, 1e9)
-_BOUNDS = ("minX", "minY", "maxX", "maxY")
 _AFFINE = ("M00", "M01", "B0", "M10", "M11", "B1")
-_PAIR = ("pGroupId", "pId", "qGroupId", "qId")
 #: States in which a stack has statistics that hold for its tiles.
 _CLOSED = ("COMPLETE", "READ_ONLY")
 
@@ -279,7 +278,7 @@ class TileSelection(_Selection):
         if self._box is None:
             return self._matching(z)
         boxes = self._ask(get_tilebounds_for_z, self._stack, z)
-        names = sorted(box["tileId"] for box in boxes if self._meets([box[name] for name in _BOUNDS]))
+        names = sorted(box["tileId"] for box in boxes if self._meets([box[name] for name in BOX]))
         return names if self._pattern is None else sorted(set(names).intersection(self._matching(z)))
 
     def _matching(self, z: float) -> list[str]:
@@ -404,7 +403,7 @@ class TileSelection(_Selection):
         return _frame(
             {
                 **arrays,
-                **{name: box[:, i] for i, name in enumerate(_BOUNDS)},
+                **{name: box[:, i] for i, name in enumerate(BOX)},
                 **{name: affine[:, i] for i, name in enumerate(_AFFINE)},
             }
         )
@@ -658,7 +657,7 @@ def _pair(given: Any) -> Pair:
     """Return a pair, given as such, as four texts or as a document."""
     try:
         if isinstance(given, Mapping):
-            given = [given[name] for name in _PAIR]
+            given = [given[name] for name in PAIR]
         parts = list(given)
         p_group, p_id, q_group, q_id = parts if len(parts) == 4 else (*parts[0], *parts[1])
         if len(parts) not in (2, 4) or isinstance(given, str):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from renderapi import _json
+from renderapi._names import BOX
 from renderapi._parallel import progress_reporter
 from renderapi._slips import check_transform_list
 from renderapi.channel import Channel
@@ -76,7 +77,6 @@ _SCALARS = {
     "groupId": "groupId",
     "meshCellSize": "meshCellSize",
 }
-_BOUNDS = ("minX", "minY", "maxX", "maxY")
 #: What every server adds to a tile when it derives its bounds.
 _DERIVED_MESH_CELL_SIZE = 64
 _COMPOSITE_FILTER = "org.janelia.alignment.filter.CompositeFilter"
@@ -195,10 +195,10 @@ class TileSpec:
             self._set_keywords(kwargs)
 
     def _set_keywords(self, keywords: dict[str, Any]) -> None:
-        for name in ("frameId", "meshCellSize", "filterSpec", *_BOUNDS):
+        for name in ("frameId", "meshCellSize", "filterSpec", *BOX):
             if name in keywords:
                 setattr(self, name, keywords[name])
-        known = {*_SCALARS, *_BOUNDS, *_BUILT, *_LAYOUT_KEYWORDS, "imagePyramid", "json"}
+        known = {*_SCALARS, *BOX, *_BUILT, *_LAYOUT_KEYWORDS, "imagePyramid", "json"}
         for name in keywords.keys() - known - _IGNORED_KEYWORDS:
             from difflib import get_close_matches
 
@@ -221,13 +221,13 @@ class TileSpec:
 
     def __getattr__(self, name: str) -> Any:
         # called only for what is not in __dict__
-        if name in _SCALARS or name in _BOUNDS:
+        if name in _SCALARS or name in BOX:
             document = self._source()
             if document is None:
                 return None
             for attribute, key in _SCALARS.items():
                 self.__dict__.setdefault(attribute, document.get(key))
-            for key in _BOUNDS:
+            for key in BOX:
                 self.__dict__.setdefault(key, document.get(key))
             return self.__dict__[name]
         if name in _BUILT:
@@ -361,13 +361,13 @@ class TileSpec:
             result = self._new_document()
         else:
             result = self._changed_document(document)
-            for key in _BOUNDS:
+            for key in BOX:
                 result.pop(key, None)
         if not bounds:
             if result.get("meshCellSize") == _DERIVED_MESH_CELL_SIZE:
                 del result["meshCellSize"]
         else:
-            result.update({key: value for key in _BOUNDS if (value := getattr(self, key)) is not None})
+            result.update({key: value for key in BOX if (value := getattr(self, key)) is not None})
         return result
 
     def _new_document(self) -> dict[str, Any]:
@@ -486,7 +486,7 @@ class TileSpec:
         """
         values = self.__dict__
         if values:
-            for name in {*_SCALARS, *_BOUNDS, *_BUILT, "_raw", "_doc", "_level_0"} & values.keys():
+            for name in {*_SCALARS, *BOX, *_BUILT, "_raw", "_doc", "_level_0"} & values.keys():
                 del values[name]
         if not hasattr(d, "items"):
             given: Any = d

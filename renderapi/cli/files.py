@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sized
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -354,8 +355,11 @@ def _summary(found: CheckedFiles) -> str:
     layers = (
         f" in {counted(len(found.zs), 'layers')}, z {found.zs[0]:g} to {found.zs[-1]:g}" if found.zs else ""
     )
-    problems = number_text(len(found.problems)) if found.problems else "no"
-    return f"{counted(found.tiles, 'tile specs')}{layers}: {problems} problems"
+    return f"{counted(found.tiles, 'tile specs')}{layers}: {_problems(found.problems)}"
+
+
+def _problems(found: Sized) -> str:
+    return counted(len(found), "problems") if found else "no problems"
 
 
 def _listed(found: CheckedFiles) -> str:
@@ -394,6 +398,6 @@ def _validate_documents(options: argparse.Namespace) -> int:
                 )
     lines = [f"\n{problem['path']}: {problem['place']}: {problem['text']}" for problem in found[:_SHOWN]]
     more = f"\n... and {len(found) - _SHOWN} more (--json has all)" if len(found) > _SHOWN else ""
-    text = f"{number_text(count)} documents of kind {options.kind}: {len(found) or 'no'} problems{''.join(lines)}{more}"
+    text = f"{number_text(count)} documents of kind {options.kind}: {_problems(found)}{''.join(lines)}{more}"
     show(options, {"documents": count, "problems": found}, text)
     return Exit.DIFFERS if found else Exit.OK

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from renderapi._names import BOX
 from renderapi.cli import addresses
 from renderapi.cli.addresses import connect
 from renderapi.cli.options import Commands, Exit, UsageError, add_connection, add_json, number_text, verb
@@ -265,8 +266,6 @@ def _info_collection(options: argparse.Namespace, render: Render, address: addre
 
 # --------------------------------------------------------------------------------------------- boxes
 
-_SIDES = ("minX", "minY", "maxX", "maxY")
-
 
 def _boxes(options: argparse.Namespace) -> int:
     from renderapi.stack import get_bounds_from_z, get_stack_bounds, get_tilebounds_for_z
@@ -277,12 +276,12 @@ def _boxes(options: argparse.Namespace) -> int:
         raise UsageError("--tiles needs the layers: --z Z")
     if options.tiles:
         tiles = [tile for z in options.z for tile in get_tilebounds_for_z(name, z, render=render)]
-        rows = [(t["tileId"], t.get("z"), *(t.get(side) for side in _SIDES)) for t in tiles]
-        show(options, tiles, table(("tile", "z", *_SIDES), rows) or "no tiles")
+        rows = [(t["tileId"], t.get("z"), *(t.get(side) for side in BOX)) for t in tiles]
+        show(options, tiles, table(("tile", "z", *BOX), rows) or "no tiles")
     elif options.z:
         layers = [get_bounds_from_z(name, z, render=render) for z in options.z]
-        rows = [(z, *(box[side] for side in _SIDES)) for z, box in zip(options.z, layers)]
-        show(options, layers, table(("z", *_SIDES), rows))
+        rows = [(z, *(box[side] for side in BOX)) for z, box in zip(options.z, layers)]
+        show(options, layers, table(("z", *BOX), rows))
     else:
         box = get_stack_bounds(name, render=render)
         show(options, box, pairs([(axis, _span(box, axis.upper())) for axis in "xyz"]))

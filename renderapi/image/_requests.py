@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from renderapi._names import TILE_ORDERS
 from renderapi._parallel import thread_session
 from renderapi.errors import BadRequestError, NotFoundError
 from renderapi.http import transport
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from renderapi.image._blocks import Grid
 
-_TILE_ORDERS = ("ASCENDING_TILE_ID_ORDER", "DESCENDING_TILE_ID_ORDER", "CLUSTER_GROUP_ID_ORDER")
 
 _FLAGS = ("binaryMask", "convertToGray", "excludeMask", "fillWithNoise", "filter")
 _NUMBERS = ("scale", "minIntensity", "maxIntensity")
@@ -64,8 +64,8 @@ def newer_query(
     mask_x: float | None, mask_y: float | None, order: str | None = None, pattern: str | None = None
 ) -> dict[str, Any]:
     """Return the parameters that only servers of render's branch newsolver know."""
-    if order not in (None, *_TILE_ORDERS):
-        raise BadRequestError(f"tileSpecOrder is {order!r}; it must be one of {', '.join(_TILE_ORDERS)}")
+    if order not in (None, *TILE_ORDERS):
+        raise BadRequestError(f"tileSpecOrder is {order!r}; it must be one of {', '.join(TILE_ORDERS)}")
     return {
         "maskMinX": None if mask_x is None else whole_pixels("maskMinX", mask_x),
         "maskMinY": None if mask_y is None else whole_pixels("maskMinY", mask_y),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from renderapi._names import PAIR
 from renderapi.pointmatch._tools import match_arrays
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["PAIR", "MatchRows", "rows_of"]
 
 #: What names a pair.
-PAIR = ("pGroupId", "pId", "qGroupId", "qId")
 
 
 class MatchRows(NamedTuple):

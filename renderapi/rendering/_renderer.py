@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from renderapi._extras import install_line
+from renderapi._names import BRANCHES
 from renderapi.geometry.chains import Chains
 from renderapi.rendering import _finish, _mipmaps, _parameters
 from renderapi.rendering._filter import Filter
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     Image = NDArray[Any]
 
 ENGINES = ("numpy", "numba")
-BRANCHES = ("master", "newsolver")
 
 
 def render(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from renderapi._names import BOX
 from renderapi.rendering import _parameters
 from renderapi.rendering._parameters import number_of
 from renderapi.rendering.errors import RenderParametersError
@@ -15,7 +16,6 @@ from renderapi.rendering.errors import RenderParametersError
 if TYPE_CHECKING:
     from PIL import ImageDraw
 
-BOX = ("minX", "minY", "maxX", "maxY")
 #: Opaque green.
 COLOUR = (0, 255, 0, 255)
 CHARACTERS_IN_LINE = 12

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi._names import BOX
 from renderapi.errors import SpecError
 from renderapi.geometry import points_to_world
 from renderapi.geometry.chains import TileSpecError, document_of, tile_id_of
@@ -180,7 +181,7 @@ class Tiles:
                 given = self.given[tile]
                 document = _with_specs(_document(given), slice(0, self.kept[tile]))
                 document["transforms"]["specList"].append(transform_of(own).to_dict())
-                for key in ("minX", "minY", "maxX", "maxY"):
+                for key in BOX:
                     document.pop(key, None)
                 yield document if isinstance(given, Mapping) else TileSpec(json=document)
 

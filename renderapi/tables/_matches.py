@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from renderapi._names import PAIR
 from renderapi._ordering import java_key
-from renderapi.pointmatch.rows import PAIR, rows_of
+from renderapi.pointmatch.rows import rows_of
 from renderapi.tables._columns import Columns, arrow
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from renderapi._names import BOX
+
 AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
-BOX = ("minX", "minY", "maxX", "maxY")
 
 
 def affine(data: str = "1 0 0 1 0 0", **more: Any) -> dict[str, Any]:

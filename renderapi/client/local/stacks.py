@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from renderapi._names import BOX
 from renderapi._parallel import progress_reporter
 from renderapi._project import Project
 from renderapi.client.checks import ClientArgumentError
@@ -154,7 +155,7 @@ class Layer:
 
     def boxes(self) -> Any:
         """Return the stored boxes of the tiles, (N, 4)."""
-        names = ("minX", "minY", "maxX", "maxY")
+        names = BOX
         rows = [[tile[name] for name in names] for tile in self.tiles]
         return np.array(rows, dtype=np.float64).reshape(-1, 4)
 

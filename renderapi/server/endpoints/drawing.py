@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from renderapi._names import BRANCHES
 from renderapi.errors import SpecError
 from renderapi.server.documents.boxes import problem_of
 from renderapi.server.documents.problems import Problem
@@ -28,7 +29,6 @@ logger = logging.getLogger("renderapi.server")
 
 MAX_PIXELS = 1 << 28
 CACHE_BYTES = 512 << 20
-BRANCHES = ("master", "newsolver")
 # what the sources say of images that the options of the server would allow
 _HINTS = {
     "allowed folder": " (this server opens files below its image roots only: --image-root, image_roots)",

@@ -11,6 +11,7 @@ from typing import Any
 from flask import request
 
 from renderapi import _json
+from renderapi._names import BOX
 from renderapi.server.documents.keys import StackKey
 from renderapi.server.documents.resolving import SharedTransforms, flatten_tile
 from renderapi.server.documents.tiles import Document
@@ -109,7 +110,7 @@ def _header(stack: metadata.Stack) -> str:
     bounds = stack.metadata.get("stats", {}).get("stackBounds")
     if bounds is None:
         return "BBOX \n"
-    return "BBOX " + " ".join(java_double(bounds[key]) for key in ("minX", "minY", "maxX", "maxY")) + "\n"
+    return "BBOX " + " ".join(java_double(bounds[key]) for key in BOX) + "\n"
 
 
 def _layout(server: Context, key: StackKey, min_z: float | None, max_z: float | None, style: str) -> Answer:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from renderapi import _json
+from renderapi._names import TILE_ORDERS
 from renderapi._ordering import java_key
 from renderapi.errors import SpecError
 from renderapi.geometry.chains import DEFAULT_MESH_CELL_SIZE
@@ -50,7 +51,6 @@ from renderapi.server.store.resolved import resolved_content, resolved_tile
 from renderapi.server.store.tile_rows import TileQuery, tile_document
 from renderapi.transform.flattening import cut_by_labels, normalized_for_matching
 
-TILE_ORDERS = ("ASCENDING_TILE_ID_ORDER", "DESCENDING_TILE_ID_ORDER", "CLUSTER_GROUP_ID_ORDER")
 # what every render-parameters and image endpoint takes
 RENDER_QUERY: dict[str, Query] = {
     "scale": double,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from renderapi._names import BOX
 from renderapi.testing.conformance._base import (
     MISSING,
     REF,
@@ -23,7 +24,7 @@ from renderapi.testing.conformance._base import (
     keys,
     rows,
 )
-from renderapi.testing.documents import BOX, affine, make_tile
+from renderapi.testing.documents import affine, make_tile
 from renderapi.testing.rest import Rest
 
 BOUNDS = {"minX": 10.0, "minY": 20.0, "minZ": 1.0, "maxX": 160.0, "maxY": 100.0, "maxZ": 1.0}

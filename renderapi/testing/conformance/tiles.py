@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from renderapi._names import BOX
 from renderapi.testing.conformance._base import (
     REF,
     STACK,
@@ -21,7 +22,7 @@ from renderapi.testing.conformance._base import (
     rows,
     superset,
 )
-from renderapi.testing.documents import BOX, affine, make_tile
+from renderapi.testing.documents import affine, make_tile
 from renderapi.testing.rest import Rest
 
 BUILDER = {"rootPath": "/mips/", "numberOfLevels": 3, "extension": "tif"}
