@@ -9,8 +9,9 @@ a rule per value.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, get_args
 
 from renderapi.geometry.chains import DEFAULT_MESH_CELL_SIZE
 from renderapi.server.documents.problems import FailedError, InvalidError
@@ -34,18 +35,17 @@ Document = dict[str, Any]
 
 MOST_NESTED = 100
 
-_LOADER_TYPE = one_of(
-    (
-        "IMAGEJ_DEFAULT",
-        "IMAGEJ_DEFAULT_W_TIMEOUT",
-        "IMAGEJ_TIFF_STACK",
-        "H5_SLICE",
-        "N5_SLICE",
-        "IMAGEJ_COMPOSITE",
-        "DYNAMIC_MASK",
-        "MULTI_BOX_DYNAMIC_MASK",
-    )
-)
+LoaderType = Literal[
+    "IMAGEJ_DEFAULT",
+    "IMAGEJ_DEFAULT_W_TIMEOUT",
+    "IMAGEJ_TIFF_STACK",
+    "H5_SLICE",
+    "N5_SLICE",
+    "IMAGEJ_COMPOSITE",
+    "DYNAMIC_MASK",
+    "MULTI_BOX_DYNAMIC_MASK",
+]
+_LOADER_TYPE = one_of(get_args(LoaderType))
 _IMAGE_AND_MASK: Rules = {
     "imageUrl": as_text,
     "imageLoaderType": _LOADER_TYPE,
@@ -423,6 +423,11 @@ def _is_flat(spec: Document) -> bool:
     return spec["type"] == "interpolated" and _is_flat(spec["a"]) and _is_flat(spec["b"])
 
 
+def unresolved_references(transforms: Mapping[str, Document]) -> dict[str, list[str]]:
+    """Return, of each shared transform of a body, the ids that it refers to: with any it resolves nothing."""
+    return {ident: sorted(set(references(spec))) for ident, spec in transforms.items()}
+
+
 class ResolvedTiles:
     """The body of a PUT of resolved tiles, read; perhaps with room for boxes that are derived.
 
@@ -462,7 +467,7 @@ class ResolvedTiles:
 
         A reference to a reference, or to a list that contains one, counts as unresolved.
         """
-        remaining = {ident: sorted(set(references(spec))) for ident, spec in self.transforms.items()}
+        remaining = unresolved_references(self.transforms)
         for tile in self.tiles:
             missing: set[str] = set()
             for ident in references_of_tile(tile["transforms"]):

@@ -179,6 +179,8 @@ class Endpoint:
         Content type of the body; None where there is none. ``*/*`` takes any.
     raw : bool
         Give the handler the body as text; a body of JSON is decoded otherwise.
+    decodes : callable
+        What decodes a body of JSON.
     name_status : int
         Status of the refusal of an illegal owner, project or stack.
     of_stack : bool
@@ -199,6 +201,7 @@ class Endpoint:
     raw: bool
     of_stack: bool
     branch: str | None
+    decodes: Callable[[bytes], Any]
 
     def is_part_of(self, branch: str) -> bool:
         """Tell whether a branch of render has it."""
@@ -234,11 +237,22 @@ class Service:
         raw: bool = False,
         of_stack: bool = False,
         branch: str | None = None,
+        decodes: Callable[[bytes], Any] | None = None,
     ) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
         def declare(handler: Callable[..., Answer]) -> Callable[..., Answer]:
             raw_body = raw or takes not in (None, JSON)
             endpoint = Endpoint(
-                method, path, handler, query or {}, takes, gives, name_status, raw_body, of_stack, branch
+                method,
+                path,
+                handler,
+                query or {},
+                takes,
+                gives,
+                name_status,
+                raw_body,
+                of_stack,
+                branch,
+                decodes or decode,
             )
             self.endpoints.append(endpoint)
             return handler

@@ -22,7 +22,7 @@ from renderapi.server.documents.stacks import STATES
 from renderapi.server.documents.values import double_of_text, integer_of_text
 from renderapi.server.endpoints import turns
 from renderapi.server.endpoints.collecting import reading
-from renderapi.server.endpoints.declaring import JSON, TEXT, Answer, Context, Endpoint, Service, decode
+from renderapi.server.endpoints.declaring import JSON, TEXT, Answer, Context, Endpoint, Service
 from renderapi.server.endpoints.drawing import CACHE_BYTES, MAX_PIXELS, Drawing
 from renderapi.server.endpoints.refusals import Refusal, status_of
 from renderapi.server.http.openapi import swagger
@@ -365,7 +365,7 @@ def _body(endpoint: Endpoint) -> Any:
     if not endpoint.raw:
         # a tile spec is about half a kilobyte
         with reading(len(content) >> 9):
-            return decode(content)
+            return endpoint.decodes(content)
     try:
         return content.decode()
     except UnicodeDecodeError as problem:

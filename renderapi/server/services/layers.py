@@ -23,6 +23,7 @@ from renderapi.server.endpoints.declaring import (
     Service,
     array_of,
     boolean,
+    decode,
     double,
     json_bytes,
     json_of,
@@ -43,6 +44,11 @@ from renderapi.server.store.tile_rows import (
 )
 from renderapi.server.store.tile_rows import z_values as z_values_of
 from renderapi.utils import java_double
+
+try:
+    from renderapi.server.documents import usual
+except ImportError:  # msgspec is not installed
+    usual = None  # type: ignore[assignment]
 
 service = Service("RenderDataService", "Tiles and shared transforms of a stack")
 
@@ -264,12 +270,25 @@ def _save_tiles(server: Context, key: StackKey, z: float | None, derive: bool | 
     return CREATED
 
 
+def _decode_tiles(content: bytes) -> Any:
+    """Decode a body of resolved tiles: as usual ones, where all are."""
+    tiles = None if usual is None else usual.usual_tiles(content)
+    return decode(content) if tiles is None else tiles
+
+
 def _number_of_tiles(body: Any) -> int:
+    if usual is not None and isinstance(body, usual.UsualTiles):
+        return len(body.tiles)
     tiles = body.get("tileIdToSpecMap") if isinstance(body, dict) else None
     return len(tiles) if isinstance(tiles, dict) else 0
 
 
 def _read_tiles(server: Context, key: StackKey, z: float | None, derive: bool | None, body: Any) -> TileBatch:
+    if usual is not None and isinstance(body, usual.UsualTiles):
+        _must_take_tiles(server, key)
+        if body.is_settled(z, bool(derive)):
+            return TileBatch.of_usual(body)
+        body = decode(body.content)
     try:
         resolved = ResolvedTiles(body, bool(derive))
     except Problem as problem:
@@ -282,7 +301,7 @@ def _read_tiles(server: Context, key: StackKey, z: float | None, derive: bool | 
     if derive:
         derive_boxes(resolved.tiles, resolved.transforms)
     check_boxes(resolved.tiles, z)
-    return TileBatch(resolved)
+    return TileBatch.of_resolved(resolved)
 
 
 def _must_take_tiles(server: Context, key: StackKey) -> None:
@@ -290,13 +309,13 @@ def _must_take_tiles(server: Context, key: StackKey) -> None:
         metadata.must_be_loading(metadata.get(connection, key), "resolved tiles")
 
 
-@service.put(STACK + "/resolvedTiles", query={"deriveData": boolean})
+@service.put(STACK + "/resolvedTiles", query={"deriveData": boolean}, decodes=_decode_tiles)
 def save_tiles(server: Context, stack: StackKey, deriveData: bool | None, body: Any) -> Answer:
     """Store tile specs and shared transforms, of any layers."""
     return _save_tiles(server, stack, None, deriveData, body)
 
 
-@service.put(LAYER + "/resolvedTiles", query={"deriveData": boolean})
+@service.put(LAYER + "/resolvedTiles", query={"deriveData": boolean}, decodes=_decode_tiles)
 def save_layer_tiles(
     server: Context, stack: StackKey, z: float, deriveData: bool | None, body: Any
 ) -> Answer:

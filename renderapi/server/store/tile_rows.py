@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy as shallow_copy
-from itertools import chain
-from typing import Any, NamedTuple
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from renderapi import _json
 from renderapi.server.documents.id_patterns import IdPattern
@@ -17,6 +17,9 @@ from renderapi.server.store.database import IntegrityError, Store, Transaction, 
 from renderapi.server.store.metadata import Stack
 from renderapi.transform.trees import references
 from renderapi.utils import java_double
+
+if TYPE_CHECKING:
+    from renderapi.server.documents.usual import UsualTiles
 
 # the sign keeps the database from walking over all ids of a stack, which are sorted, for those of one layer
 _SORTED_ID = "+tile_id"
@@ -498,15 +501,54 @@ class TileBatch:
     """Tiles and shared transforms, encoded and ready to be written.
 
     Encoding needs no database, so that the write transaction is short.
+
+    Parameters
+    ----------
+    transforms : dict of str to Document
+        Shared transforms by id.
+    tiles : list of tuple
+        Values of the columns of each tile.
     """
 
-    def __init__(self, resolved: ResolvedTiles) -> None:
+    def __init__(self, transforms: dict[str, Document], tiles: list[tuple[Any, ...]]) -> None:
         self.transforms = [
             (ident, _written(dict.fromkeys(references(spec))), _json.dumps(spec))
-            for ident, spec in resolved.transforms.items()
+            for ident, spec in transforms.items()
         ]
-        self.tiles = list(map(_tile_values, resolved.tiles, _json.dumps_each(resolved.tiles)))
-        self.max_height = max((tile[3] - tile[2] for tile in self.tiles), default=0.0)
+        self.tiles = tiles
+        self.max_height = max((tile[3] - tile[2] for tile in tiles), default=0.0)
+
+    @classmethod
+    def of_resolved(cls, resolved: ResolvedTiles) -> TileBatch:
+        """Encode what was read value by value."""
+        contents = _json.dumps_each(resolved.tiles)
+        return cls(resolved.transforms, list(map(_tile_values, resolved.tiles, contents)))
+
+    @classmethod
+    def of_usual(cls, usual: UsualTiles) -> TileBatch:
+        """Encode usual tiles, which have no channels, and nothing nested."""
+        refs: Iterable[str | None] = repeat(None)
+        if usual.references is not None:
+            written = {found: _written(found) for found in set(usual.references)}
+            refs = map(written.__getitem__, usual.references)
+        tiles: list[tuple[Any, ...]] = [
+            (
+                tile.tileId,
+                tile.z,
+                tile.minY,
+                tile.maxY,
+                tile.minX,
+                tile.maxX,
+                None if tile.layout is None else tile.layout.sectionId,
+                tile.groupId,
+                None,
+                found,
+                False,
+                content,
+            )
+            for tile, found, content in zip(usual.tiles, refs, usual.documents())
+        ]
+        return cls(usual.transforms, tiles)
 
     def save(self, connection: Transaction, row: int) -> None:
         """Write the batch; what has the same id is replaced as a whole."""
