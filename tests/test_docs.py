@@ -116,7 +116,7 @@ def _need(name):
     if "tables" in name:
         pytest.importorskip("pandas")
         pytest.importorskip("pyarrow")
-    if "matching" in name:
+    if any(word in name for word in ("matching", "alignment", "montage", "quick_start")):
         pytest.importorskip("cv2")
 
 
