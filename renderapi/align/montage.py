@@ -20,7 +20,8 @@ from renderapi.errors import NotFoundError, RenderError, SpecError
 from renderapi.match import MatchReport, match_pairs, read_stages
 from renderapi.pointmatch import get_matchcollections
 from renderapi.render import accepts, renderaccess
-from renderapi.solve import SolveReport, solve_matches, solve_stack
+from renderapi.solve import SolveReport, solve_matches
+from renderapi.solve.stacks import StackJob
 from renderapi.stack import derive_stack, get_tilebounds_for_z, get_z_values_for_stack, loading
 
 if TYPE_CHECKING:
@@ -473,6 +474,10 @@ def align_montage(
     how = stages if stages is None else read_stages(stages)
     collection = matchCollection or f"{target_stack}_matches"
     options = {name: kwargs[name] for name in _SOLVE_OPTIONS if name in kwargs}
+    solving = StackJob(
+        job.at, job.at, stack, target_stack, collection, job.at.owner, None, model, dict(options)
+    )
+    solving.check_names(job.layers)
     folder = None if report is None else Path(report)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -499,9 +504,7 @@ def align_montage(
                         progress=f"z {layer:g}, matching" if progress is True else None, **at,
                     )  # fmt: skip
                 with said(f"layer {layer:g} of stack {stack}, solving", target_stack):
-                    (part.solved,) = solve_stack(
-                        stack, collection, target_stack, model, zs=[layer], close_stack=False, **options, **at
-                    )
+                    (part.solved,) = solving.written(solving.montages([layer], None), close=False)
             part.report = None if folder is None else folder / f"z_{layer:g}.html"
             if part.report is not None and not (part.passed_over and part.report.exists()):
                 failures = [] if part.matched is None else part.matched.failures

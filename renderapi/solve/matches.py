@@ -209,23 +209,23 @@ def solve_matches(
     2 tiles, 1 pairs, 2 matches: translation
     residual 10.20 -> 0.00 px
     """
-    kind = model_of(model)
-    _check_choices(
-        points=(points, ("matching", "raw", "world"), True),
-        place=(place, ("replace", "last", "append"), True),
-        robust=(robust, ("cauchy", "huber", None), False),
-        unmatched=(unmatched, ("neighbors", "keep", "omit"), False),
-        start=(start, ("auto", "rigid", "similarity", None), False),
-        method=(method, ("auto", "direct", "iterative"), False),
-    )
-    if min_matches is not None and min_matches < 1:
-        raise SpecError(f"min_matches is {min_matches!r}: a pair without matches says nothing")
-    by_itself = kind.coupled or kind.terms == 1
-    if start in ("rigid", "similarity") and by_itself:
-        raise SpecError(f"start={start!r} is for affine models and polynomials, not for {model}")
     refused = {refuse} if isinstance(refuse, str) else set(refuse)
-    for word in refused - set(PROBLEMS):
-        raise SpecError(f"refuse names {word!r}, which is none of {', '.join(PROBLEMS)}")
+    kind = check_arguments(
+        model,
+        points=points,
+        place=place,
+        prior=prior,
+        tile_priors=tile_priors,
+        label_priors=label_priors,
+        robust=robust,
+        start=start,
+        cross_weight=cross_weight,
+        min_matches=min_matches,
+        unmatched=unmatched,
+        refuse=refused,
+        method=method,
+    )
+    by_itself = kind.coupled or kind.terms == 1
     table = Tiles(tiles, shared_transforms, kind, points, place)
     weights = _prior_weights(kind, prior)
     factors = _prior_factors(table, tile_priors, label_priors)
@@ -257,6 +257,57 @@ def solve_matches(
     if unmatched == "omit":
         kept = np.setdiff1d(kept, alone)
     return Solution(table, solved, np.flatnonzero(~as_it_is), kept, report)
+
+
+def check_arguments(
+    model: str,
+    *,
+    points: str | int = "matching",
+    place: str | int = "replace",
+    prior: float | Mapping[str, float] | None = None,
+    tile_priors: Mapping[str, float] | None = None,
+    label_priors: Mapping[str, float] | None = None,
+    fixed: Iterable[str] = (),
+    robust: str | None = "cauchy",
+    start: str | None = "auto",
+    cross_weight: float = 1.0,
+    min_matches: int | None = None,
+    unmatched: str = "neighbors",
+    refuse: Iterable[str] = (),
+    method: str = "auto",
+) -> Model:
+    """Check arguments of `solve_matches` without tiles, and return the model.
+
+    Raises
+    ------
+    SpecError
+        If one cannot be used whatever the tiles are.
+    """
+    kind = model_of(model)
+    _check_choices(
+        points=(points, ("matching", "raw", "world"), True),
+        place=(place, ("replace", "last", "append"), True),
+        robust=(robust, ("cauchy", "huber", None), False),
+        unmatched=(unmatched, ("neighbors", "keep", "omit"), False),
+        start=(start, ("auto", "rigid", "similarity", None), False),
+        method=(method, ("auto", "direct", "iterative"), False),
+    )
+    if min_matches is not None and min_matches < 1:
+        raise SpecError(f"min_matches is {min_matches!r}: a pair without matches says nothing")
+    if not (np.isfinite(cross_weight) and cross_weight >= 0):
+        raise SpecError(f"cross_weight is {cross_weight!r}: it must be finite, and not negative")
+    if start in ("rigid", "similarity") and (kind.coupled or kind.terms == 1):
+        raise SpecError(f"start={start!r} is for affine models and polynomials, not for {model}")
+    for word in ({refuse} if isinstance(refuse, str) else set(refuse)) - set(PROBLEMS):
+        raise SpecError(f"refuse names {word!r}, which is none of {', '.join(PROBLEMS)}")
+    if isinstance(fixed, str):
+        raise SpecError(f"fixed is the text {fixed!r}: give a list of tile ids")
+    _prior_weights(kind, prior)
+    for factors in (tile_priors, label_priors):
+        given = np.array(list((factors or {}).values()), np.float64)
+        if not (np.isfinite(given).all() and (given >= 0).all()):
+            raise SpecError("factors of the prior must be finite, and not negative")
+    return kind
 
 
 def _started(
@@ -312,11 +363,12 @@ def _prior_factors(
 ) -> Array:
     factors = np.ones(len(tiles.ids))
     for label, factor in (by_label or {}).items():
-        factors[[label in labels for labels in tiles.labels]] *= factor
+        which = [label in labels for labels in tiles.labels]
+        if not any(which):
+            raise SpecError(f"label_priors names the label {label!r}, which none of the tiles has")
+        factors[which] *= factor
     if by_tile:
         factors[indices_of(tiles, by_tile, "tile_priors")] *= list(by_tile.values())
-    if not (np.isfinite(factors).all() and (factors >= 0).all()):
-        raise SpecError("factors of the prior must be finite, and not negative")
     return factors
 
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from renderapi._parallel import in_executor
 from renderapi._project import Project
 from renderapi.client import import_tilespecs
-from renderapi.errors import SpecError
+from renderapi.errors import NotFoundError, SpecError
 from renderapi.geometry.chains import document_of
 from renderapi.pointmatch import get_matches_with_group, get_matches_within_group
 from renderapi.render import Render, accepts, renderaccess
 from renderapi.resolvedtiles import ResolvedTiles, combine_resolvedtiles, get_resolved_tiles_from_z
 from renderapi.solve.errors import SolveError
-from renderapi.solve.matches import solve_matches
+from renderapi.solve.matches import check_arguments, solve_matches
 from renderapi.solve.report import SolveReport
-from renderapi.stack import derive_stack, get_z_values_for_stack, loading
+from renderapi.stack import derive_stack, get_tilebounds_for_z, get_z_values_for_stack, loading
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -32,8 +32,6 @@ _OPTIONS = tuple(
     for name, parameter in inspect.signature(solve_matches).parameters.items()
     if parameter.kind is parameter.KEYWORD_ONLY and name != "shared_transforms"
 )
-#: Options that name tiles, of which a layer has some.
-_BY_TILE = ("fixed", "tile_priors")
 _MOST_AT_A_TIME = 8
 
 
@@ -149,7 +147,7 @@ def solve_stack(
     target = source.other(project=target_project)
     if target_stack == stack and target.project == source.project:
         raise SpecError(f"the target is stack {stack} itself: its tiles would be lost. Give another name")
-    job = _Job(
+    job = StackJob(
         source,
         target,
         stack,
@@ -160,17 +158,19 @@ def solve_stack(
         model,
         {name: kwargs[name] for name in _OPTIONS if name in kwargs},
     )
-    layers = sorted(
-        get_z_values_for_stack(stack, **source.keywords()) if zs is None else {float(z) for z in zs}
-    )
+    there = set(get_z_values_for_stack(stack, **source.keywords()))
+    layers = sorted(there if zs is None else {float(z) for z in zs})
     if not layers:
         raise SpecError(f"there are no layers to solve in stack {stack}")
+    if missing := sorted(set(layers) - there):
+        raise NotFoundError(f"stack {stack} has no layer {missing[0]:g}; nothing was done")
+    job.check_names(layers)
     work = job.blocks(layers, block or len(layers), overlap) if across else job.montages(layers, executor)
-    return _written(job, work, close_stack)
+    return job.written(work, close_stack)
 
 
 @dataclass
-class _Solved:
+class Solved:
     """Layers that are solved: what is written of them, and what is said."""
 
     tiles: list[Any]
@@ -179,7 +179,7 @@ class _Solved:
 
 
 @dataclass
-class _Job:
+class StackJob:
     """What is solved, and how; it pickles, so that other processes can work on it."""
 
     source: Project
@@ -192,13 +192,48 @@ class _Job:
     model: str
     options: dict[str, Any] = field(default_factory=dict)
 
-    def montages(self, layers: Sequence[float], executor: Executor | None) -> Iterator[_Solved]:
+    def __post_init__(self) -> None:
+        """Check what can be checked without tiles."""
+        check_arguments(self.model, **self.options)
+        # each layer looks into it
+        self.options["fixed"] = set(self.options.get("fixed", ()))
+
+    def check_names(self, layers: Sequence[float]) -> None:
+        """Check that tiles and labels that options name are somewhere in the layers.
+
+        Raises
+        ------
+        SpecError
+            If one is not.
+        """
+        options = self.options
+        for name in ("fixed", "tile_priors"):
+            missing = set(options.get(name) or ())
+            for z in layers if missing else ():
+                missing -= {
+                    tile["tileId"] for tile in get_tilebounds_for_z(self.stack, z, **self.source.keywords())
+                }
+            if missing:
+                raise SpecError(
+                    f"{name} names the tile {min(missing)!r}, which is in none of the layers; nothing was done"
+                )
+        labels = set(options.get("label_priors") or ())
+        for z in layers:
+            if not labels:
+                return
+            labels -= _labels(self.read(z))
+        if labels:
+            raise SpecError(
+                f"label_priors names the label {min(labels)!r}, which no tile of the layers has; nothing was done"
+            )
+
+    def montages(self, layers: Sequence[float], executor: Executor | None) -> Iterator[Solved]:
         """Solve every layer for itself."""
         if executor is None:
             return map(self.montage, layers)
         return in_executor(executor, partial(_montage, self), layers, _MOST_AT_A_TIME)
 
-    def montage(self, z: float) -> _Solved:
+    def montage(self, z: float) -> Solved:
         """Solve a layer for itself."""
         tiles = self.read(z)
         matches = (
@@ -206,7 +241,7 @@ class _Job:
         )
         return self.solve(tiles, matches, f"layer {z:g}")
 
-    def blocks(self, layers: Sequence[float], size: int, overlap: int) -> Iterator[_Solved]:
+    def blocks(self, layers: Sequence[float], size: int, overlap: int) -> Iterator[Solved]:
         """Solve layers together, so many at a time; what was written stays, the next ones are fitted to it."""
         done: list[ResolvedTiles] = []
         start = 0
@@ -227,7 +262,7 @@ class _Job:
             done = [ResolvedTiles([t for t in solved.tiles if t.tileId in wanted], solved.shared)]
             start += written
 
-    def block(self, done: list[ResolvedTiles], free: list[ResolvedTiles], what: str) -> _Solved:
+    def block(self, done: list[ResolvedTiles], free: list[ResolvedTiles], what: str) -> Solved:
         """Solve some layers together with those before them, which stay."""
         stay = {str(tile.tileId) for tiles in done for tile in tiles.tilespecs}
         tiles = combine_resolvedtiles([*free, *done])
@@ -255,22 +290,45 @@ class _Job:
 
     def solve(
         self, tiles: ResolvedTiles, matches: Iterable[Mapping[str, Any]], what: str, stay: Iterable[str] = ()
-    ) -> _Solved:
+    ) -> Solved:
         """Solve some tiles."""
         ids = {tile.tileId for tile in tiles.tilespecs}
         options = dict(self.options)
-        options["fixed"] = [*stay, *(tile_id for tile_id in options.get("fixed", ()) if tile_id in ids)]
-        priors = options.get("tile_priors") or {}
-        options["tile_priors"] = {tile_id: factor for tile_id, factor in priors.items() if tile_id in ids}
+        options["fixed"] = [*stay, *sorted(options["fixed"] & ids)]
+        # of what options name, a layer has some
+        for name in ("tile_priors", "label_priors"):
+            if factors := options.get(name):
+                here = ids if name == "tile_priors" else _labels(tiles)
+                options[name] = {key: factor for key, factor in factors.items() if key in here}
         try:
             solution = solve_matches(tiles, matches, self.model, **options)
         except SolveError as error:
             error.args = (f"{what} of stack {self.stack}: {error.args[0]}", *error.args[1:])
             raise
-        return _Solved(list(solution.tilespecs()), tiles.transforms, solution.report)
+        return Solved(list(solution.tilespecs()), tiles.transforms, solution.report)
+
+    def written(self, work: Iterator[Solved], close: bool) -> list[SolveReport]:
+        """Write what is solved.
+
+        The target is begun when the first tiles are solved: what is wrong with all of them changes nothing.
+        """
+        reports: list[SolveReport] = []
+        target = self.target.keywords()
+        with ExitStack() as held:
+            for solved in work:
+                if not reports:
+                    derive_stack(
+                        self.stack, self.target_stack, to_project=self.target.project, **self.source.keywords()
+                    )
+                    held.enter_context(loading(self.target_stack, close=close, **target))
+                import_tilespecs(
+                    self.target_stack, solved.tiles, sharedTransforms=solved.shared, engine="python", **target
+                )
+                reports.append(solved.report)
+        return reports
 
 
-def _montage(job: _Job, z: float) -> _Solved:
+def _montage(job: StackJob, z: float) -> Solved:
     return job.montage(z)
 
 
@@ -289,24 +347,5 @@ def _groups(tiles: ResolvedTiles) -> list[str]:
     return sorted(found)
 
 
-def _written(job: _Job, work: Iterator[_Solved], close: bool) -> list[SolveReport]:
-    # the target is begun when the first tiles are solved: what is wrong with all of them changes nothing
-    reports: list[SolveReport] = []
-    target = job.target.keywords()
-    with ExitStack() as held:
-        for solved in work:
-            if not reports:
-                derive_stack(
-                    job.stack, job.target_stack, to_project=job.target.project, **job.source.keywords()
-                )
-                held.enter_context(loading(job.target_stack, close=close, **target))
-            import_tilespecs(
-                job.target_stack, solved.tiles, sharedTransforms=solved.shared, engine="python", **target
-            )
-            reports.append(solved.report)
-        known = {tile_id for report in reports for tile_id in report.tile_ids}
-        for name in _BY_TILE:
-            for tile_id in job.options.get(name) or ():
-                if tile_id not in known:
-                    raise SpecError(f"{name} names the tile {tile_id!r}, which is in none of the layers")
-    return reports
+def _labels(tiles: ResolvedTiles) -> set[str]:
+    return {label for tile in tiles.tilespecs for label in getattr(tile, "labels", None) or ()}
