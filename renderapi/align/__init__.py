@@ -15,7 +15,14 @@ from renderapi.align.montage import (
     plan_montage,
 )
 from renderapi.align.report import SectionReport, report_section
-from renderapi.align.sections import SectionsReport, align_sections, draw_sections, section_stages
+from renderapi.align.sections import (
+    SectionsPlan,
+    SectionsReport,
+    align_sections,
+    draw_sections,
+    plan_sections,
+    section_stages,
+)
 
 __all__ = [
     "AlignPlan",
@@ -23,6 +30,7 @@ __all__ = [
     "SectionOutcome",
     "SectionPlan",
     "SectionReport",
+    "SectionsPlan",
     "SectionsReport",
     "align_montage",
     "align_sections",
@@ -30,6 +38,7 @@ __all__ = [
     "find_pairs",
     "montage_stages",
     "plan_montage",
+    "plan_sections",
     "report_section",
     "section_stages",
 ]

@@ -48,6 +48,8 @@ def page(
     boxes: NDArray[np.float64],
     pictures: Sequence[Picture],
     failures: Sequence[str],
+    distances: NDArray[np.float64],
+    parts: str = "tiles",
 ) -> str:
     """Return the page.
 
@@ -63,64 +65,74 @@ def page(
         Seams.
     failures : list of str
         Pairs that were not connected.
+    distances : (n,) array
+        How far the ends of each match are apart.
+    parts : {"tiles", "sections"}
+        What is placed.
 
     Returns
     -------
     str
     """
-    parts = [
+    laid = (
+        " Sections are laid out in their order, to and fro, instead of on each other."
+        if parts == "sections"
+        else ""
+    )
+    shown = [
         f"<h1>{escape(title)}</h1><p class=what>{escape(source)}; render-python {__version__}</p>",
-        _figures(after, before),
-        "<h2>Residuals</h2><p class=what>Each line is a pair of tiles, its colour how far the ends of its matches are "
-        "apart (root mean square). Tiles in red have no matches.</p>",
+        _figures(after, before, parts),
+        f"<h2>Residuals</h2><p class=what>Each line is a pair of {parts}, its colour how far the ends of its matches "
+        f"are apart (root mean square). What is red has no matches.{laid}</p>",
         _map(after, boxes),
         "<h2>Histograms</h2><div class=row>",
         _histogram("residual of pairs, pixels", after.pair_before),
         "" if before is None else _histogram("residual of pairs before, pixels", before.pair_before),
-        _histogram("residual of tiles, pixels", after.tile_before),
+        _histogram(f"residual of {parts}, pixels", after.tile_before),
+        _histogram("residual of matches, pixels", distances),
         _histogram("matches of a pair", after.matches),
         "</div>",
     ]
     if pictures:
-        parts.append(
-            "<h2>Seams that fit worst</h2><p class=what>One tile, the other, and both: red or cyan is where they "
+        shown.append(
+            "<h2>Seams that fit worst</h2><p class=what>One, the other, and both: red or cyan is where they "
             "differ, or where one of them ends.</p>"
         )
-        parts += map(_seam, pictures)
-    parts += [
+        shown += map(_seam, pictures)
+    shown += [
         "<h2>Components</h2>",
         _list(
             [
-                f"{len(component):,} tiles: {', '.join(component[:4])}{' ...' if len(component) > 4 else ''}"
+                f"{len(component):,} {parts}: {', '.join(component[:4])}{' ...' if len(component) > 4 else ''}"
                 for component in after.components
             ]
         ),
     ]
     for heading, lines in (
-        ("Tiles without matches", after.unmatched),
+        (f"{parts.capitalize()} without matches", after.unmatched),
         ("Pairs that were not connected", failures),
         ("Pairs with too few matches", _names(after.few)),
-        ("Pairs with tiles that are not there", _names(after.unknown)),
-        ("Pairs with points outside of their tiles", _names(after.elsewhere)),
+        (f"Pairs with {parts} that are not there", _names(after.unknown)),
+        (f"Pairs with points outside of their {parts}", _names(after.elsewhere)),
     ):
         if lines:
-            parts.append(f"<h2>{heading}</h2>{_list(lines)}")
-    body = "\n".join(parts)
+            shown.append(f"<h2>{heading}</h2>{_list(lines)}")
+    body = "\n".join(shown)
     return (
         f'<!DOCTYPE html>\n<html lang=en><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body>\n{body}\n</body></html>\n"
     )
 
 
-def _figures(after: SolveReport, before: SolveReport | None) -> str:
+def _figures(after: SolveReport, before: SolveReport | None, parts: str) -> str:
     values = [
-        ("tiles", f"{len(after.tile_ids):,}"),
+        (parts, f"{len(after.tile_ids):,}"),
         ("pairs", f"{len(after.pairs):,}"),
         ("matches", f"{int(after.matches.sum()):,}"),
         ("residual", f"{after.rms_before:.2f} pixels"),
         ("residual before", None if before is None else f"{before.rms_before:.2f} pixels"),
         ("components", _count(len(after.components), 1)),
-        ("tiles without matches", _count(len(after.unmatched), 0)),
+        (f"{parts} without matches", _count(len(after.unmatched), 0)),
         (
             "scale in x",
             f"{after.scales[:, 0].mean():.4f} ± {after.scales[:, 0].std():.4f}",

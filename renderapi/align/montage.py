@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,13 @@ from renderapi.pointmatch import get_matchcollections
 from renderapi.render import accepts, renderaccess
 from renderapi.solve import SolveReport, solve_matches
 from renderapi.solve.stacks import StackJob
-from renderapi.stack import derive_stack, get_tilebounds_for_z, get_z_values_for_stack, loading
+from renderapi.stack import (
+    derive_stack,
+    get_full_stack_metadata,
+    get_tilebounds_for_z,
+    get_z_values_for_stack,
+    loading,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -117,12 +124,15 @@ class AlignPlan:
         given. None where nothing is to be matched.
     threads : int
         Number of threads that were counted on.
+    target_state : str or None
+        State of the target, None where it is not there. LOADING after a call that did not end.
     """
 
     sections: list[SectionPlan]
     seconds_per_tile: float | None
     seconds_per_pair: float | None
     threads: int
+    target_state: str | None = None
 
     @property
     def pairs(self) -> int:
@@ -145,6 +155,7 @@ class AlignPlan:
             "secondsPerTile": self.seconds_per_tile,
             "secondsPerPair": self.seconds_per_pair,
             "threads": self.threads,
+            "targetState": self.target_state,
         }
 
     def __str__(self) -> str:
@@ -152,14 +163,16 @@ class AlignPlan:
         every = sum(part.pairs for part in self.sections)
         text = f"{len(self.sections)} sections, {tiles} tiles, {every} pairs; {self.pairs} pairs to match"
         if self.seconds_per_pair is None:
-            return text
+            return text + goes_on(self.target_state)
         return (
-            f"{text}: about {_duration(self.seconds)} with {self.threads} threads "
+            f"{text}: about {duration(self.seconds)} with {self.threads} threads "
             f"({self.seconds_per_tile or 0:.2f} s a tile, {self.seconds_per_pair:.2f} s a pair)"
+            f"{goes_on(self.target_state)}"
         )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write a duration for people."""
     for unit, length in (("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"
@@ -244,7 +257,7 @@ class AlignReport:
 
     def __str__(self) -> str:
         head = (
-            f"{self.stack} -> {self.target_stack}, {len(self.sections)} sections in {_duration(self.seconds)}"
+            f"{self.stack} -> {self.target_stack}, {len(self.sections)} sections in {duration(self.seconds)}"
         )
         return "\n".join([head, *map(str, self.sections)])
 
@@ -362,19 +375,26 @@ def plan_montage(
             sample = {**pairs, "neighborPairs": left[:1]}, how or montage_stages(longest_side(tiles))
         stored = len(pairs["neighborPairs"]) - len(left)
         plans.append(SectionPlan(layer, len(tiles), len(pairs["neighborPairs"]), stored, whole))
-    per_tile, per_pair = rates or (_measured(*sample, job.at) if sample else (None, None))
-    return AlignPlan(plans, per_tile, per_pair, threads or min(8, os.cpu_count() or 1))
+    per_tile, per_pair = rates or (measured(*sample, **job.at.keywords()) if sample else (None, None))
+    return AlignPlan(plans, per_tile, per_pair, threads or min(8, os.cpu_count() or 1), job.target_state())
 
 
-def _measured(pair: dict[str, Any], stages: Any, at: Project) -> tuple[float, float]:
-    # once for what is compiled and read first; then features of both tiles are found; then they are there
-    match_pairs(pair, stages, threads=1, **at.keywords())
+def measured(pair: Any, stages: Any, **keywords: Any) -> tuple[float, float]:
+    """Match a pair, and return how long features of one end take, and the rest; keywords as for `match_pairs`."""
+    # once for what is compiled and read first; then features of both ends are found; then they are there
+    match_pairs(pair, stages, threads=1, **keywords)
     with tempfile.TemporaryDirectory() as folder:
         first, second = (
-            match_pairs(pair, stages, threads=1, cache_folder=folder, **at.keywords()).seconds
-            for _ in range(2)
+            match_pairs(pair, stages, threads=1, cache_folder=folder, **keywords).seconds for _ in range(2)
         )
     return max(first - second, 0.0) / 2, second
+
+
+def goes_on(target_state: str | None) -> str:
+    """Say what the state of a target tells of an earlier call."""
+    if target_state != "LOADING":
+        return ""
+    return "; the target is LOADING: the same call goes on where an earlier one did not end"
 
 
 @renderaccess
@@ -570,6 +590,21 @@ class Job:
             there = get_tilebounds_for_z(self.target_stack, z, **self.at.keywords())
             return {tile["tileId"] for tile in tiles} <= {tile["tileId"] for tile in there}
         return False
+
+    def of(self, layers: Iterable[float]) -> Job:
+        """Return the work on some of the layers."""
+        some = copy(self)
+        some.layers = list(layers)
+        return some
+
+    def target_state(self) -> str | None:
+        """Return the state of the target, None if it is not there."""
+        if self.target_stack is None:
+            return None
+        with suppress(NotFoundError):
+            found = get_full_stack_metadata(self.target_stack, **self.at.keywords())
+            return str(found["state"])
+        return None
 
     def has_collection(self) -> bool:
         """Tell whether there is the match collection."""

@@ -1,9 +1,10 @@
-"""A page about one aligned section: how well its tiles fit, and where they do not."""
+"""Pages about what is aligned: how well the tiles of a section fit, or sections as a whole, and where they do not."""
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +15,15 @@ from renderapi._project import Project
 from renderapi._replacing import replacing
 from renderapi.align._page import Picture, page
 from renderapi.errors import NotFoundError
-from renderapi.geometry import bounding_boxes
+from renderapi.geometry import bounding_boxes, match_residuals
 from renderapi.image import get_bb_renderparams
 from renderapi.pointmatch import get_matches_within_group
 from renderapi.render import renderaccess
 from renderapi.rendering import ImageSourceError, RenderParametersError, render8
 from renderapi.resolvedtiles import ResolvedTiles, get_resolved_tiles_from_z
 from renderapi.solve import Seam, SolveError, SolveReport, solve_matches
+from renderapi.solve.models import model_of
+from renderapi.solve.tiles import Tiles, specs_of
 
 if TYPE_CHECKING:
     import requests
@@ -177,7 +180,11 @@ def report_section(
         earlier = _where_they_are(old, matches, points, f"layer {z:g} of stack {before}")
     boxes = bounding_boxes(tiles.tilespecs, tiles.transforms)
     place = dict(zip(after.tile_ids, boxes))
-    drawn = [_drawn(seam, place, stack, z, at) for seam in worst_seams(after, seams)]
+
+    def parameters(x: int, y: int, width: int, height: int) -> dict[str, Any]:
+        found: dict[str, Any] = get_bb_renderparams(stack, z, x, y, width, height, **at.keywords())
+        return found
+
     said = [str(failure) for failure in failures]
     shown = page(
         f"{stack}, z {z:g}",
@@ -185,13 +192,74 @@ def report_section(
         after,
         earlier,
         boxes,
-        drawn,
+        [_drawn(seam, place, parameters, _SHOWN) for seam in worst_seams(after, seams)],
         said,
+        _distances(tiles, matches, points),
     )
+    _write(shown, path)
+    return SectionReport(stack, float(z), after, earlier, shown, said)
+
+
+def report_images(
+    title: str,
+    source: str,
+    before: ResolvedTiles,
+    tiles: ResolvedTiles,
+    matches: Sequence[Mapping[str, Any]],
+    path: str | os.PathLike[str],
+    seams: int = 6,
+    failures: Iterable[Any] = (),
+) -> None:
+    """Report how well images fit that each are a whole section.
+
+    Parameters
+    ----------
+    title, source : str
+        What it is about, and where that is.
+    before, tiles : ResolvedTiles
+        The images in the order of their sections, where they were and where they are.
+    matches : list of dict
+        Their matches, in pixels.
+    path : path
+        HTML file that is written.
+    seams : int
+        How many of the pairs that fit worst are drawn.
+    failures : iterable, optional
+        What is to be listed of pairs that were not connected.
+    """
+    after, earlier = (_where_they_are(some, matches, "raw", title) for some in (tiles, before))
+    boxes = bounding_boxes(tiles.tilespecs)
+    place = dict(zip(after.tile_ids, boxes))
+    documents = [tile.to_dict() for tile in tiles.tilespecs]
+    side = float((boxes[:, 2:] - boxes[:, :2]).max())
+
+    def parameters(x: int, y: int, width: int, height: int) -> dict[str, Any]:
+        scale = min(1.0, 1.5 * _SHOWN / max(width, height))
+        return {"x": x, "y": y, "width": width, "height": height, "scale": scale, "tileSpecs": documents}
+
+    # sections lie on each other: to be seen they are laid out to and fro, so that neighbours stay neighbours
+    columns = math.ceil(math.sqrt(2 * len(boxes)))
+    row, column = np.divmod(np.arange(len(boxes)), columns)
+    column = np.where(row % 2, columns - 1 - column, column)
+    corner = np.column_stack([column, row]) * 1.25 * side
+    shown = page(
+        title,
+        source,
+        after,
+        earlier,
+        np.concatenate([corner, corner + boxes[:, 2:] - boxes[:, :2]], axis=1),
+        [_drawn(seam, place, parameters, side) for seam in worst_seams(after, seams)],
+        [str(failure) for failure in failures],
+        _distances(tiles, matches, "raw"),
+        "sections",
+    )
+    _write(shown, path)
+
+
+def _write(shown: str, path: str | os.PathLike[str] | None) -> None:
     if path is not None:
         with replacing(Path(path)) as part:
             part.write_text(shown, encoding="utf-8")
-    return SectionReport(stack, float(z), after, earlier, shown, said)
 
 
 def worst_seams(report: SolveReport, count: int) -> list[Seam]:
@@ -243,17 +311,35 @@ def _where_they_are(tiles: ResolvedTiles, matches: Any, points: str | int, what:
         raise
 
 
+def _distances(tiles: ResolvedTiles, matches: Any, points: str | int) -> NDArray[np.float64]:
+    # how far the ends of each match are apart
+    documents = [tile.to_dict() for tile in tiles.tilespecs]
+    through = Tiles(documents, tiles.transforms, model_of("affine"), points, "append").matched
+    matched = [
+        {**tile, "transforms": {"type": "list", "specList": specs_of(tile)[:count]}}
+        for tile, count in zip(documents, through.tolist())
+    ]
+    found = match_residuals(matches, documents, tiles.transforms, matched=matched)
+    distances: NDArray[np.float64] = found.distances[found.weights > 0]
+    return distances
+
+
 # ------------------------------------------------------------------------------------------- seams
 
 
-def _drawn(seam: Seam, boxes: dict[str, NDArray[np.float64]], stack: str, z: float, at: Project) -> Picture:
+def _drawn(
+    seam: Seam,
+    boxes: dict[str, NDArray[np.float64]],
+    parameters_of: Callable[[int, int, int, int], dict[str, Any]],
+    most: float,
+) -> Picture:
     p, q = boxes[seam.p], boxes[seam.q]
     low, high = np.maximum(p[:2], q[:2]), np.minimum(p[2:], q[2:])
     centre = (low + high) / 2
-    half = np.minimum(np.maximum(np.abs(high - low), 120), _SHOWN) / 2
+    half = np.minimum(np.maximum(np.abs(high - low), 120), most) / 2
     x, y = np.floor(centre - half)
     width, height = np.ceil(2 * half)
-    parameters = get_bb_renderparams(stack, z, int(x), int(y), int(width), int(height), **at.keywords())
+    parameters = parameters_of(int(x), int(y), int(width), int(height))
     try:
         one, other = (_alone(parameters, tile_id) for tile_id in (seam.p, seam.q))
     except (ImageSourceError, RenderParametersError) as error:

@@ -31,7 +31,8 @@ def add(commands: Commands) -> None:
         help="place tiles by their images",
         description="Find the point matches of neighbouring tiles, place the tiles by them, and write them to another "
         "stack. What is there already is not done again, so that the same command goes on where it ended.",
-        library="renderapi.align.align_montage renderapi.align.align_sections renderapi.align.plan_montage",
+        library="renderapi.align.align_montage renderapi.align.align_sections renderapi.align.plan_montage "
+        "renderapi.align.plan_sections",
     )
     align.add_argument(
         "stack", type=addresses.stack, metavar="STACK", help="[[OWNER/]PROJECT/]STACK, or its URL"
@@ -66,7 +67,22 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="with --sections: match with so many behind (default 1)",
     )
-    align.add_argument("--report", metavar="DIR", help="folder that gets a page of each section")
+    align.add_argument(
+        "--scale",
+        type=float,
+        metavar="S",
+        help="with --sections: scale of their small images (default 1024 pixels for the largest)",
+    )
+    align.add_argument(
+        "--folder",
+        metavar="DIR",
+        help="with --sections: where small images are kept (default not at all)",
+    )
+    align.add_argument(
+        "--report",
+        metavar="DIR",
+        help="folder that gets a page of each section, with --sections one page about all",
+    )
     align.add_argument("--again", action="store_true", help="do what is there already once more")
     align.add_argument(
         "--threads", type=positive, metavar="N", help="threads (default one for each core, up to 8)"
@@ -104,7 +120,7 @@ def add(commands: Commands) -> None:
 
 
 def _align(options: argparse.Namespace) -> int:
-    from renderapi.align import align_montage, align_sections, plan_montage
+    from renderapi.align import align_montage, align_sections, plan_montage, plan_sections
 
     render = connect(options, options.stack)
     given: dict[str, Any] = {
@@ -114,33 +130,27 @@ def _align(options: argparse.Namespace) -> int:
         "threads": options.threads,
         "render": render,
     }
-    if not options.sections and options.neighbors:
-        raise UsageError("--neighbors is for --sections")
-    if options.sections and (options.report or options.dry_run):
-        raise UsageError("--report and --dry-run are for montages, without --sections")
-    done: Any
-    if options.dry_run:
-        done = plan_montage(options.stack.name, options.target, **given)
-    elif options.sections:
-        done = align_sections(
-            options.stack.name,
-            options.target,
-            model=options.model or "rigid",
-            neighbors=options.neighbors or 1,
-            again=options.again,
-            progress=progress("sections"),
-            **given,
-        )
-    else:
-        done = align_montage(
-            options.stack.name,
-            options.target,
-            model=options.model or "affine",
-            report=options.report,
-            again=options.again,
-            progress=progress("sections"),
-            **given,
-        )
+    of_sections = {
+        name: value
+        for name in ("neighbors", "scale", "folder")
+        if (value := getattr(options, name)) is not None
+    }
+    if of_sections and not options.sections:
+        raise UsageError(f"--{next(iter(of_sections))} is for --sections")
+    if not options.dry_run:
+        given |= {
+            "model": options.model or ("rigid" if options.sections else "affine"),
+            "report": options.report,
+            "again": options.again,
+            "progress": progress("sections"),
+        }
+    # what is done, or only planned, and with which of both
+    call: Any = (
+        (plan_sections if options.dry_run else align_sections)
+        if options.sections
+        else (plan_montage if options.dry_run else align_montage)
+    )
+    done = call(options.stack.name, options.target, **given, **of_sections)
     show(options, {**done.to_dict(), "dryRun": options.dry_run}, str(done))
     return Exit.OK
 

@@ -318,7 +318,10 @@ class StackJob:
             for solved in work:
                 if not reports:
                     derive_stack(
-                        self.stack, self.target_stack, to_project=self.target.project, **self.source.keywords()
+                        self.stack,
+                        self.target_stack,
+                        to_project=self.target.project,
+                        **self.source.keywords(),
                     )
                     held.enter_context(loading(self.target_stack, close=close, **target))
                 import_tilespecs(

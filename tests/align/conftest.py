@@ -3,7 +3,16 @@
 import pytest
 import tissue_on_server
 
+from renderapi.rendering import _numpy
 from renderapi.server import serve_background
+
+
+@pytest.fixture(scope="package", autouse=True)
+def painted_by_numpy():
+    """Have numpy paint, whose pixels are the same: compiling another painter takes longer than all tests here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("renderapi.rendering._renderer.painter", lambda engine: _numpy)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +23,8 @@ def images(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def section(images):
-    """Return the tile specs of a section of 3 x 3 tiles, and where the tiles truly are."""
-    return tissue_on_server.photographed(images, 3)
+    """Return the tile specs of a section of 2 x 2 tiles, and where the tiles truly are."""
+    return tissue_on_server.photographed(images, 2)
 
 
 @pytest.fixture(scope="module")

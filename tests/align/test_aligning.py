@@ -1,7 +1,10 @@
 """Stacks are aligned from the command line."""
 
+import json
+
 import pytest
 import tissue_on_server
+import turned_sections
 
 import renderapi
 
@@ -58,4 +61,30 @@ def test_align_and_report_go_from_images_to_a_page(run, render, images, tmp_path
 
 def test_options_that_do_not_go_together_are_refused(run):
     assert run("align", "raw", "new", "--neighbors", "2")[0] == 2
-    assert run("align", "raw", "new", "--sections", "--dry-run")[0] == 2
+    assert run("align", "raw", "new", "--folder", "small")[0] == 2
+
+
+def test_sections_are_planned_and_aligned_with_a_page(run, render, images, tmp_path):
+    specs, _ = turned_sections.turned(images, 2, name="cli")
+    tissue_on_server.stored(render, "cli_turned", specs)
+    words = (
+        "align",
+        "cli_turned",
+        "cli_rough",
+        "--sections",
+        "--scale",
+        "0.9",
+        "--folder",
+        tmp_path / "small",
+    )
+    status, output, errors = run(*words, "--dry-run", "--json")
+    assert (status, errors) == (0, "")
+    plan = json.loads(output)
+    assert (plan["layers"], plan["pairs"], plan["targetState"], plan["dryRun"]) == ([0.0, 1.0], 1, None, True)
+    assert not (tmp_path / "small").exists()
+    status, output, _ = run(*words, "--report", tmp_path / "pages")
+    assert status == 0 and "1 of 1 pairs connected" in output
+    assert len(list((tmp_path / "small").glob("z_*.png"))) == 2
+    assert (tmp_path / "pages" / "sections.html").exists()
+    status, output, _ = run(*words, "--dry-run")
+    assert "0 pairs to match" in output

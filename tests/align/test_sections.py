@@ -1,45 +1,19 @@
 """Whole sections are placed by the sections beside them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import tissue_on_server
 from PIL import Image
-from scipy.ndimage import map_coordinates
+from turned_sections import SIDE, turned
 
 import renderapi
 from renderapi import align
-from renderapi.demo.montage import tissue
-from renderapi.errors import SpecError
+from renderapi.errors import NotFoundError, SpecError
 from renderapi.solve import ComponentsError, SolveError
 from renderapi.tilespec import TileSpec
-from renderapi.transform import AffineModel, RigidModel
-
-SIDE = 420
-
-
-def turned(folder, count):
-    """Write sections that are turned and shifted; return tile specs without that, and the transforms."""
-    rng = np.random.default_rng(3)
-    y, x = np.mgrid[:SIDE, :SIDE].reshape(2, -1).astype(float)
-    specs, truth = [], []
-    for z in range(count):
-        angle, (dx, dy) = rng.uniform(-0.05, 0.05), rng.uniform(-20, 20, 2) + 60
-        place = AffineModel(np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle), dx, dy)
-        seen = place.tform(np.column_stack([x, y]))
-        image = map_coordinates(
-            tissue(0.1 * z, SIDE + 140, SIDE + 140), seen.T[::-1], order=1, mode="reflect"
-        )
-        path = folder / f"turned_{z}.png"
-        noisy = image.reshape(SIDE, SIDE) + rng.normal(0, 4, (SIDE, SIDE))
-        Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(path)
-        specs.append(
-            TileSpec(
-                tileId=f"t{z}", z=float(z), width=SIDE, height=SIDE, sectionId=f"{z}.0", imageUrl=path.as_uri(),
-                minint=0, maxint=255, tforms=[AffineModel()],
-            )
-        )  # fmt: skip
-        truth.append(place)
-    return specs, truth
+from renderapi.transform import RigidModel
 
 
 def largest_distance(render, stack, truth):
@@ -66,30 +40,64 @@ def truth(render, images):
     return places
 
 
-def test_sections_lie_on_each_other(render, truth, tmp_path):
-    report = align.align_sections("turned", "rough", folder=tmp_path, render=render)
-    assert report.matched.matched == 3
+@pytest.fixture(scope="module")
+def rough(render, truth, tmp_path_factory):
+    """Align the sections on two threads of an executor; return the report and the folder of the images."""
+    folder = tmp_path_factory.mktemp("small")
+    with ThreadPoolExecutor(2) as executor:
+        return align.align_sections(
+            "turned", "rough", neighbors=2, folder=folder, report=folder, executor=executor, render=render
+        ), folder
+
+
+def test_sections_lie_on_each_other(render, truth, rough):
+    assert rough[0].matched.matched == 5
     assert largest_distance(render, "turned", truth) > 5
     assert largest_distance(render, "rough", truth) <= 2
     assert renderapi.stack.get_full_stack_metadata("rough", render=render)["state"] == "COMPLETE"
 
 
-@pytest.mark.parametrize("step", ["draw_sections", "match_pairs", "solve_matches", "transformSectionClient"])
+def test_the_page_shows_sections_beside_each_other_and_pairs_on_each_other(rough):
+    assert rough[0].report == rough[1] / "sections.html"
+    text = rough[0].report.read_text(encoding="utf-8")
+    assert (text.count("<line "), text.count("data:image/png;base64,")) == (5, 15)
+    for words in ("residual before", "residual of matches, pixels", "4 sections: z_0.0_box", "laid out"):
+        assert words in text
+    assert "http:" not in text and 'src="file' not in text
+
+
+def test_a_dry_run_counts_and_measures_pairs_of_sections_and_writes_nothing(render, rough, tmp_path):
+    before = renderapi.render.get_stacks_by_owner_project(render=render)
+    plan = align.plan_sections(
+        "turned", "planned", neighbors=2, rates=(3.0, 2.0, 1.0), threads=2, render=render
+    )
+    assert (plan.pairs, plan.stored, plan.target_state) == (5, 0, None)
+    assert plan.seconds == 4 * 3.0 + (4 * 2.0 + 5 * 1.0) / 2
+    done = align.plan_sections("turned", "rough", neighbors=2, folder=rough[1], render=render)
+    assert (done.drawn, done.stored, done.seconds, done.target_state) == (4, 5, 0, "COMPLETE")
+    measured = align.plan_sections("turned", folder=tmp_path, z=[0, 1], render=render)
+    assert measured.seconds_per_image > 0 and "1 pairs to match: about" in str(measured)
+    assert list(tmp_path.iterdir()) == []
+    assert renderapi.render.get_stacks_by_owner_project(render=render) == before
+
+
+@pytest.mark.parametrize("step", ["_drawn", "match_pairs", "solve_matches", "transformSectionClient"])
 def test_after_an_end_in_any_step_the_same_call_goes_on(render, truth, tmp_path, monkeypatch, step):
     def ends(*args, **keywords):
         raise SolveError("no more")
 
+    target = f"left_{step.strip('_')}"
     call = {"matchCollection": "rough_found", "folder": tmp_path, "render": render}
     with (
         monkeypatch.context() as patch,
-        pytest.raises(SolveError, match=f"Stack left_{step} is left LOADING"),
+        pytest.raises(SolveError, match=f"Stack {target} is left LOADING"),
     ):
         patch.setattr(f"renderapi.align.sections.{step}", ends)
-        align.align_sections("turned", f"left_{step}", **call)
-    assert renderapi.stack.get_full_stack_metadata(f"left_{step}", render=render)["state"] == "LOADING"
-    report = align.align_sections("turned", f"left_{step}", **call)
-    assert report.matched.passed_over == (0 if step == "draw_sections" else 3)
-    assert largest_distance(render, f"left_{step}", truth) <= 2
+        align.align_sections("turned", target, **call)
+    assert renderapi.stack.get_full_stack_metadata(target, render=render)["state"] == "LOADING"
+    report = align.align_sections("turned", target, **call)
+    assert report.matched.passed_over == (0 if step == "_drawn" else 3)
+    assert largest_distance(render, target, truth) <= 2
 
 
 def test_a_broken_chain_is_named(render, truth, images):
@@ -103,16 +111,26 @@ def test_a_broken_chain_is_named(render, truth, images):
         align.align_sections("broken", "broken_rough", render=render)
 
 
-def test_layers_that_are_not_there_cannot_be_fixed(render, truth):
-    with pytest.raises(SpecError, match="fixed names layer 9"):
-        align.align_sections("turned", "never", fixed=[9], render=render)
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ({"fixed": [9]}, "fixed names layer 9"),
+        ({"model": "polynomial2"}, "model is 'polynomial2'"),
+        ({"prior": -1.0}, "prior is -1.0"),
+        ({"scale": 2.0}, "scale is 2.0"),
+        ({"neighbors": 0}, "neighbors is 0"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_made(render, truth, wrong, text):
+    with pytest.raises(SpecError, match=text):
+        align.align_sections("turned", "never", render=render, **wrong)
+    with pytest.raises(NotFoundError):
+        renderapi.stack.get_full_stack_metadata("never", render=render)
 
 
 @pytest.mark.slow
 def test_forty_sections_lie_on_each_other(render, images):
-    specs, places = turned(images, 40)
-    for tile in specs:
-        tile.tileId = f"many_{tile.tileId}"
+    specs, places = turned(images, 40, name="many")
     tissue_on_server.stored(render, "many", specs)
     align.align_sections("many", "many_rough", neighbors=2, render=render)
     assert largest_distance(render, "many_rough", places) <= 2
