@@ -26,7 +26,7 @@ FLOORS = (
         "pointmatch", "coordinate", "image", "selections",
     ),
     ("client", "doctor", "tables", "transfer", "match", "solve", "fromfiles", "align"),
-    ("cli", "demo", "server", "testing", "__main__"),
+    ("cli", "demo", "server", "testing", "viewing", "__main__"),
     ("__init__",),
 )  # fmt: skip
 #: Imports within a floor, but those of the ground floor: there everything may use everything without a circle.
@@ -47,6 +47,7 @@ SAME_FLOOR = {
     ("__main__", "cli"),
     ("cli", "demo"),
     ("cli", "server"),
+    ("cli", "viewing"),
     ("demo", "server"),
 }
 #: Calls upwards, made inside functions: where programs look for a name, but what it needs stands above. Not drawn.

@@ -38,6 +38,8 @@ if _TYPE_CHECKING:
     from renderapi import solve as solve
     from renderapi import tables as tables
     from renderapi import transfer as transfer
+    from renderapi import viewing as viewing
+    from renderapi.viewing import view as view
 
 __all__ = [
     "Render",
@@ -62,14 +64,29 @@ __all__ = [
 
 
 # what most programs do without loads when it is first named
-_WHEN_NAMED = ("align", "geometry", "match", "rendering", "schemas", "server", "tables", "transfer", "solve")
+_WHEN_NAMED = (
+    "align",
+    "geometry",
+    "match",
+    "rendering",
+    "schemas",
+    "server",
+    "tables",
+    "transfer",
+    "solve",
+    "viewing",
+)
+# functions, and the rooms that they are in
+_FUNCTIONS_WHEN_NAMED = {"view": "viewing"}
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_WHEN_NAMED])
+    return sorted([*__all__, *_WHEN_NAMED, *_FUNCTIONS_WHEN_NAMED])
 
 
 def __getattr__(name: str) -> _Any:
     if name in _WHEN_NAMED:
         return _import_module(f"{__name__}.{name}")
+    if name in _FUNCTIONS_WHEN_NAMED:
+        return getattr(_import_module(f"{__name__}.{_FUNCTIONS_WHEN_NAMED[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

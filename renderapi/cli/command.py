@@ -12,11 +12,22 @@ from contextlib import contextmanager
 from functools import partial
 
 from renderapi._version import __version__
-from renderapi.cli import addresses, aligning, changing, copying, files, images, looking, matches, own
+from renderapi.cli import (
+    addresses,
+    aligning,
+    changing,
+    copying,
+    files,
+    images,
+    looking,
+    matches,
+    own,
+    viewing,
+)
 from renderapi.cli.options import Exit, Parser, UsageError, meant
 from renderapi.errors import NotFoundError, RenderError, RenderWarning
 
-_GROUPS = (looking, changing, copying, files, matches, aligning, images, own)
+_GROUPS = (looking, changing, copying, files, matches, aligning, images, viewing, own)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

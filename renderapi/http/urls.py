@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from renderapi.errors import BadRequestError, ConnectionSettingsError, SpecError
 from renderapi.http.environment import ENVIRONMENT, as_port
@@ -131,6 +131,27 @@ def stack_url(
         format_preamble(host, port, owner, project, stack),  # type: ignore[arg-type]
         *segments,
     )
+
+
+def dashboard_url(
+    host: str | None,
+    port: int | str | None,
+    page: str = "index",
+    owner: str | None = None,
+    project: str | None = None,
+    stack: str | None = None,
+) -> str:
+    """Return the URL of a page of the server's dashboard, with what it shows.
+
+    Examples
+    --------
+    >>> dashboard_url("localhost", 8080, "viewer", "me", "p", "v 1")
+    'http://localhost:8080/render-ws/view/viewer.html?renderStackOwner=me&renderStackProject=p&renderStack=v+1'
+    """
+    chosen = {"renderStackOwner": owner, "renderStackProject": project, "renderStack": stack}
+    query = urlencode({name: value for name, value in chosen.items() if value})
+    address = f"{format_baseurl(required('host', host), port).removesuffix('/v1')}/view/{page}.html"
+    return f"{address}?{query}" if query else address
 
 
 def _check_z(z: object) -> None:
