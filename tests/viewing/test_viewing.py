@@ -154,7 +154,7 @@ class TestLines:
             ends = lines(requests.get(f"{source}/sections/0_0_0").content)
             assert lines(requests.get(f"{source}/sections/0_0_2").content).size == 0
             assert requests.get(f"{source}/sections/0_0_x").status_code == 404
-        corners = {(-700, -31), (-100, -31), (-100, 369.5), (-700, 369.5)}
+        corners = {(-700, -31), (-100, -31), (-100, 369), (-700, 369)}
         corners |= {(-150, 0), (450, 0), (450, 400), (-150, 400)}
         assert corners <= {tuple(point) for point in ends[..., :2].reshape(-1, 2).tolist()}
         assert len(ends) == 2 * 8
