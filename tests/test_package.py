@@ -317,6 +317,8 @@ def test_what_the_package_shows_is_what_it_offers():
             "solve",
             "tables",
             "transfer",
+            "view",
+            "viewing",
         }
     )
     assert all(hasattr(renderapi, name) for name in shown)

@@ -145,7 +145,7 @@ def dashboard_url(
 
     Examples
     --------
-    >>> dashboard_url("localhost", 8080, "viewer", "me", "p", "v 1")
+    >>> dashboard_url("http://localhost", 8080, "viewer", "me", "p", "v 1")
     'http://localhost:8080/render-ws/view/viewer.html?renderStackOwner=me&renderStackProject=p&renderStack=v+1'
     """
     chosen = {"renderStackOwner": owner, "renderStackProject": project, "renderStack": stack}

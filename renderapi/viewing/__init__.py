@@ -32,7 +32,7 @@ LAYOUTS = ("side by side", "blended")
 _OUTLINE, _MATCH = "#ffd800", "#00c8ff"
 _BLENDED = ("vec3(1, 0, 1)", "vec3(0, 1, 0)")
 # how large a section is on the screen at first, in pixels
-_SCREEN = 700
+_WIDTH, _HEIGHT = 1100, 550
 _SHADER = "#uicontrol invlerp normalized\nvoid main() {{ {colour}; }}\n"
 _LINES = (
     "void main() {{\n  setColor(defaultColor());\n  setLineWidth(1.5);\n  setEndpointMarkerSize({ends});\n"
@@ -173,7 +173,7 @@ def view(
     ...     render = server.connect(owner="me", project="p")
     ...     made = renderapi.stack.ensure_stack("v1", render=render)
     ...     renderapi.client.import_tilespecs("v1", [tile], render=render)
-    ...     renderapi.stack.set_stack_state("v1", "COMPLETE", render=render)
+    ...     closed = renderapi.stack.set_stack_state("v1", "COMPLETE", render=render)
     ...     with renderapi.view("v1", render=render) as page:
     ...         address, stacks = page.url, page.stacks
     >>> address.startswith("http://127.0.0.1:"), stacks
@@ -257,7 +257,7 @@ class _Layers:
                     "name": f"{name}: {shown}",
                     "source": self._source(f"{number}-{kind}", volume, answering),
                     "annotationColor": colour,
-                    "shader": _LINES.format(ends="4.0" if kind == "matches" else "0.0"),
+                    "shader": _LINES.format(ends="3.0" if kind == "matches" else "0.0"),
                 }
             )
         self._groups.append(layers)
@@ -281,12 +281,13 @@ class _Layers:
         if position is not None:
             x, y, z = position
             at = [float(x), float(y), math.floor(z) + 0.5]
-        extent = max(first.high[0] - first.low[0], first.high[1] - first.low[1])
+        panels = 1 if layout == "blended" else len(self._volumes)
+        width, height = (first.high[axis] - first.low[axis] for axis in (0, 1))
         state = {
             "title": ", ".join(volume.stack for volume in self._volumes),
             "dimensions": self._dimensions(first),
             "position": at,
-            "crossSectionScale": max(extent / _SCREEN, 0.05),
+            "crossSectionScale": max(width * panels / _WIDTH, height / _HEIGHT),
             "layers": [layer for group in self._groups for layer in group],
             "layout": "xy",
             "showAxisLines": False,
