@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +31,9 @@ class Consensus:
     ----------
     sets : list of (N,) int array
         Indices of candidates, ascending; each set agrees on one transform. Empty where none do.
-    models : list of (2, 3) array or None
-        The transform of p to q of each set, in pixels of the canvas; None where nothing was fitted.
+    models : list of (2, 3) array, (N, 2, 3) array or None
+        The transform of p to q of each set, in pixels of the canvas; of each candidate where several sets are one;
+        None where nothing was fitted.
     most : int
         How many candidates agreed at best, if those were too few.
     """
@@ -41,7 +43,14 @@ class Consensus:
     most: int = 0
 
 
-def filter_candidates(p: Any, q: Any, derivation: MatchDerivation, render_scale: float = 1.0) -> Consensus:
+def filter_candidates(
+    p: Any,
+    q: Any,
+    derivation: MatchDerivation,
+    render_scale: float = 1.0,
+    *,
+    check: Callable[[], object] | None = None,
+) -> Consensus:
     """Choose the candidates that agree on a transform, by random sample consensus as mpicbg has it.
 
     Parameters
@@ -52,6 +61,8 @@ def filter_candidates(p: Any, q: Any, derivation: MatchDerivation, render_scale:
         What has to agree, and how many.
     render_scale : float
         Scale of the canvases, for `matchMaxEpsilonFullScale`.
+    check : callable, optional
+        Called before each set that is looked for; what it raises ends the work.
 
     Returns
     -------
@@ -91,20 +102,29 @@ def filter_candidates(p: Any, q: Any, derivation: MatchDerivation, render_scale:
         found, most = _one_set(p, q, everything, model, derivation, epsilon, derivation.matchMaxTrust)
         sets = [found] if len(found) else []
     else:
-        sets, most = _several_sets(p, q, everything, model, derivation, epsilon)
-    models: list[Array | None] = [_fitted(model, p[chosen], q[chosen]) for chosen in sets]
+        sets, most = _several_sets(p, q, everything, model, derivation, epsilon, check)
+    fitted = [_fitted(model, p[chosen], q[chosen]) for chosen in sets]
     sets = [_at_most(chosen, derivation.matchMaxNumInliers) for chosen in sets]
     if derivation.matchFilter == "AGGREGATED_CONSENSUS_SETS" and len(sets) > 1:
-        return Consensus([np.concatenate(sets)], [None], most)
-    return Consensus(sets, models, most)
+        each = [np.broadcast_to(model, (len(chosen), 2, 3)) for chosen, model in zip(sets, fitted)]
+        return Consensus([np.concatenate(sets)], [np.concatenate(each)], most)
+    return Consensus(sets, list(fitted), most)
 
 
 def _several_sets(
-    p: Array, q: Array, left: Indices, model: Model, derivation: MatchDerivation, epsilon: float
+    p: Array,
+    q: Array,
+    left: Indices,
+    model: Model,
+    derivation: MatchDerivation,
+    epsilon: float,
+    check: Callable[[], object] | None,
 ) -> tuple[list[Indices], int]:
     sets: list[Indices] = []
     most = 0
     while True:
+        if check is not None:
+            check()
         found, best = _one_set(p, q, left, model, derivation, epsilon, _TRUST_OF_SETS)
         most = max(most, best)
         if not len(found):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from renderapi.match._candidates import find_candidates
 from renderapi.match._canvas import draw_canvas
 from renderapi.match._consensus import filter_candidates
 from renderapi.match._features import Features, extract_features
-from renderapi.match._parameters import CanvasId, FeatureExtraction, MatchDerivation, read_stages
+from renderapi.match._parameters import CanvasId, MatchDerivation, read_stages
 from renderapi.match._quality import MatchQuality, match_quality
 from renderapi.match.errors import BlankImageError, CoverageError, MatchError, TooFewMatchesError
 from renderapi.rendering import Sources
@@ -42,6 +43,9 @@ class PairMatches:
         Coverage and scatter, where they were asked for and there are matches.
     failure : MatchError or None
         Why the two were not connected.
+    seconds : dict of str to float
+        How long the steps took: ``matches`` and ``quality``, and with `match_canvases` also ``p`` and ``q``, until
+        the features of each were found.
     """
 
     sets: list[tuple[Array, Array]]
@@ -50,6 +54,7 @@ class PairMatches:
     set_sizes: list[int] = field(default_factory=list)
     quality: MatchQuality | None = None
     failure: MatchError | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -87,7 +92,12 @@ class PairMatches:
 
 
 def match_features(
-    p: Features, q: Features, derivation: MatchDerivation, *, quality: bool = False
+    p: Features,
+    q: Features,
+    derivation: MatchDerivation,
+    *,
+    quality: bool = False,
+    check: Callable[[], object] | None = None,
 ) -> PairMatches:
     """Match the features of two canvases.
 
@@ -99,53 +109,67 @@ def match_features(
         Which candidates become matches.
     quality : bool
         Measure coverage and scatter; done in any case where a coverage is asked for.
+    check : callable, optional
+        Called between steps, of which there may be many; what it raises ends the work.
 
     Returns
     -------
     PairMatches
     """
+    began = time.perf_counter()
+    found, measured_from = _matched(p, q, derivation, quality, check or _go_on)
+    ended = time.perf_counter()
+    between = ended if measured_from is None else measured_from
+    return replace(found, seconds={"matches": between - began, "quality": ended - between})
+
+
+def _go_on() -> None:
+    pass
+
+
+def _matched(
+    p: Features, q: Features, derivation: MatchDerivation, quality: bool, check: Callable[[], object]
+) -> tuple[PairMatches, float | None]:
+    # and when the measuring of the quality began
     for side in (p, q):
         if not len(side):
             what = "shows one gray only" if side.blank else "has no features"
             width, height = side.size
-            return PairMatches(
-                [], (len(p), len(q)), 0, [0],
-                failure=BlankImageError(f"the image, {width} x {height} pixels as it is drawn, {what}"),
-            )  # fmt: skip
+            failure = BlankImageError(f"the image, {width} x {height} pixels as it is drawn, {what}")
+            return PairMatches([], (len(p), len(q)), 0, [0], failure=failure), None
     ours, theirs = find_candidates(p, q, derivation.matchRod)
     here, there = p.points[ours], q.points[theirs]
     counts = (len(p), len(q)), len(ours)
-    consensus = filter_candidates(here, there, derivation, p.scale)
+    check()
+    consensus = filter_candidates(here, there, derivation, p.scale, check=check)
     if not consensus.sets:
-        return PairMatches(
-            [], *counts, [0],
-            failure=TooFewMatchesError(
-                f"{consensus.most} of {len(ours)} candidates agree on a {derivation.matchModelType} transform "
-                f"within {derivation.max_epsilon(p.scale):g} pixels of the canvas; {derivation.matchMinNumInliers} "
-                f"and more than {derivation.matchMinInlierRatio:g} of all are needed"
-            ),
-        )  # fmt: skip
+        too_few = TooFewMatchesError(
+            f"{consensus.most} of {len(ours)} candidates agree on a {derivation.matchModelType} transform "
+            f"within {derivation.max_epsilon(p.scale):g} pixels of the canvas; {derivation.matchMinNumInliers} "
+            f"and more than {derivation.matchMinInlierRatio:g} of all are needed"
+        )
+        return PairMatches([], *counts, [0], failure=too_few), None
     sets = [(here[chosen], there[chosen]) for chosen in consensus.sets]
     sizes = [len(chosen) for chosen in consensus.sets]
     least = derivation.matchMinCoveragePercentage
-    measured = None
+    measured = measured_from = None
     if quality or least is not None:
+        check()
+        measured_from = time.perf_counter()
         try:
             measured = match_quality(
                 sets, consensus.models, p.extent, q.extent, derivation.matchFullScaleCoverageRadius, p.scale,
                 p.mask, q.mask,
             )  # fmt: skip
         except TooFewMatchesError as error:
-            return PairMatches([], *counts, sizes, failure=error)
+            return PairMatches([], *counts, sizes, failure=error), measured_from
         if least is not None and not measured.coverage >= least:
-            return PairMatches(
-                [], *counts, sizes, measured,
-                CoverageError(
-                    f"{sum(sizes)} matches cover {measured.coverage:.1f} % of the overlap; {least:g} % are needed"
-                ),
-            )  # fmt: skip
+            uncovered = CoverageError(
+                f"{sum(sizes)} matches cover {measured.coverage:.1f} % of the overlap; {least:g} % are needed"
+            )
+            return PairMatches([], *counts, sizes, measured, uncovered), measured_from
     scaled = [(p.to_full_scale(one), q.to_full_scale(other)) for one, other in sets]
-    return PairMatches(scaled, *counts, sizes, measured)
+    return PairMatches(scaled, *counts, sizes, measured), measured_from
 
 
 def match_canvases(
@@ -156,6 +180,7 @@ def match_canvases(
     p_position: str | None = None,
     quality: bool = False,
     sources: Sources | None = None,
+    check: Callable[[Features | None], object] | None = None,
 ) -> PairMatches:
     """Match two canvases.
 
@@ -171,6 +196,9 @@ def match_canvases(
         Measure coverage and scatter.
     sources : renderapi.rendering.Sources, optional
         Where images are read from.
+    check : callable, optional
+        Called between steps, with the features of a canvas when these were found, else with None; what it raises
+        ends the work.
 
     Returns
     -------
@@ -186,14 +214,21 @@ def match_canvases(
         If OpenCV is not installed (extra ``match``).
     """
     [how] = read_stages(stage)
-    extraction: FeatureExtraction = how.featureExtraction
-    found = []
-    for document, position in ((p, p_position), (q, opposite(p_position))):
+    tell = check or (lambda features: None)
+    found, seconds = [], {}
+    for side, document, position in (("p", p, p_position), ("q", q, opposite(p_position))):
+        began = time.perf_counter()
         canvas = draw_canvas(
             document, how.featureRender.renderScale, how.featureRenderClip, position, sources
         )
-        found.append(extract_features(canvas, extraction))
-    return match_features(found[0], found[1], how.featureMatchDerivation, quality=quality)
+        tell(None)
+        found.append(extract_features(canvas, how.featureExtraction))
+        seconds[side] = time.perf_counter() - began
+        tell(found[-1])
+    result = match_features(
+        found[0], found[1], how.featureMatchDerivation, quality=quality, check=lambda: tell(None)
+    )
+    return replace(result, seconds={**seconds, **result.seconds})
 
 
 def opposite(position: str | None) -> str | None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
+# rows of circles that are worked on at once
+_BLOCK = 2**20
+
 
 @dataclass(frozen=True)
 class MatchQuality:
@@ -60,8 +63,8 @@ def match_quality(
     ----------
     sets : list of tuple of (N, 2) array
         Points p and q of each set, in pixels of the canvases.
-    models : list of (2, 3) array or None
-        The transform of each set, as `filter_candidates` gives it.
+    models : list of (2, 3) array, (N, 2, 3) array or None
+        The transform of each set, or of each of its points, as `filter_candidates` gives it.
     p_size, q_size : tuple of int
         Width and height of the canvases, in pixels at full scale.
     radius : float
@@ -90,7 +93,7 @@ def match_quality(
     )
     scattered = []
     for (one, other), model in zip(sets, models):
-        moved = one if model is None else one @ model[:, :2].T + model[:, 2]
+        moved = one if model is None else (model[..., :2] @ one[..., None])[..., 0] + model[..., 2]
         scattered.append((moved - other) / render_scale)
     deviations = [(float(x), float(y)) for x, y in (part.std(axis=0) for part in scattered)]
     area = render_scale * render_scale
@@ -114,7 +117,7 @@ def _coverage(
         raise TooFewMatchesError(
             f"{len(p)} matches are insufficient to align the pair: an affine transform needs 3 that are not on a line"
         )
-    y, x = np.mgrid[: p_size[1], : p_size[0]].astype(np.float64)
+    x, y = np.arange(p_size[0], dtype=np.float64), np.arange(p_size[1], dtype=np.float64)[:, None]
     there_x, there_y = m00 * x + m01 * y + m02, m10 * x + m11 * y + m12
     inside = (there_x >= 0) & (there_x <= q_size[0] - 1) & (there_y >= 0) & (there_y <= q_size[1] - 1)
     if p_mask is not None:
@@ -122,10 +125,24 @@ def _coverage(
     if q_mask is not None:
         rows, columns = (np.floor(there[inside] + 0.5).astype(int) for there in (there_y, there_x))
         inside[inside] = q_mask[rows, columns]
-    near = np.zeros(inside.shape, bool)
-    for at_x, at_y in p:
-        first_x, first_y = (max(0, math.ceil(at - radius)) for at in (at_x, at_y))
-        rows = slice(first_y, max(first_y, math.floor(at_y + radius) + 1))
-        columns = slice(first_x, max(first_x, math.floor(at_x + radius) + 1))
-        near[rows, columns] |= (x[rows, columns] - at_x) ** 2 + (y[rows, columns] - at_y) ** 2 <= radius**2
-    return int(inside.sum()), int((inside & near).sum())
+    return int(inside.sum()), int((inside & _near(p, p_size, radius)).sum())
+
+
+def _near(points: Array, size: tuple[int, int], radius: float) -> Mask:
+    # the pixels within a radius of any point, (H, W): of each row what lies between the two sides of a circle, as
+    # one more where it begins and one less where it has ended
+    width, height = size
+    changes = np.zeros((height, width + 1), np.int32)
+    rows = np.arange(height)
+    step = max(1, _BLOCK // height)
+    for start in range(0, len(points), step):
+        x, y = (side[:, None] for side in points[start : start + step].T)
+        left = radius**2 - (rows - y) ** 2
+        _, row = touched = np.nonzero(left >= 0)
+        half, middle = np.sqrt(left[touched]), np.broadcast_to(x, left.shape)[touched]
+        first = np.clip(np.ceil(middle - half), 0, width).astype(np.intp)
+        after = np.clip(np.floor(middle + half) + 1, 0, width).astype(np.intp)
+        np.add.at(changes, (row, first), 1)
+        np.add.at(changes, (row, after), -1)
+    near: Mask = changes[:, :width].cumsum(axis=1) > 0
+    return near

@@ -14,7 +14,7 @@ from renderapi.server.endpoints.declaring import decode
 from renderapi.server.endpoints.refusals import Refusal
 from renderapi.server.http.app import SERVICES
 
-NOT_OFFERED = ("match trials", "hierarchical alignment")
+NOT_OFFERED = ("hierarchical alignment",)
 
 
 def documented():

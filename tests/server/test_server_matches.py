@@ -461,14 +461,6 @@ def test_trials_without_what_they_need_are_refused(api, parameters, words):
     assert api.refused("POST", TRIALS, data=body, content_type="application/json") == (400, words)
 
 
-def test_trials_are_not_run(api):
-    parameters = {**trial({}), "pRenderParametersUrl": "x", "qRenderParametersUrl": "y"}
-    assert api.refused("POST", TRIALS, parameters) == (
-        501,
-        "The embedded server does not offer match trials; use a full render-ws for it.",
-    )
-
-
 def test_there_are_no_trials(api):
     some = "5F" * 12
     assert api.refused("GET", f"{TRIALS}/{some}") == (

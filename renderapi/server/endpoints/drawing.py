@@ -155,6 +155,14 @@ class Drawing:
         except ArithmeticError as problem:
             raise Refusal(400, f"numbers that are too large to draw with: {problem}") from None
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a core, and keep it while what is inside draws; refuse (499) for who did not wait as long."""
+        with self._free:
+            turns.check()
+            with self.reading():
+                yield
+
     def _refuse_missing(self, tile: Document) -> None:
         """Refuse what `check_images` does, but for what only the options of this server forbid."""
         try:
@@ -224,11 +232,8 @@ class Drawing:
                 "that this server draws (max_pixels)",
             )
         encoding.check_size(width, height, kind)
-        with self._free:
-            # it may have waited long
-            turns.check()
-            with self.reading():
-                pixels = self._outlines(parameters, kind) if only_boxes else self._pixels(parameters, kind)
+        with self.turn():
+            pixels = self._outlines(parameters, kind) if only_boxes else self._pixels(parameters, kind)
             if kind == "png" and pixels.ndim == 2:
                 raise Refusal(500, "render's branch newsolver makes no PNG image with convertToGray")
             return encoding.encode(

@@ -34,9 +34,9 @@ from renderapi.server.services import (
     hierarchical,
     images,
     layout_file,
-    matches,
     stacks,
     tiles,
+    trials,
     validation,
 )
 from renderapi.server.store import metadata
@@ -55,7 +55,7 @@ SERVICES: tuple[Service, ...] = (
     layout_file.service,  # RenderDataService, to which layers, layout_file and tiles add their endpoints
     tiles.service,
     coordinates.service,
-    matches.service,
+    trials.service,  # MatchService, to which matches and trials add their endpoints
     hierarchical.service,
     validation.service,
     configuration.service,

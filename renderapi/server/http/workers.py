@@ -19,7 +19,8 @@ LARGE_BODY = 1 << 16
 # those without are many, so that some slow ones leave others free
 SMALL_THREADS = 16
 
-_IMAGE = re.compile(r"(-image|/(jpg|png|tif)|/largeDataTileSource/.*\.(jpg|png))/*\Z")
+# a match trial draws two
+_IMAGE = re.compile(r"(-image|/(jpg|png|tif)|/largeDataTileSource/.*\.(jpg|png)|/matchTrial)/*\Z")
 
 
 class Workers(ThreadedTaskDispatcher):
@@ -110,5 +111,5 @@ class Lanes:
 
 
 def is_image(path: str) -> bool:
-    """Tell whether a path is that of an image endpoint."""
+    """Tell whether a path is that of an endpoint that draws."""
     return _IMAGE.search(path) is not None

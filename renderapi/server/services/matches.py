@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from renderapi.server.documents.keys import CollectionKey
 from renderapi.server.documents.matches import canvas_matches
 from renderapi.server.documents.problems import Problem
-from renderapi.server.documents.values import as_list, as_object, as_text, fields
+from renderapi.server.documents.values import as_list, as_text, fields
 from renderapi.server.endpoints.collecting import reading
 from renderapi.server.endpoints.declaring import (
     COLLECTION,
@@ -24,15 +23,13 @@ from renderapi.server.endpoints.declaring import (
     json_of,
     strings,
 )
-from renderapi.server.endpoints.refusals import Refusal, not_built
+from renderapi.server.endpoints.refusals import Refusal
 from renderapi.server.store import matches as rows
 
 service = Service("MatchService", "Point matches")
 
 _MERGE = {"mergeCollection": strings}
 _DETAILS = {"excludeMatchDetails": false_by_default, **_MERGE}
-# the key of a trial in the data base of render-ws
-_OBJECT_ID = re.compile(r"[0-9A-Fa-f]{24}")
 
 
 def matches_answer(
@@ -329,55 +326,4 @@ def rename_collection(server: Context, collection: CollectionKey, body: Any) -> 
         if rows.find(connection, target) is not None:
             raise Refusal(400, f"{target} already exists")
         rows.rename(connection, row, target)
-    return OK
-
-
-# ------------------------------------------------------------------------------ trials
-
-
-@service.post(OWNER + "/matchTrial")
-def run_match_trial(server: Context, owner: str, body: Any) -> Answer:
-    """Derive the matches of two tiles and keep them as a trial (not offered, once its parameters are right)."""
-    given = as_object(body, "match trial parameters")
-    if given is None:
-        raise Refusal(400, "no parameters provided")
-    how = as_object(given.get("featureAndMatchParameters"), "featureAndMatchParameters")
-    if how is None:
-        raise Refusal(400, "featureAndMatchParameters are not defined")
-    if how.get("siftFeatureParameters") is None:
-        raise Refusal(400, "siftFeatureParameters must be defined")
-    derivation = as_object(how.get("matchDerivationParameters"), "matchDerivationParameters")
-    if derivation is None:
-        raise Refusal(400, "feature matchDerivationParameters must be defined")
-    regularizer = ("matchRegularizerModelType", "matchInterpolatedModelLambda")
-    for names, place, words in (
-        (regularizer, derivation, "feature {} must be defined since {} is defined"),
-        (("clipPixels", "pClipPosition"), how, "{} must be defined when {} is defined"),
-    ):
-        for missing, present in (names, names[::-1]):
-            if place.get(missing) is None and place.get(present) is not None:
-                raise Refusal(400, words.format(missing, present))
-    for name in ("pRenderParametersUrl", "qRenderParametersUrl"):
-        if given.get(name) is None:
-            raise Refusal(400, f"{name} is not defined")
-    raise not_built("match trials")
-
-
-def _check_trial_id(trial_id: str) -> None:
-    if not _OBJECT_ID.fullmatch(trial_id):
-        raise Refusal(400, f"invalid hexadecimal representation of an ObjectId: [{trial_id}]")
-
-
-@service.get(OWNER + "/matchTrial/{trialId}")
-def match_trial(server: Context, owner: str, trialId: str) -> Answer:
-    """Return a match trial, of which there is none (404)."""
-    _check_trial_id(trialId)
-    where = "match.aaa_match_trial collection"
-    raise Refusal(404, f"match trial with id '{trialId}' does not exist in the {where}")
-
-
-@service.delete(OWNER + "/matchTrial/{trialId}")
-def delete_match_trial(server: Context, owner: str, trialId: str) -> Answer:
-    """Delete a match trial; one that does not exist is deleted already."""
-    _check_trial_id(trialId)
     return OK

@@ -16,6 +16,8 @@ tile, transform, section
     the stored ones but for the references.
 collection, pair
     Match collections. The document of a pair is ``head``, ``matches`` and ``match_count`` put together.
+trial
+    Match trials.
 """
 
 # ruff: noqa: S608 - conditions and names of columns are put into queries, values never are
@@ -128,6 +130,12 @@ MIGRATIONS: tuple[str, ...] = (
     -- in the order of answers for a fixed q group
     CREATE INDEX pair_by_q ON pair (collection, q_group, p_group, p_id, q_id);
     CREATE INDEX pair_by_consensus ON pair (collection, p_group, q_group) WHERE consensus;
+    """,
+    """
+    CREATE TABLE trial (
+        id TEXT PRIMARY KEY,
+        document BLOB NOT NULL
+    ) WITHOUT ROWID;
     """,
 )
 
