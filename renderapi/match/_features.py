@@ -1,7 +1,4 @@
-"""SIFT features of canvases, found by OpenCV where mpicbg would look for them.
-
-D. G. Lowe, Distinctive image features from scale-invariant keypoints, IJCV 60, 2004.
-"""
+"""SIFT features of canvases: keypoints where mpicbg would find them, with the descriptors of OpenCV."""
 
 from __future__ import annotations
 
@@ -13,18 +10,11 @@ import numpy as np
 
 from renderapi._extras import install_line
 from renderapi.match._canvas import Canvas
+from renderapi.match._keypoints import ASSUMED_BLUR, INITIAL_BLUR, Keypoints, find_keypoints
 from renderapi.match._parameters import FeatureExtraction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-# mpicbg's: blur of an image as it comes, blur that an octave begins with, least contrast, curvature of edges
-_ASSUMED_BLUR = 0.5
-_INITIAL_BLUR = 1.6
-_CONTRAST = 0.025
-_EDGE = 10.0
-# OpenCV packs octave and layer of a keypoint into one number; what it finds in a doubled image has octave -1
-_OCTAVE_OF_DOUBLED = 255
 
 
 def opencv() -> Any:
@@ -113,7 +103,7 @@ def extract_features(canvas: Canvas, parameters: FeatureExtraction | None = None
     Notes
     -----
     Octaves, scales, contrast and edge limits are those of mpicbg, which does not look at a doubled image as
-    OpenCV does. About 95 % as many features are found as by mpicbg, most of them at the same places. A descriptor
+    OpenCV does. About as many features are found as by mpicbg, most of them at the same places. A descriptor
     has 4 x 4 x 8 numbers, whatever `fdSize`.
     """
     cv2 = opencv()
@@ -142,17 +132,15 @@ def extract_features(canvas: Canvas, parameters: FeatureExtraction | None = None
     octaves = _octaves(image.shape, wanted.steps, int(wanted.minScale * min(width, height) - 1.0))
     if octaves <= skipped:
         return empty
-    contrast = _CONTRAST * (2 ** (1 / wanted.steps) - 1) * wanted.steps
-    finder = cv2.SIFT_create(0, wanted.steps, contrast, _EDGE, _INITIAL_BLUR)
-    gray = np.clip(np.rint(image * np.float32(255)), 0, 255).astype(np.uint8)
     found = [
         point
-        for point in finder.detect(gray)
-        if skipped <= point.octave & 255 < octaves and point.octave & 255 != _OCTAVE_OF_DOUBLED
+        for octave, keypoints in find_keypoints(cv2, image, wanted.steps, octaves, skipped)
+        for point in _for_opencv(cv2, keypoints, octave, wanted.steps)
     ]
     if not found:
         return empty
-    found, descriptors = finder.compute(gray, found)
+    gray = np.clip(np.rint(image * np.float32(255)), 0, 255).astype(np.uint8)
+    found, descriptors = cv2.SIFT_create(0, wanted.steps, sigma=INITIAL_BLUR).compute(gray, found)
     points = np.array([point.pt for point in found], np.float64) / reduction
     # OpenCV tells a diameter, mpicbg a blur
     scales = np.array([point.size / 2 for point in found], np.float32) / np.float32(reduction)
@@ -162,9 +150,18 @@ def extract_features(canvas: Canvas, parameters: FeatureExtraction | None = None
     )
 
 
+def _for_opencv(cv2: Any, found: Keypoints, octave: int, steps: int) -> list[Any]:
+    # as its own finder gives them: places of the whole image, a diameter, and octave, layer and its fraction packed
+    whole = np.rint(found.layer)
+    packed = octave | whole.astype(int) << 8 | np.rint((found.layer - whole + 0.5) * 255).astype(int) << 16
+    size = 2 * INITIAL_BLUR * 2.0 ** (found.layer / steps + octave)
+    values = (found.x * 2.0**octave, found.y * 2.0**octave, size, found.angle, np.ones(len(size)), packed)
+    return list(map(cv2.KeyPoint, *(column.tolist() for column in values)))
+
+
 def _reduced(cv2: Any, image: NDArray[np.float32], reduction: float) -> NDArray[np.float32]:
     # blurred as much as the smaller image needs, and the nearest pixels of that
-    sigma = float(np.sqrt((_ASSUMED_BLUR / reduction) ** 2 - _ASSUMED_BLUR**2))
+    sigma = float(np.sqrt((ASSUMED_BLUR / reduction) ** 2 - ASSUMED_BLUR**2))
     blurred = cv2.GaussianBlur(image, (0, 0), sigma)
     rows, columns = (
         np.minimum(np.rint(np.arange(int(size * reduction)) / reduction).astype(int), size - 1)
@@ -176,7 +173,7 @@ def _reduced(cv2: Any, image: NDArray[np.float32], reduction: float) -> NDArray[
 
 def _octaves(shape: tuple[int, ...], steps: int, smallest: int) -> int:
     # how many octaves there are: an image is halved while it is larger than the widest kernel of a blur
-    widest = _INITIAL_BLUR * np.sqrt(4.0 ** ((steps + 2) / steps) - 1)
+    widest = INITIAL_BLUR * np.sqrt(4.0 ** ((steps + 2) / steps) - 1)
     kernel = 2 * int(3 * widest + 0.5) + 1
     return sum(1 for _ in _halved(shape, max(kernel, smallest - 1)))
 
