@@ -32,6 +32,9 @@ class Canvas:
         x and y of its upper left corner in the unclipped canvas, in pixels at full scale.
     extent : tuple of int
         Its width and height in pixels at full scale.
+    unfiltered_blank : bool
+        Whether the images that it was drawn from are of one gray each. Filters may make noise of that, and what is
+        black around it corners.
     """
 
     image: NDArray[np.float32]
@@ -39,10 +42,13 @@ class Canvas:
     scale: float
     offset: tuple[float, float]
     extent: tuple[int, int]
+    unfiltered_blank: bool = False
 
     @property
     def blank(self) -> bool:
-        """Whether there is nothing to see: all that counts has one value."""
+        """Whether there is nothing to see: all that counts, or each image, has one value."""
+        if self.unfiltered_blank:
+            return True
         seen = self.image if self.mask is None else self.image[self.mask]
         return not seen.size or bool((seen == seen.flat[0]).all())
 
@@ -88,7 +94,7 @@ def draw_canvas(
     image = (values - np.float32(painted.low)) / np.float32(span) if span else values * 0
     mask = None if painted.opacity is None else painted.opacity > 0
     extent = int(document.get("width", 256)), int(document.get("height", 256))
-    return Canvas(image, mask, scale, offset, extent)
+    return Canvas(image, mask, scale, offset, extent, painted.blank)
 
 
 def clipped(

@@ -235,5 +235,6 @@ def _histograms(
     weights *= row_weights[:, :, None]
     weights *= column_weights[:, None, :]
     bins = direction.ravel()[at] + (np.arange(len(places)) * _BINS)[:, None, None]
-    counted: Array = np.bincount(bins.ravel(), weights.ravel(), len(places) * _BINS)
-    return counted.reshape(-1, _BINS)
+    counted: Any = np.bincount(bins.ravel(), weights.ravel(), len(places) * _BINS)
+    histograms: Array = counted.reshape(-1, _BINS)
+    return histograms

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ from renderapi.match._features import Features, extract_features, opencv
 from renderapi.match._pair import PairMatches, match_features
 from renderapi.match._parameters import CanvasId, FeatureRenderClip, Pair, Stage, read_pairs, read_stages
 from renderapi.match._sources import DocumentSource, ServerSource, Source, TileSource
+from renderapi.match._tried import Tried
 from renderapi.match.errors import (
     BlankImageError,
     CanvasError,
@@ -56,6 +58,8 @@ class MatchReport:
         Number of pairs that were connected.
     passed_over : int
         Number of pairs that the collection had already.
+    tried_before : int
+        Number of pairs that are known not to be connected by these stages; why is among `failures`.
     matches : int
         Number of matches that were found.
     failures : list of MatchError
@@ -71,6 +75,7 @@ class MatchReport:
     pairs: int = 0
     matched: int = 0
     passed_over: int = 0
+    tried_before: int = 0
     matches: int = 0
     failures: list[MatchError] = field(default_factory=list)
     documents: list[dict[str, Any]] = field(default_factory=list)
@@ -85,6 +90,8 @@ class MatchReport:
         parts = [f"{self.matched} of {self.pairs} pairs connected by {self.matches} matches"]
         if self.passed_over:
             parts.append(f"{self.passed_over} were stored already")
+        if self.tried_before:
+            parts.append(f"{self.tried_before} were tried before")
         if why:
             parts.append(f"not connected: {why}")
         return "; ".join(parts)
@@ -115,6 +122,7 @@ def match_pairs(
     pairs_at_once: int = 100,
     cache_bytes: int = 10**9,
     cache_folder: str | os.PathLike[str] | None = None,
+    tried: str | os.PathLike[str] | None = None,
     progress: Any = None,
     owner: str | None = None,
     project: str | None = None,
@@ -135,8 +143,7 @@ def match_pairs(
         How: tried in order until one connects a pair. See `read_stages`.
     matchCollection : str, optional
         Where matches are stored, by each `pairs_at_once` of pairs; without it the report has them. Of pairs that are
-        there already nothing is done, so that work that ended early goes on where it ended; pairs that were not
-        connected are tried again.
+        there already nothing is done, so that work that ended early goes on where it ended; see also `tried`.
     tilespecs : iterable of TileSpec or dict, optional
         The tiles, where no server is to be asked.
     transforms : iterable of Transform or dict, optional
@@ -147,7 +154,8 @@ def match_pairs(
     stack : str, optional
         Stack of the tiles, for pairs that come without the URL template of a file.
     again : bool
-        Also look at pairs that the collection has already; what is found replaces it.
+        Also look at pairs that the collection has already, and at those that were `tried`; what is found replaces
+        what is there.
     executor : concurrent.futures.Executor, optional
         What does the work, for instance of `distributed`; it stays open. Default threads of this process.
     threads : int, optional
@@ -158,6 +166,10 @@ def match_pairs(
         Memory for features, in each process.
     cache_folder : path, optional
         Where features are kept for other processes and later runs, see `FeatureCache`.
+    tried : path, optional
+        File that pairs are noted in which were not connected, and with what stages, so that the same call does not
+        try them again; default ``tried.jsonl`` in `cache_folder`, if there is one. What could not be drawn is
+        always tried. As with features, whether an image has changed is not looked at.
     progress : optional
         True for a bar (extra ``progress``), or a function that is called with the number of pairs that are done
         and their total.
@@ -206,6 +218,14 @@ def match_pairs(
         todo = [pair for pair in todo if (pair.p.key, pair.q.key) not in there]
         report.passed_over = report.pairs - len(todo)
     matcher = Matcher(source, how, cache_bytes, cache_folder)
+    noted: Tried | None = None
+    if tried is not None or cache_folder is not None:
+        noted = Tried(tried or Path(cache_folder or "", "tried.jsonl"), source, how)
+        if not again:
+            known = [(pair, noted.failure(pair)) for pair in todo]
+            report.failures += [why for _, why in known if why is not None]
+            report.tried_before = len(report.failures)
+            todo = [pair for pair, why in known if why is None]
     parts = (todo[i : i + pairs_at_once] for i in range(0, len(todo), pairs_at_once))
     if executor is None:
         count = threads or min(8, os.cpu_count() or 1)
@@ -217,11 +237,15 @@ def match_pairs(
         with (
             progress_reporter(progress, len(todo), "matching", " pairs") as advance,
             interrupt_says(
-                lambda: f"interrupted after {report.matched + len(report.failures)} pairs: {report}"
+                lambda: (
+                    f"interrupted after {report.matched + len(report.failures) - report.tried_before} pairs: {report}"
+                )
             ),
         ):
             for found in done:
                 _take(report, found, at, matchCollection)
+                if noted is not None:
+                    noted.add((pair, of.failure) for pair, of in found if of.failure is not None)
                 advance(len(found))
     finally:
         done.close()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from renderapi import _json
 from renderapi._project import Project
 from renderapi.geometry import bounding_boxes
 from renderapi.http.urls import format_baseurl, required
@@ -35,6 +38,10 @@ class Source:
         CanvasError
             If there is no such tile.
         """
+        raise NotImplementedError
+
+    def identity(self, canvas: CanvasId) -> Any:
+        """Return what tells a canvas from others of its name, as JSON; None if there is no such canvas."""
         raise NotImplementedError
 
     def of(self, canvases: Iterable[CanvasId]) -> Source:
@@ -82,6 +89,10 @@ class ServerSource(Source):
         found: Document = get_json(self.at.thread_session(), self.url(canvas, render))
         return found
 
+    def identity(self, canvas: CanvasId) -> Any:
+        """Return its URL."""
+        return self.url(canvas, FeatureRender())
+
 
 class TileSource(Source):
     """Makes render parameters of tile specs as a server does for ``normalizeForMatching``."""
@@ -124,6 +135,14 @@ class TileSource(Source):
             "tileSpecs": [kept],
         }
 
+    def identity(self, canvas: CanvasId) -> Any:
+        """Return its tile spec, and a digest of the shared transforms."""
+        return [self.tiles.get(canvas.id), self._digest]
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(_json.dumps(self.shared)).hexdigest()
+
     def of(self, canvases: Iterable[CanvasId]) -> TileSource:
         """Return a source of those tiles only."""
         wanted = {canvas.id for canvas in canvases}
@@ -162,6 +181,10 @@ class DocumentSource(Source):
             raise CanvasError(
                 f"there are no render parameters of {canvas.id} of {canvas.groupId} among those that were given"
             ) from None
+
+    def identity(self, canvas: CanvasId) -> Any:
+        """Return the document."""
+        return self.documents.get(canvas.key)
 
     def of(self, canvases: Iterable[CanvasId]) -> DocumentSource:
         """Return a source of those documents only."""

@@ -371,12 +371,15 @@ class Painting:
         How opaque the values are, 255 where fully; None if no tile has a mask.
     low, high : float
         Display range of the last tile that was painted.
+    blank : bool
+        Whether every image is of one value, before filters and masks.
     """
 
     values: Image
     opacity: Bytes | None
     low: float
     high: float
+    blank: bool = False
 
 
 def painting(canvas: Canvas) -> Painting:

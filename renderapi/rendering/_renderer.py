@@ -77,7 +77,7 @@ def render(
     ``ValueToNoise``; their generators are seeded (`render` of the same parameters gives the same pixels, and
     the noise of a tile does not depend on the box that is rendered).
     """
-    parameters, canvas = _painted(render_parameters, sources, engine, compat)
+    parameters, canvas, _ = _painted(render_parameters, sources, engine, compat)
     if canvas is None:
         return np.zeros((*parameters.size, 4), np.uint8)
     return _finish.rgba(canvas, parameters)
@@ -108,7 +108,7 @@ def render8(
     RenderParametersError, ImageSourceError
         As for `render`.
     """
-    parameters, canvas = _painted(render_parameters, sources, engine, compat)
+    parameters, canvas, _ = _painted(render_parameters, sources, engine, compat)
     if canvas is None:
         return np.zeros(parameters.size, np.uint8)
     return _finish.gray8(canvas, parameters)
@@ -140,7 +140,7 @@ def render16(
     RenderParametersError, ImageSourceError
         As for `render`.
     """
-    parameters, canvas = _painted(render_parameters, sources, engine, compat)
+    parameters, canvas, _ = _painted(render_parameters, sources, engine, compat)
     if canvas is None:
         return np.zeros(parameters.size, np.uint16)
     return _finish.gray16(canvas, parameters)
@@ -171,13 +171,13 @@ def paint(
     RenderParametersError, ImageSourceError
         As for `render`.
     """
-    parameters, canvas = _painted(render_parameters, sources, engine, compat)
+    parameters, canvas, blank = _painted(render_parameters, sources, engine, compat)
     if canvas is None:
-        return Painting(np.zeros(parameters.canvas_size, np.uint8), None, 0.0, 255.0)
+        return Painting(np.zeros(parameters.canvas_size, np.uint8), None, 0.0, 255.0, blank)
     found = _finish.painting(canvas)
     low = found.low if parameters.low is None else parameters.low
     high = found.high if parameters.high is None else parameters.high
-    return Painting(found.values, found.opacity, low, high)
+    return Painting(found.values, found.opacity, low, high, blank)
 
 
 def painter(engine: str | None) -> ModuleType:
@@ -225,7 +225,8 @@ def prepare() -> None:
 
 def _painted(
     render_parameters: Mapping[str, Any], sources: Sources | None, engine: str | None, compat: str
-) -> tuple[Parameters, Canvas | None]:
+) -> tuple[Parameters, Canvas | None, bool]:
+    # also whether no image showed anything
     if compat not in BRANCHES:
         raise ValueError(f"compat is {compat!r}; it must be 'master' or 'newsolver'")
     parameters = _parameters.read(render_parameters, compat)
@@ -236,7 +237,12 @@ def _painted(
     job = _Job(parameters, filters, used, painter(engine))
     for tile in parameters.tiles:
         job.paint(tile)
-    return parameters, _averaged(parameters, job.canvases)
+    return parameters, _averaged(parameters, job.canvases), job.blank
+
+
+def _shows_nothing(image: Image) -> bool:
+    # a few pixels tell of nearly every image that it does
+    return all(bool((part == part[:1, :1]).all()) for part in (image[::61, ::61], image))
 
 
 class _Job:
@@ -249,6 +255,7 @@ class _Job:
         self.masked = parameters.masked
         self.chains = Chains(compat=parameters.compat)
         self.canvases: dict[str | None, Canvas] = {}
+        self.blank = True
 
     def paint(self, tile: Tile) -> None:
         names = [name for name, _ in self.parameters.channels]
@@ -298,6 +305,7 @@ class _Job:
         low = channel.low if p.low is None else p.low
         high = channel.high if p.high is None else p.high
         image = mipmap.image
+        self.blank = self.blank and _shows_nothing(image)
         if channel.filter_spec is not None and image.size:
             # before a range is set; with the scale of the request, whatever the level
             own = filter_of(channel.filter_spec)

@@ -272,6 +272,51 @@ def test_blank_images_too_few_matches_and_no_overlap_are_told_apart(montage, tmp
     assert "2 TooFewMatchesError" in str(report)
 
 
+@pytest.mark.parametrize("gray", [0, 90, 255])
+def test_a_blank_image_is_one_whatever_filters_and_borders_make_of_it(montage, tmp_path, gray):
+    from PIL import Image
+
+    tiles, _ = montage
+    Image.new("L", (290, 280), gray).save(tmp_path / "blank.png")
+    tiles = changed(tiles, "0_1", mipmapLevels={"0": {"imageUrl": f"file:{tmp_path}/blank.png"}})
+    lenient = {"featureMatchDerivation": {"matchMaxEpsilonFullScale": 20, "matchMinNumInliers": 1}}
+    [failure] = match_pairs([("0_0", "0_1")], lenient, tilespecs=tiles).failures
+    assert type(failure) is BlankImageError
+    assert "0_1" in str(failure) and "one gray only" in str(failure)
+
+
+def test_what_was_tried_in_vain_is_not_tried_again(montage, tmp_path, monkeypatch):
+    tiles, _ = montage
+    missing = changed(tiles, "1_1", mipmapLevels={"0": {"imageUrl": "file:/nowhere/at/all.png"}})
+    pairs = [("0_0", "0_1"), ("0_0", "2_2"), ("1_1", "1_2")]
+    folder = tmp_path / "features"
+    first = match_pairs(pairs, FINE, tilespecs=missing, cache_folder=folder)
+    kinds = [NoOverlapError, CanvasError]
+    assert ([type(why) for why in first.failures], first.tried_before) == (kinds, 0)
+    with (folder / "tried.jsonl").open("ab") as file:
+        file.write(b'{"tried": "half a li')
+    counted = []
+    from renderapi.match import _pairs
+
+    real = _pairs.match_features
+    monkeypatch.setattr(_pairs, "match_features", lambda *args: counted.append(1) or real(*args))
+    # what is not there now may be the next time
+    again = match_pairs(pairs, FINE, tilespecs=tiles, cache_folder=folder)
+    assert (len(counted), again.tried_before, again.matched) == (2, 1, 2)
+    [why] = again.failures
+    assert (type(why), str(why), why.p, why.q, why.stage) == (
+        NoOverlapError, str(first.failures[0]), ("1.0", "0_0"), ("1.0", "2_2"), "stage",
+    )  # fmt: skip
+    assert "1 were tried before" in str(again)
+    # other stages, other tiles, or to be tried again
+    coarse = Stage("coarse", *[getattr(FINE, name) for name in list(vars(FINE))[1:]])
+    moved = changed(tiles, "2_2", maxIntensity=200)
+    for how in ({"stages": coarse}, {"tilespecs": moved}, {"again": True}):
+        call = {"stages": FINE, "tilespecs": tiles, **how}
+        assert match_pairs(pairs[1:2], tried=folder / "tried.jsonl", **call).tried_before == 0
+    assert match_pairs(pairs[1:2], FINE, tilespecs=tiles, tried=folder / "tried.jsonl").tried_before == 1
+
+
 def test_too_little_coverage_is_no_connection(montage):
     tiles, _ = montage
     derivation = {
