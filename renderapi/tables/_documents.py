@@ -73,7 +73,7 @@ class TileRows:
         other = self.texts.pop("other", None)
         self.others: dict[int, dict[str, Any]] = {} if other is None else _read_others(columns, other)
         self.problems.tell()
-        if derive:
+        if derive and self.count:
             self._derive()
         present: dict[str, NDArray[np.bool_]] = {
             name: column.is_valid().to_numpy() for name, column in self.texts.items()
