@@ -326,7 +326,7 @@ def tiles_to_table(tiles: Iterable[Any], *, other: bool = False, kind: str = "pa
     """
     check_kind(kind)
     left_out: Counter[str] = Counter()
-    documents = [tile if isinstance(tile, Mapping) else tile.to_dict(bounds=True) for tile in tiles]
+    documents = (tile if isinstance(tile, Mapping) else tile.to_dict(bounds=True) for tile in tiles)
     table = tiles_table(documents, other, left_out)
     _warn_of(left_out, "the tiles")
     return as_frame(table, kind)
@@ -408,9 +408,13 @@ def stack_tables(
     return tables()
 
 
-def _layer(side: Project, stack: str, z: float) -> list[dict[str, Any]]:
+def _layer(side: Project, stack: str, z: float) -> Iterable[dict[str, Any]]:
+    """Get the documents of a layer, which are decoded as they are taken."""
     answer = transport.send(side.thread_session(), "GET", side.stack_url(stack, "z", z, "resolvedTiles"))
-    return list((_json.loads(answer.content).get("tileIdToSpecMap") or {}).values())
+    parts = _json.split_maps(answer.content)
+    if parts is None:
+        return (_json.loads(answer.content).get("tileIdToSpecMap") or {}).values()
+    return map(_json.loads, parts.get("tileIdToSpecMap", {}).values())
 
 
 @renderaccess

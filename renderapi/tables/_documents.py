@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Rows = slice | NDArray[np.intp]
 
+#: Documents that become columns at a time: few enough to stay in the cache of a processor from decoding on.
+_AT_ONCE = 100
 _CLASS = "mpicbg.trakem2.transform.AffineModel2D"
 _TRANSFORM = f'{{"type":"leaf","className":"{_CLASS}","dataString":"%s %s %s %s %s %s"}}'
 _OF_TILE = frozenset(
@@ -271,38 +274,44 @@ def _merged(document: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any
 # ------------------------------------------------------------------------------ documents to columns
 
 
-def tiles_table(documents: Sequence[Mapping[str, Any]], other: bool, left_out: Counter[str]) -> Any:
+def tiles_table(documents: Iterable[Mapping[str, Any]], other: bool, left_out: Counter[str]) -> Any:
     """Make an Arrow table of tile documents; what its columns do not say is counted, by its key."""
+    lists: dict[str, list[Any]] = {name: [] for name in KINDS if name not in AFFINE}
+    affines = [np.empty((0, 6))]
+    waiting = iter(documents)
+    with _json.collector_paused():
+        while some := list(islice(waiting, _AT_ONCE)):
+            rests = [_rest(document) for document in some]
+            layouts: list[Any] = [document.get("layout") or {} for document in some]
+            levels: list[Any] = [(document.get("mipmapLevels") or {}).get("0") or {} for document in some]
+            sources = dict.fromkeys(LAYOUT, layouts) | dict.fromkeys(IMAGES, levels)
+            affines.append(_affine_rows(some, rests))
+            for name, values in lists.items():
+                if name != "other":
+                    values.extend([part.get(name) for part in sources.get(name, some)])
+            if other:
+                lists["other"].extend(_json.dumps(rest).decode() if rest else None for rest in rests)
+            else:
+                for rest in filter(None, rests):
+                    left_out.update(rest.keys())
+        return _arrow_table(lists, np.concatenate(affines).T, other)
+
+
+def _arrow_table(lists: Mapping[str, list[Any]], affine: Array, other: bool) -> Any:
     pa = arrow()
-    rests = [_rest(document) for document in documents]
-    layouts: list[Any] = [document.get("layout") or {} for document in documents]
-    levels: list[Any] = [(document.get("mipmapLevels") or {}).get("0") or {} for document in documents]
-    lists: dict[str, list[Any]] = {}
-    for name in KINDS:
-        if name in LAYOUT:
-            lists[name] = [layout.get(name) for layout in layouts]
-        elif name in IMAGES:
-            lists[name] = [level.get(name) for level in levels]
-        elif name not in AFFINE and name != "other":
-            lists[name] = [document.get(name) for document in documents]
-    affine = _affine_columns(documents, rests)
-    if other:
-        lists["other"] = [_json.dumps(rest).decode() if rest else None for rest in rests]
-    else:
-        for rest in filter(None, rests):
-            left_out.update(rest.keys())
     schema = tile_schema(other)
     arrays = []
     for field in schema:
         if field.name in AFFINE:
-            arrays.append(affine[AFFINE.index(field.name)])
+            arrays.append(pa.array(affine[AFFINE.index(field.name)], field.type, from_pandas=True))
             continue
+        values = lists[field.name]
         try:
-            arrays.append(pa.array(lists[field.name], field.type))
+            arrays.append(pa.array(values, field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError) as error:
-            bad = _first_bad(lists[field.name], field.type)
+            bad = _first_bad(values, field.type)
             raise SpecError(
-                f"{field.name} of tile {documents[bad].get('tileId')!r} is {lists[field.name][bad]!r:.60}, "
+                f"{field.name} of tile {lists['tileId'][bad]!r} is {values[bad]!r:.60}, "
                 f"which a column of {field.type} cannot hold"
             ) from error
     return pa.table(arrays, schema=schema)
@@ -325,8 +334,8 @@ def _first_bad(values: Sequence[Any], kind: Any) -> int:
     return 0
 
 
-def _affine_columns(documents: Sequence[Mapping[str, Any]], rests: list[dict[str, Any]]) -> list[Any]:
-    pa = arrow()
+def _affine_rows(documents: Sequence[Mapping[str, Any]], rests: list[dict[str, Any]]) -> Array:
+    """Return the affine transforms of tiles, (N, 6), NaN of those without; what cannot be read is a rest."""
     rows = [
         row
         for row, (document, rest) in enumerate(zip(documents, rests))
@@ -342,7 +351,7 @@ def _affine_columns(documents: Sequence[Mapping[str, Any]], rests: list[dict[str
                 values[row] = parse_rows([text], 6)
             except SpecError:
                 rests[row] = {**rests[row], "transforms": documents[row]["transforms"]}
-    return [pa.array(column, pa.float64(), from_pandas=True) for column in values.T]
+    return values
 
 
 def _rest(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Place(Protocol):
 
     @property
     def condense(self) -> Condense | None:
-        """What makes of decoded documents what is written here, None where their bytes are written."""
+        """What gathers of the documents of one part what is written here, None where their bytes are."""
 
     def description(self) -> dict[str, Any]:
         """Return what goes along beside the documents: ``name``, ``count`` (perhaps None), and ``version``."""
@@ -213,6 +213,35 @@ class Transfer:
             raise TransferError(
                 f"{self.target} was changed meanwhile: its parts are not those of {self.source}"
             )
+
+
+def move(
+    transfer: Transfer, rename: Callable[[], object] | None, delete: Callable[[int], object], dry_run: bool
+) -> TransferResult:
+    """Move what a transfer would copy; the same call finishes a move that was interrupted.
+
+    Parameters
+    ----------
+    transfer : Transfer
+        From where and to where.
+    rename : callable, optional
+        Gives the source the name of the target, where both are on one server and nothing is there.
+    delete : callable
+        Deletes the source, if it still holds as many documents as it is called with. It is called when the target
+        holds all of them.
+    dry_run : bool
+        Only tell what would be done.
+    """
+    source, target = transfer.source, transfer.target
+    if rename is not None and source.where != target.where:
+        source.description()  # which must be there
+        if not dry_run:
+            rename()
+        return TransferResult(str(source), str(target), None, [], [], [], dry_run)
+    result = transfer.run(dry_run)
+    if result.content is not None:
+        delete(result.content.count)
+    return result
 
 
 def digests(place: Place, poolsize: int, executor: Executor | None, progress: Any) -> ContentDigest:

@@ -12,7 +12,7 @@ import gzip
 import re
 import shutil
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -42,6 +42,8 @@ _GZIP_LEVEL = 4
 _REPEATED = ("sectionId", "groupId", "camera", "maskUrl", "className", "pGroupId", "qGroupId")
 #: Rows of a row group of Parquet, at most.
 _ROWS = 50_000
+#: Rows that are gathered as objects, before they are condensed to columns: a call for fewer takes longer.
+_GATHERED = 2_000
 _TILE_ID = re.compile(rb'\{"tileId":"([^"\\]*)"')
 _SHARED_ID = re.compile(rb'\{(?:"type":"[^"\\]*",)?"id":"([^"\\]*)"')
 #: Columns of x and y of p, x and y of q, and of weights.
@@ -104,80 +106,102 @@ def _schema(what: str) -> Any:
     )  # fmt: skip
 
 
-def _texts(documents: Sequence[bytes]) -> Any:
-    pa = _arrow()
-    return pa.array(documents, pa.binary()).cast(pa.string())
+class _Rows:
+    """Rows of a file of Parquet, gathered of documents while these are decoded.
+
+    Parameters
+    ----------
+    what : {"tiles", "transforms", "matches"}
+        What they are rows of.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._schema = _schema(what)
+        self._batches: list[Any] = []
+        self._columns: list[list[Any]] = [[] for _ in self._schema]
+
+    def __call__(self, documents: Sequence[bytes], decoded: Sequence[Any]) -> None:
+        """Add rows."""
+        for column, values in zip(self._columns, _VALUES_OF[self._what](documents, decoded)):
+            column.extend(values)
+        if len(self._columns[0]) >= _GATHERED:
+            self._condense()
+
+    def table(self) -> Any:
+        """Return all rows."""
+        self._condense()
+        return _arrow().Table.from_batches(self._batches, self._schema)
+
+    def _condense(self) -> None:
+        pa = _arrow()
+        # bytes of JSON are UTF-8, which the cast makes sure of
+        *columns, documents = self._columns
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, self._schema)]
+        arrays.append(pa.array(documents, pa.binary()).cast(pa.string()))
+        self._batches.append(pa.record_batch(arrays, schema=self._schema))
+        self._columns = [[] for _ in self._schema]
 
 
-def _rows_of_tiles(documents: Sequence[bytes], tiles: Sequence[Any]) -> Any:
-    pa, schema = _arrow(), _schema("tiles")
+_Values = Iterable[Sequence[Any]]
+
+
+def _values_of_tiles(documents: Sequence[bytes], tiles: Sequence[Any]) -> _Values:
     layouts = [tile.get("layout") or _NOTHING for tile in tiles]
     images = [(tile.get("mipmapLevels") or _NOTHING).get("0") or _NOTHING for tile in tiles]
+    specs = [(tile.get("transforms") or _NOTHING).get("specList") or () for tile in tiles]
     parts = dict.fromkeys(("sectionId", "stageX", "stageY", "imageRow", "imageCol", "camera"), layouts)
     parts |= dict.fromkeys(("imageUrl", "maskUrl"), images)
-    columns = [
-        pa.array([part.get(name) for part in parts.get(name, tiles)], schema.field(name).type)
-        for name in schema.names[:-2]
-    ]
-    references = pa.array(list(map(_references, tiles)), schema.field("transformRefs").type)
-    return pa.record_batch([*columns, references, _texts(documents)], schema=schema)
+    for name in _schema("tiles").names[:-2]:
+        yield [part.get(name) for part in parts.get(name, tiles)]
+    yield list(map(_references, specs))
+    yield documents
 
 
-def _references(tile: dict[str, Any]) -> list[str]:
-    specs = (tile.get("transforms") or _NOTHING).get("specList") or ()
+def _references(specs: Sequence[dict[str, Any]]) -> Sequence[str]:
+    if len(specs) == 1 and "refId" not in specs[0]:
+        return ()
     return [spec["refId"] for spec in specs if spec.get("type") == "ref"]
 
 
-def _rows_of_transforms(documents: Sequence[bytes], specs: Sequence[Any]) -> Any:
-    pa = _arrow()
-    columns = [pa.array([spec.get(name) for spec in specs], pa.string()) for name in ("id", "className")]
-    return pa.record_batch([*columns, _texts(documents)], schema=_schema("transforms"))
+def _values_of_transforms(documents: Sequence[bytes], specs: Sequence[Any]) -> _Values:
+    yield [spec.get("id") for spec in specs]
+    yield [spec.get("className") for spec in specs]
+    yield documents
 
 
-def _rows_of_matches(documents: Sequence[bytes], pairs: Sequence[Any]) -> Any:
-    import numpy as np
-
-    pa = _arrow()
+def _values_of_matches(documents: Sequence[bytes], pairs: Sequence[Any]) -> _Values:
     points = list(map(_point_rows, pairs))
-    flat = _flat(points)
-    if not all(set(map(type, values)) <= {float} for values in flat):
+    if not set(map(type, chain.from_iterable(chain.from_iterable(points)))) <= {float}:
         # 1 and 1.0 are not the same, and null is no number
-        plain = [rows is not None and set(map(type, chain(*rows))) <= {float} for rows in points]
-        points = [rows if is_plain else None for rows, is_plain in zip(points, plain)]
-        flat = _flat(points)
-    sizes = [0 if rows is None else len(rows[0]) for rows in points]
-    offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32))
-    missing = pa.array([rows is None for rows in points])
-    columns = [pa.array([pair[name] for pair in pairs], pa.string()) for name in PAIR]
-    columns += [
-        pa.ListArray.from_arrays(offsets, pa.array(values, pa.float64()), mask=missing) for values in flat
-    ]
+        points = [rows if set(map(type, chain.from_iterable(rows))) <= {float} else () for rows in points]
+    for name in PAIR:
+        yield [pair[name] for pair in pairs]
+    for place in range(len(POINTS)):
+        yield [rows[place] if rows else None for rows in points]
     # what the columns cannot say is kept as it is
-    rest = [document.decode() if rows is None else None for document, rows in zip(documents, points)]
-    return pa.record_batch([*columns, pa.array(rest, pa.string())], schema=_schema("matches"))
+    yield [None if rows else document for document, rows in zip(documents, points)]
 
 
-_PointRows = tuple[list[float], ...]
-
-
-def _flat(points: Sequence[_PointRows | None]) -> list[list[float]]:
-    there = [rows for rows in points if rows is not None]
-    return [list(chain.from_iterable(rows[place] for rows in there)) for place in range(len(POINTS))]
-
-
-def _point_rows(pair: dict[str, Any]) -> _PointRows | None:
-    """Return x and y of p, x and y of q, and the weights; None of a pair that has more or less than these."""
+def _point_rows(pair: dict[str, Any]) -> tuple[list[Any], ...]:
+    """Return x and y of p, x and y of q, and the weights; nothing of a pair that has more or less than these."""
     matches = pair.get("matches")
     if len(pair) != 6 or "matchCount" not in pair or not isinstance(matches, dict) or len(matches) != 3:
-        return None
+        return ()
     try:
         (px, py), (qx, qy), w = matches["p"], matches["q"], matches["w"]
-        size = pair["matchCount"]
-        if len(px) == len(py) == len(qx) == len(qy) == len(w) == size:
+        if len(px) == len(py) == len(qx) == len(qy) == len(w) == pair["matchCount"]:
             return px, py, qx, qy, w
     except (KeyError, TypeError, ValueError):
         pass
-    return None
+    return ()
+
+
+_VALUES_OF: dict[str, Callable[[Sequence[bytes], Sequence[Any]], _Values]] = {
+    "tiles": _values_of_tiles,
+    "transforms": _values_of_transforms,
+    "matches": _values_of_matches,
+}
 
 
 def _pairs_of(table: Any) -> Iterator[bytes]:
@@ -198,18 +222,10 @@ def _pairs_of(table: Any) -> Iterator[bytes]:
         start = stop
 
 
-_ROWS_OF: dict[str, Condense] = {
-    "tiles": _rows_of_tiles,
-    "transforms": _rows_of_transforms,
-    "matches": _rows_of_matches,
-}
-
-
-def _write_parquet(path: Path, what: str, rows: Sequence[Any]) -> None:
-    pa, schema = _arrow(), _schema(what)
-    table = pa.Table.from_batches(rows, schema)
-    repeated = [name for name in schema.names if name in _REPEATED]
-    with pa.parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated) as writer:
+def _write_parquet(path: Path, table: Any) -> None:
+    repeated = [name for name in table.column_names if name in _REPEATED]
+    options = {"compression": "zstd", "use_dictionary": repeated}
+    with _arrow().parquet.ParquetWriter(path, table.schema, **options) as writer:
         writer.write_table(table, row_group_size=_ROWS)
 
 
@@ -302,8 +318,8 @@ class Folder:
 
     @property
     def condense(self) -> Condense | None:
-        """What makes rows of Parquet of decoded documents."""
-        return _ROWS_OF[_FOLDERS[self.kind]] if self.format == "parquet" else None
+        """What makes rows of Parquet of the documents of a part."""
+        return _Rows(_FOLDERS[self.kind]) if self.format == "parquet" else None
 
     # ------------------------------------------------------------------------------- the manifest
 
@@ -410,16 +426,16 @@ class Folder:
         """Say what was left where a transfer failed."""
         return f"the manifest in {self.path} says that it is not complete"
 
-    def _write(self, what: str, key: Key, documents: list[bytes], rows: list[Any] | None = None) -> None:
+    def _write(self, what: str, key: Key, documents: list[bytes], rows: Any = None) -> None:
         path = self._file(what, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             if self.format == "parquet":
                 if rows is None:
-                    rows = [
-                        _ROWS_OF[what](some, list(map(_json.loads, some))) for some in portions(documents)
-                    ]
-                _write_parquet(temporary, what, rows)
+                    rows = _Rows(what)
+                    for some in portions(documents):
+                        rows(some, list(map(_json.loads, some)))
+                _write_parquet(temporary, rows.table())
             else:
                 _write_lines(temporary, documents, str(self.format).rpartition(".")[2])
 

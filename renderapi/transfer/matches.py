@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from renderapi._project import Project
 from renderapi.errors import ConflictError
 from renderapi.pointmatch import delete_collection, rename_collection
 from renderapi.render import renderaccess
-from renderapi.transfer.carrying import Transfer, TransferResult
+from renderapi.transfer.carrying import Transfer, TransferResult, move
 from renderapi.transfer.files import Folder
 from renderapi.transfer.servers import MatchesOnServer, same_server
 
@@ -166,22 +167,33 @@ def move_matches(
     there = here.other(to_render, owner=to_owner)
     source = MatchesOnServer(here.portable(), matchCollection)
     target = MatchesOnServer(there.portable(), to_collection or matchCollection)
-    if same_server(here, there) and source.where != target.where and not target.parts():
-        source.description()  # which must be there
-        if not dry_run:
-            rename_collection(
-                matchCollection, target.name, host, port, owner, session, render, newOwner=there.owner
-            )
-        return TransferResult(str(source), str(target), None, [], [], [], dry_run)
-    result = Transfer(source, target, overwrite, poolsize, executor, progress).run(dry_run)
-    if result.content is not None:
+    rename = partial(
+        rename_collection,
+        matchCollection,
+        target.name,
+        host,
+        port,
+        owner,
+        session,
+        render,
+        newOwner=there.owner,
+    )
+
+    def delete(count: int) -> None:
         held = source.description()["count"]
-        if held != result.content.count:
+        if held != count:
             raise ConflictError(
-                f"{source} has {held} pairs, of which {result.content.count} were carried: it was not deleted"
+                f"{source} has {held} pairs, of which {count} were carried: it was not deleted"
             )
         delete_collection(matchCollection, owner, host, port, session, render)
-    return result
+
+    is_free = same_server(here, there) and not target.parts()
+    return move(
+        Transfer(source, target, overwrite, poolsize, executor, progress),
+        rename if is_free else None,
+        delete,
+        dry_run,
+    )
 
 
 @renderaccess

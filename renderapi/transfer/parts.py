@@ -12,8 +12,8 @@ from renderapi import _json
 #: z of a layer, or id of the group of p.
 Key = float | str
 
-#: What makes columns of documents: their bytes, and the same decoded.
-Condense = Callable[[Sequence[bytes], Sequence[Any]], Any]
+#: What gathers what is written of documents: it is called with their bytes and the same decoded, again and again.
+Condense = Callable[[Sequence[bytes], Sequence[Any]], None]
 
 _DIGEST_BYTES = 16
 #: Documents that are decoded at a time: few enough to stay in the cache of a processor until they were written again.
@@ -81,8 +81,8 @@ class Part:
 
     documents: dict[str, bytes]
     shared: dict[str, bytes] = field(default_factory=dict)
-    #: what was made of the documents while they were decoded, in their order
-    condensed: list[Any] | None = field(default=None, compare=False, repr=False)
+    #: what gathered the documents while they were decoded
+    condensed: Condense | None = field(default=None, compare=False, repr=False)
 
     def digest(self, condense: Condense | None = None) -> PartDigest:
         """Return count and digest.
@@ -93,14 +93,13 @@ class Part:
         Parameters
         ----------
         condense : callable, optional
-            Called with some documents and the same decoded, again and again; `condensed` keeps what it returns.
+            Gathers the documents in the order of their keys, and is kept as `condensed`.
 
         Returns
         -------
         PartDigest
         """
         digest = blake2b(b"[", digest_size=_DIGEST_BYTES)
-        condensed: list[Any] | None = None if condense is None else []
         with _json.collector_paused():
             for begin, documents, take in ((b"[", self.documents, condense), (b",[", self.shared, None)):
                 digest.update(begin)
@@ -109,11 +108,11 @@ class Part:
                     if number:
                         digest.update(b",")
                     digest.update(memoryview(_json.canonical_list(decoded))[1:-1])
-                    if take is not None and condensed is not None:
-                        condensed.append(take(some, decoded))
+                    if take is not None:
+                        take(some, decoded)
                 digest.update(b"]")
         digest.update(b"]")
-        self.condensed = condensed
+        self.condensed = condense
         return PartDigest(len(self.documents), digest.hexdigest())
 
     def same_as(self, other: Part, digest: PartDigest) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from renderapi._project import Project
 from renderapi.render import renderaccess
 from renderapi.stack import delete_stack, rename_stack
-from renderapi.transfer.carrying import Transfer, TransferResult
+from renderapi.transfer.carrying import Transfer, TransferResult, move
 from renderapi.transfer.files import Folder
 from renderapi.transfer.servers import StackOnServer, same_server
 
@@ -189,15 +190,15 @@ def move_stack(
     there = here.other(to_render, owner=to_owner, project=to_project)
     source = StackOnServer(here.portable(), stack)
     target = StackOnServer(there.portable(), to_stack or stack, close_stack)
-    if same_server(here, there) and source.where != target.where and target.metadata() is None:
-        source.description()  # which must be there
-        if not dry_run:
-            rename_stack(stack, target.name, there.project, there.owner, **here.keywords())
-        return TransferResult(str(source), str(target), None, [], [], [], dry_run)
-    result = Transfer(source, target, overwrite, poolsize, executor, progress).run(dry_run)
-    if result.content is not None:
-        delete_stack(stack, expected_tiles=result.content.count, **here.keywords())
-    return result
+    words = here.keywords()
+    rename = partial(rename_stack, stack, target.name, there.project, there.owner, **words)
+    is_free = same_server(here, there) and target.metadata() is None
+    return move(
+        Transfer(source, target, overwrite, poolsize, executor, progress),
+        rename if is_free else None,
+        lambda count: delete_stack(stack, expected_tiles=count, **words),
+        dry_run,
+    )
 
 
 @renderaccess
