@@ -76,13 +76,13 @@ def main(count: int) -> None:
             stored = tables.import_table("tiles", table, poolsize=2, render=render)
             seconds, own = time.perf_counter() - start, time.process_time() - own
             print(f"table of {stored:,} tiles into a server: {stored / seconds:,.0f} tiles/s "
-                  f"(own processor time {own:.1f} s of {seconds:.1f} s)")  # fmt: skip
+                  f"(own processor time {own / stored * 1e6:.1f} us each)")  # fmt: skip
             del table
             start, own = time.perf_counter(), time.process_time()
             read = sum(layer.num_rows for layer in tables.stack_tables("tiles", kind="arrow", render=render))
             seconds, own = time.perf_counter() - start, time.process_time() - own
             print(f"stack of {read:,} tiles to tables: {read / seconds:,.0f} tiles/s "
-                  f"(own processor time {own:.1f} s of {seconds:.1f} s)")  # fmt: skip
+                  f"(own processor time {own / read * 1e6:.1f} us each)")  # fmt: skip
             server.stdin.close()
             server.wait(30)
     of_server = resource.getrusage(resource.RUSAGE_CHILDREN)

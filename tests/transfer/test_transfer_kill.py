@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from renderapi import connect, transfer
+from renderapi.errors import NotFoundError
 from renderapi.stack import create_stack, get_full_stack_metadata, set_stack_state
 
 LAYER = 1000
@@ -35,12 +36,21 @@ seen = [seen[-1]]
 renderapi.transfer.copy_matches("c", to_render=there, progress=tell, render=here)
 """
 
-EXPORT = """
+WORK = """
 import sys, renderapi
-here = renderapi.connect(url=sys.argv[1], owner="o", project="p", retries=0)
-tell = lambda done, total: print(done, flush=True)
-renderapi.transfer.export_stack("s", sys.argv[2], progress=tell, poolsize=1, render=here)
+from renderapi.transfer import *
+here, there = (renderapi.connect(url=url, owner="o", project="p", retries=0) for url in sys.argv[1:3])
+folder = sys.argv[3]
+how = {"poolsize": 1, "progress": lambda done, total: print(done, flush=True)}
 """
+CALLS = {
+    "stack to files": "export_stack('s', folder, render=here, **how)",
+    "matches to files": "export_matches('c', folder, format='parquet', render=here, **how)",
+    "files to stack": "import_stack(folder, render=there, **how)",
+    "files to matches": "import_matches(folder, render=there, **how)",
+    "stack moved": "move_stack('s', to_render=there, render=here, **how)",
+    "matches moved": "move_matches('c', to_render=there, render=here, **how)",
+}
 
 
 class Server:
@@ -163,24 +173,38 @@ def test_twenty_kills(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
-def test_an_export_that_is_killed_again_and_again(tmp_path):
-    server, folder = Server(tmp_path / "data"), tmp_path / "export"
+@pytest.mark.parametrize("what", CALLS)
+def test_work_that_is_killed_again_and_again_is_finished_by_the_same_call(tmp_path, what):
+    here, there, folder = Server(tmp_path / "here"), Server(tmp_path / "there"), tmp_path / "export"
+    kind, name, total = ("matches", "c", 600) if "matches" in what else ("stack", "s", 6000)
+    digest, export = (getattr(transfer, f"{verb}_{kind}") for verb in ("digest", "export"))
     try:
-        fill(server, 6)
-        rng = random.Random(2)
+        fill(here, 6)
+        before = digest(name, render=here.connect())
+        if what.startswith("files"):
+            export(name, folder, render=here.connect())
+        rng = random.Random(what)
+        command = [sys.executable, "-c", WORK + CALLS[what], here.url, there.url, str(folder)]
         for _ in range(5):
-            command = [sys.executable, "-c", EXPORT, server.url, str(folder)]
-            moment = rng.uniform(0, 5.5 * LAYER)
-            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+            moment = rng.uniform(0, total)
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            ) as client:
                 for line in client.stdout:
                     if int(line) >= moment:
                         break
                 time.sleep(rng.uniform(0, 0.05))
                 client.kill()
-        done = transfer.export_stack("s", folder, render=server.connect())
-        assert done.content == transfer.digest_files(folder)
-        assert done.content == transfer.digest_stack("s", render=server.connect())
+        last = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+        if last.returncode:  # the one before was killed when all was done
+            assert "moved" in what and "NotFoundError" in last.stderr
+        assert before == (
+            transfer.digest_files(folder) if "to files" in what else digest(name, render=there.connect())
+        )
         assert not list(folder.rglob("*.part"))
+        if "moved" in what:
+            with pytest.raises(NotFoundError):
+                digest(name, render=here.connect())
     finally:
-        server.kill()
+        for server in (here, there):
+            server.kill()
