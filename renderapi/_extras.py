@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
-__all__ = ["arrow", "install_line"]
+__all__ = ["arrow", "install_line", "sparse"]
 
 
 def arrow(what: str, instead: str = "") -> Any:
@@ -15,6 +16,20 @@ def arrow(what: str, instead: str = "") -> Any:
     except ImportError as error:
         raise ImportError(f"{what}: {install_line('tables')}{instead}") from error
     return pyarrow
+
+
+def sparse(part: str) -> Any:
+    """Return a module of scipy that the solver needs, or say how to install it.
+
+    Examples
+    --------
+    >>> sparse("sparse.linalg").splu.__name__
+    'splu'
+    """
+    try:
+        return importlib.import_module(f"scipy.{part}")
+    except ImportError as error:
+        raise ImportError(f"solving needs scipy: {install_line('solve')}") from error
 
 
 def install_line(extra: str) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import renderapi
+from renderapi.tilespec import TileSpec
+from renderapi.transform import AffineModel
 
 ROOT = Path(renderapi.__file__).resolve().parent
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -32,7 +34,17 @@ def test_the_version_is_that_of_the_distribution():
 def test_no_tool_for_documentation_and_no_relic_is_required():
     required = importlib.metadata.requires("render-python")
     names = {re.match(r"[\w-]+", line)[0].lower() for line in required if "extra ==" not in line}
-    assert names == {"numpy", "scipy", "requests", "urllib3", "pillow", "marshmallow", "jsonschema"}
+    assert names == {"numpy", "requests", "urllib3", "pillow", "marshmallow", "jsonschema"}
+
+
+def test_the_solver_says_how_scipy_is_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.sparse", None)
+    tiles = [TileSpec(tileId=name, z=1, width=9, height=9, tforms=[AffineModel()]) for name in "pq"]
+    points = [[1, 1, 8], [1, 8, 1]]
+    ends = {"pGroupId": "1.0", "pId": "p", "qGroupId": "1.0", "qId": "q"}
+    document = {**ends, "matches": {"p": points, "q": points, "w": [1, 1, 1]}}
+    with pytest.raises(ImportError, match=re.escape('needs scipy: pip install "render-python[solve]>=3"')):
+        renderapi.solve.solve_matches(tiles, [document])
 
 
 def test_every_requirement_has_a_reason():

@@ -41,14 +41,10 @@ def cluster_labels(pairs: Any, count: int) -> Indices:
     >>> cluster_labels([[1, 4], [2, 3], [3, 5]], 7).tolist()
     [-1, 1, 0, 0, 1, 0, -1]
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     links = np.asarray(pairs, dtype=np.intp).reshape(-1, 2)
     if links.size and not 0 <= links.min() <= links.max() < count:
         raise SpecError(f"pairs must hold indices of {count} tiles, not {links.min()} ... {links.max()}")
-    graph = coo_array((np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), shape=(count, count))
-    _, component = connected_components(graph, directed=False)
+    component = _components(links, count)
     # in whatever order they were found: components by size, then by their first tile
     labels = np.full(count, -1)
     paired = np.unique(links)
@@ -59,6 +55,19 @@ def cluster_labels(pairs: Any, count: int) -> Indices:
     rank[np.lexsort([first, -sizes])] = np.arange(len(sizes))
     labels[paired] = rank[inverse.reshape(-1)]
     return labels
+
+
+def _components(links: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    # the smallest index that each tile is connected with; scipy would be loaded for this alone
+    smallest = np.arange(count)
+    while len(links):
+        low, high = np.sort(links, axis=1).T
+        np.minimum.at(smallest, high, low)
+        while not np.array_equal(further := smallest[smallest], smallest):
+            smallest = further
+        links = smallest[links]
+        links = links[links[:, 0] != links[:, 1]]
+    return smallest
 
 
 def clusters(pairs: Any, count: int) -> list[Indices]:

@@ -12,6 +12,8 @@ from renderapi.rendering._filter import compiled_windows
 
 # single precision
 Plane = NDArray[Any]
+#: Values of neighbours that are held at a time.
+_AT_ONCE = 4_000_000
 
 # ------------------------------------------------------------------------------ sizes
 
@@ -227,15 +229,20 @@ def ranked(image: Plane, radius: float, kind: str) -> Plane:
     widths = disc(radius)
     if kind in ("mean", "variance"):
         return _moments(image, widths, kind)
-    from scipy import ndimage
-
     k = len(widths) // 2
     footprint = np.abs(np.arange(-k, k + 1))[None, :] <= widths[:, None]
-    if kind == "median":
-        rank = int(footprint.sum()) // 2
-        return np.asarray(ndimage.rank_filter(image, rank, footprint=footprint, mode="nearest"), np.float32)
-    extreme = ndimage.minimum_filter if kind == "minimum" else ndimage.maximum_filter
-    return np.asarray(extreme(image, footprint=footprint, mode="nearest"), np.float32)
+    padded = np.pad(image.astype(np.float32, copy=False), k, mode="edge")
+    out: Plane = np.empty(image.shape, np.float32)
+    rows = max(1, _AT_ONCE // (image.shape[1] * int(footprint.sum())))
+    for top in range(0, len(image), rows):
+        part = padded[top : top + rows + 2 * k]
+        seen = np.lib.stride_tricks.sliding_window_view(part, footprint.shape)[..., footprint]
+        if kind == "median":
+            rank = seen.shape[-1] // 2
+            out[top : top + rows] = np.partition(seen, rank, axis=-1)[..., rank]
+        else:
+            out[top : top + rows] = seen.min(axis=-1) if kind == "minimum" else seen.max(axis=-1)
+    return out
 
 
 def _moments(image: Plane, widths: NDArray[np.int64], kind: str) -> Plane:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi._extras import sparse
 from renderapi.solve.errors import SingularSystemError, some
 from renderapi.solve.models import MODELS, Model, brought_back, derivatives, free_motions, moved, nearest
 from renderapi.solve.moments import Moments
@@ -154,7 +155,7 @@ class Problem:
         return nearest(self.model, self.tiles.start + change, self.tiles.scale) - self.tiles.start
 
     def _incidence(self, rows: Indices) -> Any:
-        from scipy.sparse import csr_array
+        csr_array = sparse("sparse").csr_array
 
         there = np.flatnonzero(rows >= 0)
         return csr_array((np.ones(len(there)), (rows[there], there)), shape=(len(self.free), len(rows)))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi._extras import sparse
 from renderapi.errors import SpecError
 from renderapi.geometry import cluster_labels
 from renderapi.solve.errors import (
@@ -428,7 +429,7 @@ def _refuse(refused: set[str], tiles: Tiles, moments: Moments, components: Indic
 
 def _place_by_neighbors(tiles: Tiles, solved: Array, matched: NDArray[np.bool_], alone: Indices) -> Indices:
     # move tiles without matches as the nearest tiles of their layer move, and return which could be
-    from scipy.spatial import cKDTree
+    cKDTree = sparse("spatial").cKDTree
 
     placed = []
     for z in np.unique(tiles.z[alone]) if len(alone) else ():

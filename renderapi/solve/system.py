@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi._extras import sparse
+
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
@@ -51,7 +53,7 @@ class BlockPattern:
 
     def matrix(self, diagonal: Array, pairs: Array) -> Any:
         """Return the symmetric matrix with these blocks, (n, k, k) and (m, k, k) in row p and column q."""
-        from scipy.sparse import bsr_array
+        bsr_array = sparse("sparse").bsr_array
 
         k = diagonal.shape[1]
         data = np.zeros((len(self.indices), k, k))
@@ -97,7 +99,7 @@ def factorise(A: Any) -> Callable[[Array], Array]:
     numpy.linalg.LinAlgError
         If it is singular.
     """
-    from scipy.sparse.linalg import splu
+    splu = sparse("sparse.linalg").splu
 
     try:
         factors = splu(
@@ -225,7 +227,7 @@ class Multigrid:
 
 def _aggregated(groups: Indices, motions: Array) -> tuple[Any, Array]:
     # a matrix with the motions of each group, orthogonal, and what motions of all are of these
-    from scipy.sparse import bsr_array
+    bsr_array = sparse("sparse").bsr_array
 
     n, k, ways = motions.shape
     count = int(groups.max()) + 1
@@ -249,7 +251,7 @@ def diagonal_blocks(A: Any) -> Array:
 
 
 def _block_inverse(A: Any) -> Any:
-    from scipy.sparse import bsr_array
+    bsr_array = sparse("sparse").bsr_array
 
     own = diagonal_blocks(A)
     everyone = np.arange(len(own) + 1, dtype=np.int32)
