@@ -76,7 +76,8 @@ def _twice_as_high(image: NDArray[np.float32]) -> NDArray[np.float32]:
     lower, part = np.divmod(np.linspace(0, len(image) - 1, 2 * len(image)), 1)
     row = lower.astype(int)
     after = np.minimum(row + 1, len(image) - 1)
-    return image[row] + (image[after] - image[row]) * part[:, None].astype(np.float32)
+    taller: NDArray[np.float32] = image[row] + (image[after] - image[row]) * part[:, None].astype(np.float32)
+    return taller
 
 
 def look_up(image: ArrayLike, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
