@@ -536,8 +536,9 @@ def _not_there(subject: str, kind: str, name: str, known: list[str], advice: str
 
 def _look_at_java(add: Callable[[Finding], None], script: str | None) -> None:
     if script is None:
-        add(Finding("scripts", "note", "no Java client scripts are configured: bulk work is done in Python",
-                    ""))  # fmt: skip
+        text = "no Java client scripts are configured: bulk work is done in Python"
+        advice = "That is all right. To have it done in Java: connect(client_scripts=...) or RENDER_CLIENT_SCRIPTS."
+        add(Finding("scripts", "note", text, advice))
         return
     try:
         check_client_script(script)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from typing import Any
 
 import renderapi
 from renderapi._parallel import progress_reporter
+from renderapi.http.urls import dashboard_url
 from renderapi.layout import Layout
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel
@@ -24,6 +26,8 @@ PIXEL_NM = 3.0
 SIZE = 2048
 OWNER, PROJECT, STACK, COLLECTION = "myowner", "myproject", "mystack", "mycollection"
 MONTAGE, MONTAGE_MATCHES, MONTAGE_SECTIONS = "montage", "montage_matches", 3
+SECTIONS_AT_ONCE = 10
+PICTURE = "renderapi-demo.png"
 #: decibels: noise of the camera, and interpolation
 LEAST_PSNR = 33.0
 MATCHES = {
@@ -89,7 +93,8 @@ def run(sections: int = 500, keep: str | None = None, stay: bool = False, port: 
     sections : int
         Sections of 200 tiles to import.
     keep : str, optional
-        Folder for the server's data. Default: a temporary one, which is removed.
+        Folder for the server's data and the picture that comes out. Default: a temporary one, which is removed, and
+        the current folder for the picture, ``renderapi-demo.png``.
     stay : bool
         Leave the server running in the end, until Ctrl-C.
     port : int
@@ -104,6 +109,7 @@ def run(sections: int = 500, keep: str | None = None, stay: bool = False, port: 
 
     with ExitStack() as cleanup:
         cleanup.enter_context(_terminated_like_interrupted())
+        kept, folder = keep is not None, Path(keep or ".")
         if keep is None:
             keep_text = "a temporary folder, removed in the end"
             keep = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="renderapi-demo-"))
@@ -115,15 +121,32 @@ def run(sections: int = 500, keep: str | None = None, stay: bool = False, port: 
         print(f"1. A render server runs at {service.url} (no Java, no MongoDB; data in {keep_text}).")
         render = cleanup.enter_context(service.connect(owner=OWNER, project=PROJECT, web_only=True))
         correct = _follow_the_guide(render, sections)
-        correct &= _render_a_montage(render, pictures)
-        dashboard = service.url.partition("/render-ws")[0] + "/render-ws/view/index.html"
+        correct &= _render_a_montage(render, pictures, folder)
         if stay:
+            server = service.url.removesuffix("/render-ws")
+            dashboard = dashboard_url(server, None, "viewer", OWNER, PROJECT, MONTAGE)
             _wait_for_interrupt(
-                f"\nThe server keeps running. Press Ctrl-C to stop it.\nDashboard: {dashboard}"
+                f"\nThe server keeps running. Press Ctrl-C to stop it.\nDashboard: {dashboard}\n"
+                f"In another terminal:\n{_next_steps(server)}"
+            )
+        elif kept:
+            print(
+                f"\nTo look around in what was kept:\n  renderapi serve --data {shlex.quote(keep)} --image-root "
+                f"{shlex.quote(str(pictures))}\nand in another terminal:\n{_next_steps('http://localhost:8080')}"
             )
         else:
             print("\nTo look around in it: renderapi demo --serve")
     return 0 if correct else 1
+
+
+def _next_steps(server: str) -> str:
+    stack = f"{OWNER}/{PROJECT}/{MONTAGE}"
+    commands = (
+        f"info {OWNER}/{PROJECT}/{STACK}",
+        f"view {stack} --matches {MONTAGE_MATCHES}",
+        f"render {stack} 0 -o section.png",
+    )
+    return "\n".join(f"  renderapi {command} --url {server}" for command in commands)
 
 
 def _follow_the_guide(render: renderapi.Render, sections: int) -> bool:
@@ -156,22 +179,30 @@ def _follow_the_guide(render: renderapi.Render, sections: int) -> bool:
 
     count = sections * ROWS * COLUMNS
     print(
-        f"4. Making {count:,} tile specs: {sections:,} sections of {ROWS} x {COLUMNS} tiles ...", flush=True
+        f"4. Making {plural(count, 'tile spec')}: {plural(sections, 'section')} of {ROWS} x {COLUMNS} tiles, and",
+        flush=True,
     )
-    with timed("tile specs made", count, "tile specs"):
-        tilespecs = [tile for number in range(sections) for tile in section(number)]
-    print("5. Importing them, several batches at a time, and closing the stack ...", flush=True)
+    print("5. importing them, several batches at a time ...", flush=True)
+    making = importing = 0.0
     with _progress(count) as advance:
-        start = time.perf_counter()
-        renderapi.client.import_tilespecs_parallel(
-            STACK,
-            tilespecs,
-            close_stack=False,
-            render=render,
-            engine="python",
-            progress=lambda done, total: advance(done),
-        )
-        timings.append(("tile specs imported", time.perf_counter() - start, count, "tile specs"))
+        # in parts that take the same time, so that the bar begins at once and goes on evenly
+        for first_of_part in range(0, sections, SECTIONS_AT_ONCE):
+            part = range(first_of_part, min(first_of_part + SECTIONS_AT_ONCE, sections))
+            start = time.perf_counter()
+            tilespecs = [tile for number in part for tile in section(number)]
+            making += time.perf_counter() - start
+            before = first_of_part * ROWS * COLUMNS
+            renderapi.client.import_tilespecs_parallel(
+                STACK,
+                tilespecs,
+                close_stack=False,
+                render=render,
+                engine="python",
+                progress=lambda done, total, before=before: advance(before + done),
+            )
+            importing += time.perf_counter() - start
+    timings.append(("tile specs made", making, count, "tile specs"))
+    timings.append(("tile specs imported", importing - making, count, "tile specs"))
     with timed("stack closed", count, "tile specs"):
         renderapi.stack.set_stack_state(STACK, "COMPLETE", render=render)
 
@@ -180,7 +211,7 @@ def _follow_the_guide(render: renderapi.Render, sections: int) -> bool:
         bounds = renderapi.stack.get_stack_bounds(STACK, render=render)
         zs = renderapi.stack.get_z_values_for_stack(STACK, render=render)
     print(
-        f"6. The server says: {stats['tileCount']:,} tiles in {stats['sectionCount']:,} layers, "
+        f"6. The server says: {plural(stats['tileCount'], 'tile')} in {plural(stats['sectionCount'], 'layer')}, "
         f"z {zs[0]:g} to {zs[-1]:g}, x {bounds['minX']:g} to {bounds['maxX']:g}, "
         f"y {bounds['minY']:g} to {bounds['maxY']:g}."
     )
@@ -207,13 +238,24 @@ def _follow_the_guide(render: renderapi.Render, sections: int) -> bool:
     return _told(checks)
 
 
-def _render_a_montage(render: renderapi.Render, pictures: Path) -> bool:
+def plural(count: int, noun: str) -> str:
+    """Write a number with what it counts.
+
+    Examples
+    --------
+    >>> plural(1, "layer"), plural(2000, "tile")
+    ('1 layer', '2,000 tiles')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _render_a_montage(render: renderapi.Render, pictures: Path, folder: Path) -> bool:
     import numpy as np
 
     from renderapi.demo import montage
 
     print(
-        f"8. Photographing {MONTAGE_SECTIONS} sections of a made-up specimen, as overlapping tiles ...",
+        f"8. Photographing {plural(MONTAGE_SECTIONS, 'section')} of a made-up specimen, as overlapping tiles ...",
         flush=True,
     )
     tilespecs = [tile for z in range(MONTAGE_SECTIONS) for tile in montage.photograph(pictures, z)]
@@ -239,7 +281,25 @@ def _render_a_montage(render: renderapi.Render, pictures: Path) -> bool:
         f"{montage.WIDTH} x {montage.HEIGHT} pixels, in {seconds:.2f} s; it is the specimen within {psnr:.1f} dB "
         f"(PSNR). {len(matches)} point matches are stored beside it."
     )
+    _save(image, folder / PICTURE)
     return _told({"the rendered section shows the specimen": psnr >= LEAST_PSNR and opaque.mean() > 0.85})
+
+
+def _save(image: Any, path: Path) -> None:
+    """Save what was made, say where, and show it where it can be seen."""
+    from PIL import Image
+
+    try:
+        Image.fromarray(image).save(path)
+    except OSError as error:
+        print(f"   The picture of it cannot be saved: {error}")
+        return
+    print(f"   Its picture: {path.resolve()}")
+    if "ipykernel" in sys.modules:
+        from IPython.display import Image as Shown
+        from IPython.display import display
+
+        display(Shown(filename=str(path)))
 
 
 def _told(checks: dict[str, bool]) -> bool:

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import requests
 from PIL import Image
 
 import renderapi
 from renderapi import cli, demo, server
+from renderapi.demo import montage
 from renderapi.errors import RenderError
 from renderapi.server.http.process import ServerProcess
 
@@ -69,14 +71,6 @@ class TestArguments:
         assert caught.value.code == 2
         assert "usage: renderapi" in capsys.readouterr().err
 
-    def test_a_server_that_does_not_start_is_an_error_with_its_reason(self, tmp_path, capsys):
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = str(taken.getsockname()[1])
-            assert cli.main(["demo", "--sections", "1", "--port", port]) == 1
-        assert capsys.readouterr().err.startswith(
-            "renderapi demo: the server did not start: renderapi serve:"
-        )
-
     def test_a_folder_that_is_a_file_is_an_error_of_one_line(self, tmp_path, capsys):
         path = tmp_path / "file"
         path.write_text("")
@@ -97,36 +91,51 @@ class TestDemo:
     def _few_pictures(self, monkeypatch):
         monkeypatch.setattr(demo, "MONTAGE_SECTIONS", 1)
 
+    @pytest.mark.slow
     def test_it_follows_the_guide_and_leaves_nothing_behind(self, tmp_path):
         done = subprocess.run(
-            [*COMMAND, "demo", "--sections", "2"],
+            [*COMMAND, "demo", "--sections", "1"],
             capture_output=True, text=True, timeout=120, env=environment(tmp_path), cwd=tmp_path,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert "401 tiles in 2 layers" in done.stdout
+        assert "201 tiles in 1 layer," in done.stdout
         assert "NO " not in done.stdout
         assert done.stdout.count("  yes ") == 4
         assert re.search(r"tile specs imported +[\d.]+ s +[\d,]+ tile specs/s", done.stdout)
-        assert list(tmp_path.iterdir()) == []
+        (picture,) = tmp_path.iterdir()
+        assert f"Its picture: {picture}\n" in done.stdout
+        with Image.open(picture) as image:
+            assert image.size == (montage.WIDTH, montage.HEIGHT)
+            assert np.ptp(np.asarray(image.convert("L"))[500:600, 500:600]) > 50
 
+    @pytest.mark.slow
     def test_the_data_can_be_kept_and_a_second_run_starts_over(self, tmp_path, capsys):
         for _ in range(2):
             assert demo.run(sections=1, keep=str(tmp_path / "kept")) == 0
-        assert "201 tiles in 1 layers" in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert "Its picture: " + str(tmp_path / "kept" / demo.PICTURE) in told
+        (serve,) = re.findall(r"^  renderapi serve (.*)$", told.rpartition("To look around")[2], re.MULTILINE)
+        assert serve.startswith(f"--data {tmp_path / 'kept'} --image-root ")
         with ServerProcess(tmp_path / "kept") as server:
             render = server.connect(owner=demo.OWNER, project=demo.PROJECT)
             assert renderapi.stack.get_stack_metadata(demo.STACK, render=render).stackResolutionX == 3.0
 
-    def test_without_tqdm_it_says_how_far_it_is(self, monkeypatch, capsys):
+    def test_the_bar_moves_with_every_part_and_without_tqdm_too(self, monkeypatch, capsys):
         monkeypatch.setitem(sys.modules, "tqdm", None)
-        assert demo.run(sections=1) == 0
-        assert "100 %" in capsys.readouterr().err
-
-    def test_what_is_not_as_it_should_be_is_said(self, monkeypatch, capsys):
+        monkeypatch.setattr(demo, "SECTIONS_AT_ONCE", 1)
+        monkeypatch.setattr(demo, "_render_a_montage", lambda *arguments: True)
         monkeypatch.setattr(demo, "_same_tiles", lambda found, sent: False)
-        assert demo.run(sections=1) == 1
-        assert "NO  a layer reads back as it was sent" in capsys.readouterr().out
+        assert demo.run(sections=3) == 1
+        shown = capsys.readouterr()
+        assert re.findall(r"(\d+) %", shown.err)[-3:] == ["33", "66", "100"]
+        assert "601 tiles in 3 layers," in shown.out
+        assert "NO  a layer reads back as it was sent" in shown.out
 
+    def test_a_picture_that_cannot_be_saved_is_said(self, tmp_path, capsys):
+        demo._save(np.zeros((2, 2), np.uint8), tmp_path / "nowhere" / "a.png")
+        assert "cannot be saved" in capsys.readouterr().out
+
+    @pytest.mark.slow
     def test_the_server_can_be_left_running(self, tmp_path):
         with start(tmp_path, "demo", "--sections", "1", "--serve") as process:
             try:
@@ -136,14 +145,21 @@ class TestDemo:
                     if "Dashboard:" in line:
                         break
                 dashboard = lines[-1].split("Dashboard: ")[1].strip()
-                assert dashboard.endswith("/render-ws/view/index.html")
-                assert url_answers(dashboard.partition("/view")[0])
+                assert dashboard.endswith(
+                    "/viewer.html?renderStackOwner=myowner&renderStackProject=myproject&renderStack=montage"
+                )
+                assert requests.get(dashboard, timeout=5).status_code == 200
+                assert process.stdout.readline() == "In another terminal:\n"
+                command = process.stdout.readline().split()
+                assert command[:3] == ["renderapi", "info", "myowner/myproject/mystack"]
+                assert cli.main(command[1:]) == 0
             finally:
                 process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0
         assert not url_answers(dashboard.partition("/view")[0])
-        assert list(tmp_path.iterdir()) == []
+        assert [path.name for path in tmp_path.iterdir()] == [demo.PICTURE]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0])
     def test_interrupted_at_any_moment_it_leaves_nothing_behind(self, tmp_path, number, seconds):
@@ -165,6 +181,11 @@ class TestServe:
             with start(tmp_path, "serve", "--data", str(tmp_path / "data"), "--port", "0") as process:
                 try:
                     url = process.stdout.readline().split()[2].rstrip(",")
+                    assert process.stdout.readline() == f"dashboard at {url}/view/index.html\n"
+                    if expected:  # what it had is opened
+                        page = process.stdout.readline().split()
+                        assert page[:4] == ["newest", "stack", "me/p/s", "at"]
+                        assert requests.get(page[4], timeout=5).status_code == 200
                     render = renderapi.connect(url=url, owner="me", project="p", web_only=True)
                     assert renderapi.render.get_owners(render=render) == expected
                     if not expected:
@@ -202,6 +223,7 @@ class TestServe:
             "cors_origins": ["https://v.lab"],
         }
 
+    @pytest.mark.slow
     def test_without_a_folder_it_keeps_its_data_in_the_current_one_and_says_so(self, tmp_path):
         with start(tmp_path, "serve", "--port", "0") as process:
             try:
@@ -216,24 +238,9 @@ class TestServe:
         assert cli.main(["serve", "--data", str(tmp_path), *words]) == 1
         assert "webService.maxTileSpecsToRender is 'many'" in capsys.readouterr().err
 
-    def test_a_port_that_is_taken_is_an_error_with_a_reason(self, tmp_path):
-        with ServerProcess(tmp_path / "one") as server:
-            port = server.url.rsplit(":", 1)[1].partition("/")[0]
-            with pytest.raises(RenderError, match=f"did not start: renderapi serve: .*{port}"):
-                ServerProcess(tmp_path / "two", int(port))
-
 
 class TestServerProcess:
-    def test_it_serves_and_stops(self, tmp_path):
-        with ServerProcess(tmp_path, durable=True) as server:
-            assert "running" in repr(server)
-            with server.connect(owner="me", project="p", web_only=True) as render:
-                assert renderapi.render.get_owners(render=render) == []
-        server.shutdown()
-        assert "stopped" in repr(server)
-        assert not url_answers(server.url)
-
-    def test_it_opens_images_below_its_roots(self, tmp_path):
+    def test_it_serves_opens_images_below_its_roots_and_stops(self, tmp_path):
         images = tmp_path / "images"
         images.mkdir()
         Image.new("L", (10, 10), 7).save(images / "a.png")
@@ -242,12 +249,19 @@ class TestServerProcess:
             "height": 10,
             "tileSpecs": [{"tileId": "t", "mipmapLevels": {"0": {"imageUrl": f"{images}/a.png"}}}],
         }
-        with ServerProcess(tmp_path / "data", image_roots=[images]) as running:
+        with ServerProcess(tmp_path / "data", image_roots=[images], durable=True) as running:
+            assert "running" in repr(running)
+            with running.connect(owner="me", project="p", web_only=True) as render:
+                assert renderapi.render.get_owners(render=render) == []
             answer = requests.put(f"{running.url}/v1/owner/o/png-image", json=specs, timeout=60)
         assert answer.status_code == 200, answer.text
         with Image.open(io.BytesIO(answer.content)) as image:
             assert image.getpixel((5, 5)) == (7, 7, 7, 255)
+        running.shutdown()
+        assert "stopped" in repr(running)
+        assert not url_answers(running.url)
 
+    @pytest.mark.slow
     def test_it_stops_when_its_parent_is_gone(self, tmp_path):
         code = (
             "import os, sys; from renderapi.server.http.process import ServerProcess\n"
@@ -269,9 +283,10 @@ class TestServerProcess:
                 started.append(self)
 
         monkeypatch.setattr(subprocess, "Popen", Recorded)
-        (tmp_path / "file").write_text("")
-        with pytest.raises(RenderError, match="the server did not start"):
-            ServerProcess(tmp_path / "file")
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with pytest.raises(RenderError, match=f"did not start: renderapi serve: .*{port}"):
+                ServerProcess(tmp_path, port)
         assert [process.returncode for process in started] == [1]
 
 

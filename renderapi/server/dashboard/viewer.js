@@ -10,6 +10,7 @@ import { TileMap } from "./lib/map.js";
 import { byId, el, header, number, pageAddress, plural, query, say, sayError, showInAddress } from "./lib/page.js";
 import { missing, picker } from "./lib/picker.js";
 import { MOST_TILES, Pixels } from "./lib/pixels.js";
+import { ofLength, pixelSize } from "./lib/resolution.js";
 import { nearest } from "./lib/surface.js";
 
 const KEYS = ["renderStackOwner", "renderStackProject", "renderStack"];
@@ -60,7 +61,9 @@ function rested(work) {
 function tellPoint(index, x, y) {
   const [, ...below] = boxes.allAt(x, y).map((other) => boxes.tileIds[other]);
   const more = below.length ? `; below it ${below.slice(0, 4).join(", ")}${below.length > 4 ? " …" : ""}` : "";
-  pointed.textContent = tellPlace(boxes, index, x, y) + more;
+  const nm = pixelSize(stack.currentVersion);
+  const place = nm ? ` (${ofLength(x * nm[0])}, ${ofLength(y * nm[1])})` : "";
+  pointed.textContent = tellPlace(boxes, index, x, y) + more + place;
 }
 
 function showTile(index) {
@@ -261,6 +264,7 @@ try {
       say(status, "info", "This stack has no layers.", "Import tiles into it with renderapi.client.import_tilespecs.");
     } else {
       const names = await channelNames();
+      map.setPixelSize(pixelSize(stack.currentVersion)?.[0]);
       readState();
       layers = layerTools(byId("layer"), zs, load);
       showTools(names);

@@ -21,10 +21,12 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from renderapi.errors import RenderError
+from renderapi.http.urls import dashboard_url
 from renderapi.server.http.app import MAX_BODY, Application, create_app
 from renderapi.server.http.memory import MemoryAdapter
 from renderapi.server.http.visitors import is_loopback
 from renderapi.server.http.workers import Lanes
+from renderapi.server.store import metadata
 from renderapi.server.store.database import Store
 
 if TYPE_CHECKING:
@@ -366,7 +368,7 @@ def serve(
             try:
                 print(
                     f"render-ws at {listener.url}, data in {Path(data).resolve()}\n"
-                    f"dashboard at {listener.url}/view/index.html",
+                    f"dashboard at {listener.url}/view/index.html{_newest_stack(app, listener)}",
                     flush=True,
                 )
                 app.server.drawing.prepare()
@@ -375,6 +377,18 @@ def serve(
                 logger.info("interrupted")
             finally:
                 app.close()
+
+
+def _newest_stack(app: Application, listener: Listener) -> str:
+    # what somebody who starts it again most likely wants to see
+    with app.server.store.read() as connection:
+        found = metadata.newest(connection)
+    if found is None:
+        return ""
+    page = dashboard_url(
+        listener.url.removesuffix("/render-ws"), None, "viewer", found.owner, found.project, found.stack
+    )
+    return f"\nnewest stack {found.owner}/{found.project}/{found.stack} at {page}"
 
 
 @contextmanager

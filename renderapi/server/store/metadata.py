@@ -113,6 +113,14 @@ def projects(connection: Transaction, owner: str) -> list[str]:
     return [project for (project,) in rows]
 
 
+def newest(connection: Transaction) -> StackKey | None:
+    """Return the stack that was made last."""
+    found = connection.execute(
+        "SELECT owner, project, name FROM stack WHERE owner IS NOT NULL ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    return None if found is None else StackKey(*found)
+
+
 def get(connection: Transaction, key: StackKey) -> Stack:
     """Look a stack up, refuse if there is none."""
     stack = find(connection, key)

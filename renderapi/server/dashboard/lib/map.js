@@ -3,6 +3,7 @@
 import { Blocks } from "./blocks.js";
 import { gestures } from "./gestures.js";
 import { el, number } from "./page.js";
+import { ofLength } from "./resolution.js";
 import { roundBelow, surface } from "./surface.js";
 
 const MARGIN = 16;
@@ -39,6 +40,8 @@ export class TileMap {
   // everything is in sight, and shall be when the canvas changes its size
   #fitted = true;
   #names = { outlines: true, ids: true };
+  // how wide a pixel of the stack is, in nm, if that is known
+  #nm;
   #pointed = -1;
   #chosen = -1;
   #told;
@@ -152,6 +155,12 @@ export class TileMap {
   /** Say whether boxes have outlines, and their tile ids in them. */
   setNames(names) {
     this.#names = names;
+    this.#base.redraw();
+  }
+
+  /** Say how wide a pixel of the stack is, in nm; undefined where nobody knows. */
+  setPixelSize(nm) {
+    this.#nm = nm;
     this.#base.redraw();
   }
 
@@ -347,9 +356,10 @@ export class TileMap {
   }
 
   #drawScale(context, height) {
-    const length = roundBelow(140 / this.#view.scale);
-    const wide = length * this.#view.scale;
-    const text = `${number(length)} px`;
+    const unit = this.#nm ?? 1;
+    const length = roundBelow((140 * unit) / this.#view.scale);
+    const wide = (length * this.#view.scale) / unit;
+    const text = this.#nm ? ofLength(length) : `${number(length)} px`;
     context.font = "12px system-ui, sans-serif";
     context.fillStyle = this.#base.shade("--surface");
     context.globalAlpha = 0.85;

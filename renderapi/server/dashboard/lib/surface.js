@@ -71,7 +71,8 @@ export function ticks(low, high, about) {
 /** Give the largest round number that is not above another. */
 export function roundBelow(most) {
   const power = 10 ** Math.floor(Math.log10(most));
-  return power * [5, 2, 1].find((factor) => factor * power <= most);
+  // a logarithm just below a whole number is rounded to it
+  return power * ([5, 2, 1].find((factor) => factor * power <= most) ?? 0.5);
 }
 
 /** Give the place where a sorted list has, or would have, a value nearest to another. */
