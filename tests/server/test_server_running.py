@@ -289,7 +289,8 @@ def test_serving_in_this_process(tmp_path, monkeypatch, capsys):
     def interrupted(listener):
         raise KeyboardInterrupt
 
-    before = signal.getsignal(signal.SIGTERM)
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = list(map(signal.getsignal, numbers))
     interval = sys.getswitchinterval()
     real = Listener.run
 
@@ -303,7 +304,7 @@ def test_serving_in_this_process(tmp_path, monkeypatch, capsys):
         r"render-ws at (http://127\.0\.0\.1:\d+/render-ws), data in .*\ndashboard at \1/view/index.html\n",
         capsys.readouterr().out,
     )
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert list(map(signal.getsignal, numbers)) == before
     assert sys.getswitchinterval() == interval
     # a thread has no signals, and need not have any
     thread = threading.Thread(target=serve, args=(tmp_path, "127.0.0.1", 0))
@@ -325,7 +326,57 @@ def test_a_folder_that_is_served_can_be_told_to_stop(tmp_path, monkeypatch):
     listener_run = Listener.run
     monkeypatch.setattr(Listener, "run", run)
     serve(tmp_path, port=0)
-    assert handlers[1:] == [None]
+    assert handlers[2:] == [None, None]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_at_any_moment_of_the_loop_and_nothing_is_left_open(tmp_path, number):
+    program = (
+        "import os, socket, threading, time, renderapi\n"
+        "from renderapi.server import serve\n"
+        "from renderapi.server.http.running import Listener\n"
+        "run = Listener.run\n"
+        "def busy(listener):\n"
+        "    def clients():\n"
+        "        try:\n"
+        "            while True:\n"
+        "                socket.create_connection((listener.host, listener.port), 1).close()\n"
+        "        except OSError:\n"
+        "            pass\n"
+        "    thread = threading.Thread(target=clients)\n"
+        "    thread.start()\n"
+        f"    threading.Timer(0.2, os.kill, (os.getpid(), {int(number)})).start()\n"
+        "    run(listener)\n"
+        "    thread.join()\n"
+        "Listener.run = busy\n"
+        f"for _ in range(5):\n    serve({str(tmp_path)!r}, port=0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_it_begins_to_listen_is_not_lost(tmp_path, number, monkeypatch, capsys):
+    class Slow(Listener):
+        def __init__(self, *args):
+            signal.raise_signal(number)
+            super().__init__(*args)
+
+    monkeypatch.setattr("renderapi.server.http.running.Listener", Slow)
+    serve(tmp_path, port=0)
+    assert "render-ws at" in capsys.readouterr().out
+
+
+def test_what_comes_before_it_listens_can_be_interrupted(tmp_path, monkeypatch):
+    def interrupted(*args):
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("it was not interrupted")
+
+    monkeypatch.setattr("renderapi.server.http.running.create_app", lambda *args, **options: interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        serve(tmp_path, port=0)
 
 
 def test_answers_are_read_in_pieces():

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -79,6 +79,7 @@ class Listener:
         self._workers = Lanes()
         self._map: dict[int, Any] = {}
         self._stopping = threading.Event()
+        self._closed = False
         # since when the request of a connection is awaited
         self._awaited: dict[Any, tuple[Any, float]] = {}
         try:
@@ -120,13 +121,20 @@ class Listener:
                 )
                 self._cut_slow_requests()
         finally:
-            self._workers.join(STOP_SECONDS)
-            # what the last requests answered is still sent
-            for channel in list(self._server.active_channels.values()):
-                if channel.total_outbufs_len and channel.connected:
-                    channel.socket.settimeout(1.0)
-                    channel.handle_write()
-            wasyncore.close_all(self._map)
+            self.close()
+
+    def close(self) -> None:
+        """Close everything, also of a listener that never ran; safe to call again."""
+        if self._closed:
+            return
+        self._closed = True
+        self._workers.join(STOP_SECONDS)
+        # what the last requests answered is still sent
+        for channel in list(self._server.active_channels.values()):
+            if channel.total_outbufs_len and channel.connected:
+                channel.socket.settimeout(1.0)
+                channel.handle_write()
+        wasyncore.close_all(self._map)
 
     def _cut_slow_requests(self) -> None:
         """Close connections that say nothing, or send too slowly; those kept alive may be silent."""
@@ -362,10 +370,9 @@ def serve(
         )
         _warn_of_no_folders(app)
         _warn_if_open(host)
-        listener = Listener(app, host, port, max_body)
-        # who reads the address may stop the server at once
-        with _stopped_by_signals(listener):
-            try:
+        try:
+            # who reads the address may stop the server at once
+            with _stopped_by_signals(lambda: Listener(app, host, port, max_body)) as listener:
                 print(
                     f"render-ws at {listener.url}, data in {Path(data).resolve()}\n"
                     f"dashboard at {listener.url}/view/index.html{_newest_stack(app, listener)}",
@@ -373,10 +380,10 @@ def serve(
                 )
                 app.server.drawing.prepare()
                 listener.run()
-            except KeyboardInterrupt:
-                logger.info("interrupted")
-            finally:
-                app.close()
+        except KeyboardInterrupt:
+            logger.info("interrupted")
+        finally:
+            app.close()
 
 
 def _newest_stack(app: Application, listener: Listener) -> str:
@@ -403,21 +410,36 @@ def _quick_turns() -> Iterator[None]:
 
 
 @contextmanager
-def _stopped_by_signals(listener: Listener) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        # only the main thread may have signal handlers
-        yield
-        return
+def _stopped_by_signals(make: Callable[[], Listener]) -> Iterator[Listener]:
+    """Make a listener that Ctrl-C and SIGTERM stop, from its first moment; in the end it is closed.
+
+    An exception in the middle of the loop would leave what it was just at, a socket perhaps, to nobody. What is
+    done before, such as opening the database, is interrupted as ever.
+    """
+    made: list[Listener] = []
+    early: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        listener.stop()
+        if made:
+            made[0].stop()
+        else:
+            early.append(number)
 
-    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # a shell lets its background jobs ignore Ctrl-C, but whoever sends the signal to this process means it
-        before[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
+    before = {}
     try:
-        yield
+        # only the main thread may have signal handlers
+        if threading.current_thread() is threading.main_thread():
+            # a shell lets its background jobs ignore Ctrl-C, but whoever sends the signal to this process means it
+            for number in (signal.SIGTERM, signal.SIGINT):
+                before[number] = signal.signal(number, stop)
+        listener = make()
+        try:
+            made.append(listener)
+            if early:
+                listener.stop()
+            yield listener
+        finally:
+            listener.close()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
