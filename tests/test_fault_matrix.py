@@ -4,6 +4,7 @@ A new operation is a line in `OPERATIONS`; a new fault a function in ``faults.FA
 """
 
 import re
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,8 @@ from faults import FAULTS, FaultyProxy
 from loopback import closed_port
 
 import renderapi
+import renderapi.tables
+import renderapi.transfer
 from renderapi.client import import_tilespecs, import_tilespecs_parallel
 from renderapi.errors import (
     BadAnswerError,
@@ -74,11 +77,52 @@ class Operation:
 
 
 S, P, C, T = renderapi.stack, renderapi.pointmatch, renderapi.coordinate, renderapi.tilespec
+B, X = renderapi.tables, renderapi.transfer
 
 
 def _collection(r):
     P.import_matches("c", [MATCH], render=r)
 
+
+def pairs_of(*names):
+    return lambda r: (
+        [c["collectionId"]["name"] for c in P.get_matchcollections(render=r)] == list(names)
+        and all(len(list(P.select(name, threads=1, render=r))) == 1 for name in names)
+    )
+
+
+def is_complete(stack):
+    def check(r):
+        return (
+            exists(stack)(r)
+            and S.get_full_stack_metadata(stack, render=r).get("stats", {}).get("tileCount") == 6
+        )
+
+    return check
+
+
+def loaded(r):
+    with S.loading("s", close=True, render=r):
+        pass
+
+
+def exported(export, *name):
+    def call(r):
+        with tempfile.TemporaryDirectory() as folder:
+            return export(*name, folder + "/x", render=r, poolsize=1).content
+
+    return call
+
+
+#: Exports to import, by what they are of.
+EXPORTS = {}
+TILE_TABLE = {
+    "tileId": [f"t{number}" for number in range(6, 12)], "z": [1.0] * 6, "width": [50.0] * 6, "height": [40.0] * 6,
+}  # fmt: skip
+MATCH_TABLE = {
+    "pGroupId": ["1"], "pId": ["a"], "qGroupId": ["1"], "qId": ["b"], "px": [1.0], "py": [2.0], "qx": [3.0],
+    "qy": [4.0], "w": [1.0],
+}  # fmt: skip
 
 OPERATIONS = {
     "small json": Operation(lambda r: S.get_full_stack_metadata("s", render=r)["stackId"]),
@@ -133,13 +177,45 @@ OPERATIONS = {
         has_tiles(12),
     ),
     "import matches": Operation(lambda r: P.import_matches("c", [MATCH], render=r), has_matches),
-    "digest": Operation(lambda r: renderapi.transfer.digest_stack("s", render=r)),
+    "upload matches": Operation(lambda r: P.upload_matches("c", [MATCH], render=r), has_matches),
+    "upload missing matches": Operation(
+        lambda r: P.upload_matches("c", [MATCH], skip_existing=True, render=r), has_matches
+    ),
+    "match table": Operation(lambda r: B.import_match_table("c", MATCH_TABLE, render=r), has_matches),
+    "table": Operation(
+        lambda r: B.import_table("s", TILE_TABLE, batch_size=2, close_stack=False, render=r), has_tiles(12)
+    ),
+    "stack to table": Operation(lambda r: B.stack_to_table("s", kind="arrow", render=r).to_pydict()),
+    "matches to table": Operation(
+        lambda r: B.matches_to_table(P.select("c", render=r), kind="arrow").to_pydict(), prepare=_collection
+    ),
+    "ensure stack": Operation(lambda r: S.ensure_stack("n", render=r), exists("n")),
+    "loading": Operation(loaded, state_is("COMPLETE")),
+    "derive stack": Operation(lambda r: S.derive_stack("s", "n", render=r), exists("n")),
+    "compare stacks": Operation(lambda r: S.compare_stacks("s", "s", poolsize=1, render=r)),
+    "digest": Operation(lambda r: X.digest_stack("s", render=r)),
+    "digest matches": Operation(lambda r: X.digest_matches("c", render=r), prepare=_collection),
     "copy stack": Operation(
-        lambda r: renderapi.transfer.copy_stack("s", "copy", poolsize=1, render=r),
-        lambda r: (
-            exists("copy")(r)
-            and S.get_full_stack_metadata("copy", render=r).get("stats", {}).get("tileCount") == 6
-        ),
+        lambda r: X.copy_stack("s", "copy", poolsize=1, render=r),
+        is_complete("copy"),
+    ),
+    "move stack": Operation(
+        lambda r: X.move_stack("s", "copy", poolsize=1, render=r),
+        lambda r: exists("copy")(r) and not exists("s")(r),
+    ),
+    "copy matches": Operation(
+        lambda r: X.copy_matches("c", "d", poolsize=1, render=r), pairs_of("c", "d"), _collection
+    ),
+    "move matches": Operation(
+        lambda r: X.move_matches("c", "d", poolsize=1, render=r), pairs_of("d"), _collection
+    ),
+    "export stack": Operation(exported(X.export_stack, "s")),
+    "export matches": Operation(exported(X.export_matches, "c"), prepare=_collection),
+    "import stack files": Operation(
+        lambda r: X.import_stack(EXPORTS["stack"], "copy", poolsize=1, render=r), is_complete("copy")
+    ),
+    "import match files": Operation(
+        lambda r: X.import_matches(EXPORTS["matches"], "c", poolsize=1, render=r), pairs_of("c")
     ),
 }
 #: The cells that run by default.
@@ -154,6 +230,25 @@ def server():
         yield running, proxy
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _exports(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exports")
+    with serve_background(transport="memory") as running:
+        fill(render := running.connect("o", "p"))
+        _collection(render)
+        X.export_stack("s", folder / "stack", poolsize=1, render=render)
+        X.export_matches("c", folder / "matches", poolsize=1, render=render)
+    EXPORTS.update(stack=folder / "stack", matches=folder / "matches")
+
+
+def fill(render):
+    S.create_stack("s", render=render)
+    given = tiles()
+    for tile in given:
+        tile.layout = renderapi.layout.Layout(sectionId="sec")
+    import_tilespecs("s", given, render=render)
+
+
 @pytest.fixture
 def clean(server):
     running, proxy = server
@@ -163,12 +258,7 @@ def clean(server):
         renderapi.stack.delete_stack(stack, render=direct)
     for collection in P.get_matchcollections(render=direct):
         P.delete_collection(collection["collectionId"]["name"], render=direct)
-    S.create_stack("s", render=direct)
-    layout = renderapi.layout.Layout(sectionId="sec")
-    given = tiles()
-    for tile in given:
-        tile.layout = layout
-    import_tilespecs("s", given, render=direct)
+    fill(direct)
     return direct, proxy
 
 
@@ -209,13 +299,39 @@ def check_kind(error, name):
 
 @pytest.mark.parametrize(("operation", "fault"), list(cells()))
 def test_a_call_did_what_it_says_or_says_what_happened(clean, operation, fault):
+    check(clean, operation, fault)
+
+
+#: What makes several requests, of which the first ones only read.
+BULK = [
+    *(
+        "upload missing matches",
+        "table",
+        "ensure stack",
+        "loading",
+        "derive stack",
+        "copy stack",
+        "move stack",
+    ),
+    *("copy matches", "move matches", "import stack files", "import match files"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize("operation", BULK)
+def test_bulk_work_whose_changes_fail_did_what_it_says_or_says_what_happened(clean, operation, fault):
+    check(clean, operation, fault, lambda method, path: method != "GET")
+
+
+def check(clean, operation, fault, applies=lambda method, path: True):
     direct, proxy = clean
     work = OPERATIONS[operation]
     if work.prepare:
         work.prepare(direct)
     right = None if work.done else work.call(direct)
     with through_proxy(proxy) as through:
-        proxy.arm(fault)
+        proxy.arm(fault, applies)
         start = time.monotonic()
         error = result = None
         try:

@@ -271,8 +271,14 @@ def format_each(values: list[float]) -> list[str]:
     """Write each of many doubles as `format_double` does."""
     if _fast_dumps is not None and values:
         text = _fast_dumps(values)[1:-1].decode()
-        if "e" not in text and "0.0000" not in text and "n" not in text:
-            return text.split(",")
+        if "n" not in text:
+            texts = text.split(",")
+            if "e" in text or "0.0000" in text:
+                # only those that may be spelt otherwise are written anew
+                for index, one in enumerate(texts):
+                    if "e" in one or "0.0000" in one:
+                        texts[index] = format_double(values[index])
+            return texts
     return list(map(format_double, values))
 
 

@@ -352,7 +352,11 @@ def test_a_signal_stops_it_at_any_moment_of_the_loop_and_nothing_is_left_open(tm
         f"for _ in range(5):\n    serve({str(tmp_path)!r}, port=0)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
 
