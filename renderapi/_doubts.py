@@ -47,10 +47,12 @@ class Doubts:
             tile_id = tile.get("tileId")
             if tile.get("z") is None:
                 self._note(_NO_LAYER, tile_id)
-            url = next(_relative_urls(tile), None)
-            if url is not None:
-                self._note(_RELATIVE, tile_id, f" ({url:.60})")
-            if self._images > 0:
+            if _may_be_relative(tile):
+                url = next(_relative_urls(tile), None)
+                if url is not None:
+                    self._note(_RELATIVE, tile_id, f" ({url:.60})")
+            high = tile.get("maxIntensity")
+            if self._images > 0 and ("channels" in tile or type(high) not in (int, float) or not high <= 255):
                 self._look_at_range(tile)
             for spec in (tile.get("transforms") or {}).get("specList") or ():
                 # most are leaves, for which a generator each would cost as much as all the rest
@@ -111,6 +113,21 @@ def _urls(images: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             for name in ("imageUrl", "maskUrl"):
                 if (url := level.get(name)) and isinstance(url, str):
                     yield name, url
+
+
+def _may_be_relative(tile: Mapping[str, Any]) -> bool:
+    """Tell whether the images of a tile need a closer look: those of most tiles do not."""
+    levels = tile.get("mipmapLevels")
+    if "channels" in tile or type(levels) is not dict:
+        return True
+    for level in levels.values():
+        if type(level) is not dict:
+            return True
+        for name in ("imageUrl", "maskUrl"):
+            url = level.get(name)
+            if url is not None and (type(url) is not str or (url[:1] != "/" and ":/" not in url)):
+                return True
+    return False
 
 
 def _relative_urls(tile: Mapping[str, Any]) -> Iterator[str]:
