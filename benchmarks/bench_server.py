@@ -19,8 +19,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
+
+from usage import cpu_seconds, peak_memory
 
 from renderapi import _json
 from renderapi.server.http.process import ServerProcess
@@ -137,20 +138,11 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
     return statistics.median(times)
 
 
-def memory(server: ServerProcess) -> float:
-    """Return the most memory that the server had, in MB, where the system tells."""
-    try:
-        status = Path(f"/proc/{server._process.pid}/status").read_text()
-    except OSError:
-        return float("nan")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
 def report(name: str, value: float, unit: str, wanted: str) -> None:
     print(f"{name:62s} {value:12,.1f} {unit:9s} wanted {wanted}", flush=True)
 
 
-def bench_storing(url: str, layers: int) -> None:
+def bench_storing(server: ServerProcess, layers: int) -> None:
     """Store the layers of stack ``many``, one connection after and two beside each other."""
     bodies = [layer(z, z % 10).replace(b"\n", b"") for z in range(min(layers, 10))]
 
@@ -162,8 +154,9 @@ def bench_storing(url: str, layers: int) -> None:
             f".{old}.0".encode(), f".{z}.0".encode()
         )
 
-    with clients(url, 2) as (one, two):
+    with clients(server.url, 2) as (one, two):
         one("POST", one.base + "many", b"{}")
+        cpu = cpu_seconds(server)
         path = one.base + "many/resolvedTiles?deriveData=true"
         alone, z, count = 0.0, 0, min(10, layers // 2)
         for z in range(count):
@@ -185,6 +178,8 @@ def bench_storing(url: str, layers: int) -> None:
                 for done in work:
                     done.result()
                 busy += time.perf_counter() - start
+        cpu = (cpu_seconds(server) - cpu) / (layers * LAYER)
+        report("... processor time of the server for each of them", cpu * 1e6, "us", "<= 25")
         rate = (layers - count) * LAYER / busy
         report("PUT resolvedTiles, deriveData, two connections", rate, "tiles/s", ">= 40,000")
 
@@ -333,9 +328,9 @@ def main() -> None:
         bench_points(server.url)
         bench_matches(server.url)
         bench_reading_beside_import(server.url)
-        bench_storing(server.url, layers)
+        bench_storing(server, layers)
         bench_large(server.url, layers)
-        report("memory of the server, at most", memory(server), "MB", "<= 1,000")
+        report("memory of the server, at most", peak_memory(server), "MB", "<= 1,000")
 
 
 if __name__ == "__main__":
