@@ -52,7 +52,8 @@ class Doubts:
                 if url is not None:
                     self._note(_RELATIVE, tile_id, f" ({url:.60})")
             high = tile.get("maxIntensity")
-            if self._images > 0 and ("channels" in tile or type(high) not in (int, float) or not high <= 255):
+            usual = "channels" not in tile and isinstance(high, (int, float)) and high <= 255
+            if self._images > 0 and not usual:
                 self._look_at_range(tile)
             for spec in (tile.get("transforms") or {}).get("specList") or ():
                 # most are leaves, for which a generator each would cost as much as all the rest

@@ -158,8 +158,12 @@ def affine_bounding_boxes(matrices: Any, width: Any, height: Any, mesh_cell_size
     for column, given in enumerate((width, height, np.where(cells == 0, DEFAULT_MESH_CELL_SIZE, cells))):
         sizes[:, column] = given
     boxes = np.empty((count, 4))
-    known, group = np.unique(sizes, axis=0, return_inverse=True)
-    group = group.reshape(-1)
+    if count and (sizes == sizes[0]).all():
+        # most often; telling sizes apart takes longer than all the rest
+        known, group = sizes[:1], np.zeros(count, np.intp)
+    else:
+        known, group = np.unique(sizes, axis=0, return_inverse=True)
+        group = group.reshape(-1)
     for number, (one_width, one_height, cell) in enumerate(known.tolist()):
         of_size = np.flatnonzero(group == number) if len(known) > 1 else slice(None)
         own = rows[of_size]
