@@ -73,19 +73,34 @@ def run_match_trial(
     ----------
     parameters : dict
         MatchTrialParameters document: ``pRenderParametersUrl``, ``qRenderParametersUrl``,
-        ``featureAndMatchParameters`` ...
+        ``featureAndMatchParameters`` ... The query of the first URL says how both tiles are drawn; of p and q the
+        lesser id is p.
     host, port, owner, session, render
         Connection.
 
     Returns
     -------
     dict
-        MatchTrial document with its ``id``.
+        MatchTrial document with its ``id``: ``parameters`` with defaults filled in, ``matches`` (``p``, ``q`` and ``w``
+        of each set, in pixels at full scale; empty if the two are not connected) and ``stats``.
 
     Raises
     ------
     RenderError
-        If the server refuses.
+        If the server refuses: a tile that is not there, parameters out of range, matches that determine no affine
+        transform (400); no largest error (500). The embedded server also refuses what would take too much (400),
+        geometric descriptors, and all of it where OpenCV is missing (501).
+
+    Examples
+    --------
+    >>> derivation = {"matchModelType": "RIGID", "matchMaxEpsilonFullScale": 5}
+    >>> how = {"siftFeatureParameters": {"maxScale": 1}, "matchDerivationParameters": derivation}
+    >>> tile = "http://here:8080/render-ws/v1/owner/me/project/p/stack/raw/tile/{}/render-parameters?scale=0.5"
+    >>> parameters = {
+    ...     "featureAndMatchParameters": how,
+    ...     "pRenderParametersUrl": tile.format("a"),
+    ...     "qRenderParametersUrl": tile.format("b"),
+    ... }
     """
     url = owner_url(host, port, owner, "matchTrial")
     trial: dict[str, Any] = decode_json(post_json(session, url, dict(parameters)))

@@ -26,7 +26,7 @@ import renderapi.server
 from renderapi.rendering import Sources, render
 from renderapi.server import serve_background
 
-PAGES = ("index", "stacks", "stack-details", "viewer", "tile-layer", "point-match-explorer")
+PAGES = ("index", "stacks", "stack-details", "viewer", "tile-layer", "point-match-explorer", "match-trial")
 FOLDER = Path(renderapi.server.__file__).parent / "dashboard"
 SOURCES = sorted(path for path in FOLDER.rglob("*") if path.suffix in (".html", ".js", ".css", ".svg"))
 BROWSER_FLAGS = [
@@ -472,6 +472,7 @@ def shown(browser, page, **query):
         "viewer": ".map[data-z]",
         "tile-layer": ".map[data-z]",
         "point-match-explorer": "canvas.matrix",
+        "match-trial": "#trial button",
     }
     browser.one(ready[page])
     return browser
@@ -907,6 +908,50 @@ def test_explorer_counts_pairs_of_layers_and_opens_them(browser):
     browser.point(canvas, 0, 120, click=True)
     browser.wait_text(".panel h2", "Tile z003_")
     assert browser.problems() == []
+
+
+@pytest.mark.slow
+def test_trial_is_run_shown_and_deleted(browser, server, tmp_path):
+    pytest.importorskip("cv2")
+    browser.open(
+        "match-trial", **CHOSEN | {"renderStackProject": "vision", "renderStack": "em"}, pTileId="em1_r0_c1"
+    )
+    # in this order the page has to turn them
+    browser.one("[name=qTileId]").send_keys("em1_r0_c0")
+    for name, value in {"scale": "1", "matchMinNumInliers": "6"}.items():
+        field = browser.one(f"[name={name}]")
+        field.clear()
+        field.send_keys(value)
+    browser.button("Run the trial").click()
+    browser.one("#result[data-trial] canvas")
+    assert browser.text("#result h2") == "em1_r0_c0 and em1_r0_c1"
+    told = browser.text("#result .facts")
+    assert "Coverage" in told and "Features" in told
+    address = browser.driver.current_url
+    ident = re.search(r"matchTrialId=([0-9a-f]{24})", address)[1]
+    trial = server.data.get(f"lab/matchTrial/{ident}")
+    count = len(trial["matches"][0]["w"])
+    assert f"{count} matches in 1 set." in browser.text("#result")
+    assert trial["parameters"]["pRenderParametersUrl"].endswith(
+        "/tile/em1_r0_c0/render-parameters?scale=1&filter=false&excludeMask=false"
+    )
+    # the address alone shows it again, and fills the form
+    browser.driver.get(address)
+    browser.one("#result[data-trial] canvas")
+    assert browser.one("[name=qTileId]").get_attribute("value") == "em1_r0_c1"
+    assert browser.problems() == []
+    browser.button("Delete the trial").click()
+    browser.wait_text("#status", "The trial was deleted.")
+    browser.driver.get(address)
+    browser.wait_text("#status", f"match trial with id '{ident}' does not exist")
+
+
+@pytest.mark.slow
+def test_trial_says_what_the_server_refuses(browser):
+    tiles = {"pTileId": "em1_r0_c0", "qTileId": "nobody"}
+    browser.open("match-trial", **CHOSEN | {"renderStackProject": "vision", "renderStack": "em"}, **tiles)
+    browser.one("#trial button").click()
+    browser.wait_text("#status", "failed to load render parameters from")
 
 
 @pytest.mark.slow

@@ -28,10 +28,10 @@ export function address(segments, query = {}) {
 }
 
 /**
- * What a request may be given: parameters of the query, a signal that ends it, what the browser may keep, and what is
- * wanted as an answer.
+ * What a request may be given: parameters of the query, a signal that ends it, what the browser may keep, what is
+ * wanted as an answer, and a document that is sent.
  *
- * @typedef {{ query?: Object, signal?: AbortSignal, cache?: RequestCache, accept?: string }} Options
+ * @typedef {{ query?: Object, signal?: AbortSignal, cache?: RequestCache, accept?: string, body?: Object }} Options
  */
 
 /**
@@ -39,11 +39,13 @@ export function address(segments, query = {}) {
  * @param {string[]} segments
  * @param {Options} [options]
  */
-async function send(method, segments, { query, signal, cache, accept = "application/json, text/plain" } = {}) {
+async function send(method, segments, { query, signal, cache, accept = "application/json, text/plain", body } = {}) {
   const target = address(segments, query);
   let answer;
   try {
-    answer = await fetch(target, { method, signal, cache, headers: { Accept: accept } });
+    const sent = body && { body: JSON.stringify(body) };
+    const headers = { Accept: accept, ...(sent && { "Content-Type": "application/json" }) };
+    answer = await fetch(target, { method, signal, cache, headers, ...sent });
   } catch (problem) {
     if (problem.name === "AbortError") throw problem;
     throw new NoAnswer(problem);
@@ -80,6 +82,11 @@ export async function readImage(segments, { changing = false, ...options } = {})
     options.signal?.throwIfAborted();
     throw new ServerError(answer.status, "The answer is no image that this browser can show.", answer.url);
   }
+}
+
+/** Send a document, and give the one that is answered. */
+export async function post(segments, body) {
+  return (await send("POST", segments, { body })).json();
 }
 
 export async function remove(segments) {

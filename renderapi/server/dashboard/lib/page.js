@@ -19,6 +19,7 @@ export const PAGES = [
   ["viewer.html", "Viewer"],
   ["tile-layer.html", "Tile layer"],
   ["point-match-explorer.html", "Point match explorer"],
+  ["match-trial.html", "Match trial"],
 ];
 
 /**

@@ -2,10 +2,11 @@
 
 import { collectionPath, read } from "./api.js";
 import { readTileImage } from "./images.js";
-import { el, number, plural, problemText } from "./page.js";
+import { el, number, pageAddress, plural, problemText } from "./page.js";
 import { surface } from "./surface.js";
 
-const MOST = 1024;
+/** Most pixels of a side of an image that is asked for. */
+export const MOST = 1024;
 const GAP = 12;
 const NARROW = 600;
 const COLOURS = 6;
@@ -44,7 +45,13 @@ export async function openPair(chosen, one, other) {
     el("h2", { id: "pair-title" }, `${one.tileId} and ${other.tileId}`),
     said,
     place,
-    el("div", { class: "buttons" }, el("label", { class: "check" }, lines, " Lines"), close),
+    el(
+      "div",
+      { class: "buttons" },
+      el("label", { class: "check" }, lines, " Lines"),
+      el("a", { href: pageAddress("match-trial.html", chosen, { pTileId: one.tileId, qTileId: other.tileId }) }, "Try other parameters"),
+      close,
+    ),
   );
   dialog.addEventListener("close", () => {
     request.abort();
@@ -80,7 +87,15 @@ function tellWeights(points) {
   return least === most ? ` of weight ${number(least)}` : `, weights ${number(least)} to ${number(most)}`;
 }
 
-function drawPair(tiles, pictures, points, lines) {
+/**
+ * Draw two images side by side, and lines between their matching points.
+ *
+ * @param {Object[]} tiles `{extent}` of each, in pixels at full scale
+ * @param {Object[]} pictures `{image, scale}` of each; without an image the place stays black
+ * @param {Object[]} points `{p, q}` of each match, in pixels at full scale
+ * @param {HTMLInputElement} lines whether lines are drawn
+ */
+export function drawPair(tiles, pictures, points, lines) {
   const sizes = pictures.map(({ image, scale }, index) =>
     image ? [image.width, image.height] : tiles[index].extent.map((length) => length * scale),
   );
