@@ -25,6 +25,7 @@ from PIL import Image
 import renderapi.server
 from renderapi.rendering import Sources, render
 from renderapi.server import serve_background
+from renderapi.tilespec import TileSpec
 
 PAGES = ("index", "stacks", "stack-details", "viewer", "tile-layer", "point-match-explorer", "match-trial")
 FOLDER = Path(renderapi.server.__file__).parent / "dashboard"
@@ -1257,6 +1258,24 @@ def test_state_of_the_viewer_is_in_its_address(browser):
     link = next(node for node in browser.all(".controls a") if node.text == "Matches of this layer")
     assert "tile-layer.html?" in link.get_attribute("href")
     assert "z=2" in link.get_attribute("href")
+
+
+@pytest.mark.slow
+def test_viewer_shows_nm_where_the_stack_has_a_resolution(browser, server):
+    sizes = {"stackResolutionX": 4.0, "stackResolutionY": 8.0, "stackResolutionZ": 35.0}
+    tile = TileSpec(tileId="only", z=1.0, width=4000, height=2000, sectionId="1.0")
+    with renderapi.connect(url=server.url, owner="lab", project="sizes", web_only=True) as connection:
+        for name, known in (("said", sizes), ("unsaid", {})):
+            renderapi.stack.create_stack(name, render=connection, **known)
+            renderapi.client.import_tilespecs(name, [tile], render=connection)
+    for name, told in (
+        ("said", r"x 2,0\d\d, y 1,0\d\d: tile only, section 1\.0 \(8\.\d+ µm, 8\.\d+ µm\)"),
+        ("unsaid", r"x 2,0\d\d, y 1,0\d\d: tile only, section 1\.0"),
+    ):
+        browser.open("viewer", renderStackOwner="lab", renderStackProject="sizes", renderStack=name)
+        browser.one(".map[data-z='1']")
+        browser.point(browser.one("canvas.top"), 3, 3)
+        assert re.fullmatch(told, browser.wait_text(".pointed", "tile only"))
 
 
 @pytest.mark.slow
