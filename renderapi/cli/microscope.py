@@ -48,6 +48,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     places.add_argument("--rotation", type=float, default=0.0, metavar="DEGREES", help="turn positions")
     places.add_argument("--z", type=float, default=0.0, metavar="Z", help="layer of images that have none")
     places.add_argument("--tile-id", metavar="TEMPLATE", help="what tiles are called (default {stem})")
+    places.add_argument(
+        "--section-id", metavar="TEMPLATE", help="section ids of tiles: 'S{z:.0f}' (default the text of z)"
+    )
+    places.add_argument("--group-id", metavar="TEMPLATE", help="group ids of tiles (default none)")
     places.add_argument("--masks", metavar="TEMPLATE", help="mask images: 'masks/{stem}.png'")
     places.add_argument("--mipmaps", metavar="TEMPLATE", help="mipmap images: 'mipmaps/{level}/{stem}.jpg'")
     places.add_argument(
@@ -131,7 +135,7 @@ def _made(options: argparse.Namespace, converted: str | None) -> TilesFromFiles:
         return from_serialem(options.mdoc, converted=converted, intensity=options.intensity, **words)
     names = (
         "pattern", "grid", "order", "snake", "overlap", "units", "pixel_size", "flip_x", "flip_y", "rotation", "z",
-        "tile_id", "masks", "mipmaps", "dataset",
+        "tile_id", "section_id", "group_id", "masks", "mipmaps", "dataset",
     )  # fmt: skip
     return from_images(
         options.images,

@@ -181,9 +181,8 @@ class Problem:
         diagonal[:, k, k] += self.prior[self.free]
         pairs = -(w * m.pq)[self.both]
         if J is not None:
-            diagonal = np.einsum("nkda,nkl,nldb->nab", J, diagonal, J, optimize=True)
-            J_p, J_q = J[self.row_p[self.both]], J[self.row_q[self.both]]
-            pairs = np.einsum("mkda,mkl,mldb->mab", J_p, pairs, J_q, optimize=True)
+            diagonal = _between(J, diagonal, J)
+            pairs = _between(J[self.row_p[self.both]], pairs, J[self.row_q[self.both]])
         return self.pattern.matrix(diagonal, pairs)
 
     def step(self, change: Array, weights: Array) -> Array:
@@ -301,6 +300,14 @@ class Problem:
         return SingularSystemError(f"{len(ids)} tiles cannot be placed ({some(ids)}): {reason}", tile_ids=ids)
 
 
+def _between(J: Array, blocks: Array, other: Array) -> Array:
+    # J^T blocks J of blocks (n, k, k) that are the same for x and y, by derivatives (n, k, 2, parameters)
+    n, k, _, parameters = J.shape
+    right = (blocks @ other.reshape(n, k, -1)).reshape(n, 2 * k, parameters)
+    product: Array = J.reshape(n, 2 * k, parameters).swapaxes(1, 2) @ right
+    return product
+
+
 def _sums(values: Array, groups: Indices, count: int) -> Array:
     result = np.zeros((count, *values.shape[1:]))
     np.add.at(result, groups, values)
@@ -315,7 +322,7 @@ def _means(values: Array, groups: Indices) -> Array:
     return result
 
 
-def fit(problem: Problem, robust: str | None) -> Fit:
+def fit(problem: Problem, robust: str | None, still: float = _STILL) -> Fit:
     """Solve a problem.
 
     Parameters
@@ -324,6 +331,8 @@ def fit(problem: Problem, robust: str | None) -> Fit:
         The problem.
     robust : {"cauchy", "huber"} or None
         How pairs that do not fit lose weight.
+    still : float
+        Pixels by which nothing changes any more.
 
     Returns
     -------
@@ -354,7 +363,7 @@ def fit(problem: Problem, robust: str | None) -> Fit:
         else:
             settled = model.name != "rigid"
         logger.debug("round %d: tiles move by %g pixels", found.rounds, moves)
-        if moves < _STILL or (settled and model.name != "rigid"):
+        if moves < still or (settled and model.name != "rigid"):
             break
     found.steps, found.direct = problem.steps, problem.direct
     return found

@@ -37,6 +37,8 @@ _SHIFT_PRIOR = 1e-8
 PROBLEMS = ("unmatched", "few", "unknown", "elsewhere", "components")
 #: Parts of a tile by which pairs are apart that are not yet where they belong.
 _FAR = 0.1
+#: Pixels by which a start may be from where it would end: the prior holds with a thousandth part only.
+_NEAR = 0.1
 #: By so many tiles a tile without matches is placed.
 _NEIGHBORS = 4
 
@@ -326,7 +328,7 @@ def _started(
     share = np.divide(first.prior, tiles.model.prior)
     other = held * np.r_[1.0, np.full(held.shape[1] - 1, share)]
     before = nearest(first, tiles.start, tiles.scale) - tiles.start
-    return fit(Problem(moments, tiles, other, stays, components, method, before, first), robust).change
+    return fit(Problem(moments, tiles, other, stays, components, method, before, first), robust, _NEAR).change
 
 
 def _check_choices(**choices: tuple[Any, tuple[Any, ...], bool]) -> None:

@@ -84,9 +84,10 @@ class Tiles:
                 size[index] = document["width"], document["height"]
             except (KeyError, TypeError, ValueError):
                 size[index] = np.nan
-            if not np.isfinite(size[index]).all():
-                raise TileSpecError.of(document, "width and height must be numbers")
             self.matched[index], self.kept[index] = self._counts(document, points, place)
+        if not np.isfinite(size).all():
+            bad = int(np.argmin(np.isfinite(size).all(axis=1)))
+            raise TileSpecError.of(_document(self.given[bad]), "width and height must be numbers")
         self._measure(size)
 
     def _labels(self, spec: Any) -> list[str]:

@@ -60,6 +60,17 @@ def test_a_dry_run_shows_tiles_and_stores_nothing(run, read, render, raw, words)
         renderapi.stack.get_full_stack_metadata("not_made", render=render)
 
 
+def test_sections_and_groups_are_called_as_asked(run, render, raw):
+    words = ("--section-id", "S{z:.0f}", "--group-id", "row{row}", "--pattern", "s{z}_r{row}_c{col}.png")
+    status, _, errors = run(
+        "import", "called", "--images", f"{raw}/*.png", "--overlap", "5,4", *words, "--create"
+    )
+    assert status == 0, errors
+    tiles = renderapi.tilespec.get_tile_specs_from_stack("called", render=render)
+    assert {tile.layout.sectionId for tile in tiles} == {"S5"}
+    assert sorted(tile.to_dict()["groupId"] for tile in tiles) == ["row0", "row0", "row1", "row1"]
+
+
 def test_bad_images_are_named_and_nothing_is_stored(run, render, raw):
     (raw / "s5_r0_c0.png").write_bytes(b"no image")
     status, _, errors = run("import", "bad", *stage(raw), "--create")

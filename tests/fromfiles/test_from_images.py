@@ -6,6 +6,7 @@ from unittest.mock import ANY
 import numpy as np
 import pandas as pd
 import pytest
+import tensorstore
 import tifffile
 from photographed import HEIGHT, STEP, WIDTH
 from PIL import Image
@@ -171,6 +172,30 @@ def test_planes_of_a_volume_are_layers(tmp_path):
         (0.0, 5, 4, 0, 19), (1.0, 5, 4, 20, 39),
     ]  # fmt: skip
     assert tiles[1].ip[0].imageLoaderType == "H5_SLICE"
+
+
+def test_planes_of_an_n5_volume_are_layers(tmp_path):
+    planes = np.arange(2 * 4 * 5, dtype=np.uint8).reshape(2, 4, 5)
+    written = tensorstore.open(
+        {
+            "driver": "n5",
+            "kvstore": {"driver": "file", "path": f"{tmp_path}/volume.n5/raw/s0"},
+            "metadata": {
+                "dimensions": [5, 4, 2], "blockSize": [3, 2, 1], "dataType": "uint8",
+                "compression": {"type": "gzip"},
+            },
+        },
+        create=True,
+    ).result(timeout=60)  # fmt: skip
+    written.write(planes.T).result(timeout=60)
+    tiles = from_images(tmp_path / "volume.n5", dataset="/raw/s0", intensity="tile", z=lambda z: z + 7)
+    assert [(tile.z, tile.width, tile.height, tile.minint, tile.maxint) for tile in tiles] == [
+        (7.0, 5, 4, 0, 19), (8.0, 5, 4, 20, 39),
+    ]  # fmt: skip
+    assert tiles[1].ip[0].imageLoaderType == "N5_SLICE"
+    document = {**tiles[1].to_dict(), "minIntensity": 0.0, "maxIntensity": 255.0}
+    drawn = render8({"width": 5, "height": 4, "tileSpecs": [document]})
+    assert np.array_equal(drawn[:-1, :-1], planes[1, :-1, :-1])  # the last row and column are beyond its edge
 
 
 @pytest.mark.parametrize(
