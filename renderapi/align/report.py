@@ -234,14 +234,15 @@ def report_images(
     side = float((boxes[:, 2:] - boxes[:, :2]).max())
 
     def parameters(x: int, y: int, width: int, height: int) -> dict[str, Any]:
-        scale = min(1.0, 1.5 * _SHOWN / max(width, height))
+        scale = min(1.0, _SHOWN / max(width, height))
         return {"x": x, "y": y, "width": width, "height": height, "scale": scale, "tileSpecs": documents}
 
     # sections lie on each other: to be seen they are laid out to and fro, so that neighbours stay neighbours
     columns = math.ceil(math.sqrt(2 * len(boxes)))
     row, column = np.divmod(np.arange(len(boxes)), columns)
     column = np.where(row % 2, columns - 1 - column, column)
-    corner = np.column_stack([column, row]) * 1.25 * side
+    # every other one lower, so that a line to the next but one does not hide those to the next
+    corner = np.column_stack([column * 1.25, row * 1.5 + 0.25 * (column % 2)]) * side
     shown = page(
         title,
         source,
