@@ -26,7 +26,7 @@ FLOORS = (
         "pointmatch", "coordinate", "image", "selections",
     ),
     ("client", "doctor", "tables", "transfer", "match", "solve", "fromfiles", "align"),
-    ("cli", "demo", "server", "testing", "viewing", "__main__"),
+    ("cli", "demo", "plot", "server", "testing", "viewing", "__main__"),
     ("__init__",),
 )  # fmt: skip
 #: Imports within a floor, but those of the ground floor: there everything may use everything without a circle.

@@ -32,6 +32,7 @@ if _TYPE_CHECKING:
     from renderapi import align as align
     from renderapi import geometry as geometry
     from renderapi import match as match
+    from renderapi import plot as plot
     from renderapi import rendering as rendering
     from renderapi import schemas as schemas
     from renderapi import server as server
@@ -68,6 +69,7 @@ _WHEN_NAMED = (
     "align",
     "geometry",
     "match",
+    "plot",
     "rendering",
     "schemas",
     "server",

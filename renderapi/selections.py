@@ -84,6 +84,11 @@ class _Selection:
     def _ahead(self, work: Callable[[Unit], Result], units: Iterable[Unit]) -> Generator[Result, None, None]:
         return in_threads(work, units, self._threads)
 
+    @property
+    def connection(self) -> dict[str, Any]:
+        """Keywords of the connection, for other calls: ``get_stack_bounds(tiles.stack, **tiles.connection)``."""
+        return dict(self._connection)
+
     def _where(self) -> str:
         call = self._connection
         return "/".join(str(call[name]) for name in ("owner", "project") if call.get(name) is not None)
@@ -149,6 +154,11 @@ class TileSelection(_Selection):
                     "of tiles that are named by ids only z= is chosen too: leave the others out"
                 )
             self._ids = list(dict.fromkeys(map(str, ids)))
+
+    @property
+    def stack(self) -> str:
+        """Name of the stack."""
+        return self._stack
 
     def __repr__(self) -> str:
         if self._zs is not None:
@@ -487,6 +497,11 @@ class MatchSelection(_Selection):
         if type(min_matches) is not int or min_matches < 0:
             raise BadRequestError(f"min_matches is {min_matches!r}; it must be a count")
         self._least = min_matches
+
+    @property
+    def collection(self) -> str:
+        """Name of the match collection."""
+        return self._collection
 
     def __repr__(self) -> str:
         named = {"group": self._group, "p in group": self._pgroup, "q in group": self._qgroup}

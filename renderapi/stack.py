@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from renderapi import _json
@@ -44,6 +46,7 @@ __all__ = [
     "NullHandler",
     "RenderError",
     "StackComparison",
+    "StackInfo",
     "StackVersion",
     "clone_stack",
     "compare_stacks",
@@ -68,14 +71,17 @@ __all__ = [
     "get_tilebounds_for_z",
     "get_z_value_for_section",
     "get_z_values_for_stack",
+    "info",
     "jbool",
     "likelyUniqueId",
     "loading",
     "logger",
     "make_stack_params",
+    "missing_layers",
     "post_json",
     "put_json",
     "rename_stack",
+    "resolution_of",
     "rest_delete",
     "set_stack_metadata",
     "set_stack_state",
@@ -192,6 +198,110 @@ class StackVersion:
 
     def __repr__(self) -> str:
         return f"StackVersion({', '.join(f'{k}={v!r}' for k, v in self.to_dict().items())})"
+
+
+@dataclass
+class StackInfo:
+    """What a stack is: its state, and what there is in it; made by `info`.
+
+    Attributes
+    ----------
+    name, owner, project : str
+        Which stack.
+    state : str
+        LOADING, COMPLETE, READ_ONLY or OFFLINE.
+    version : StackVersion
+        What its maker said about it.
+    tile_count : int or None
+        Number of tiles when the stack was COMPLETE last; None if it never was.
+    bounds : dict or None
+        ``minX, minY, minZ, maxX, maxY, maxZ`` of then, in pixels and layers.
+    sections : list of dict
+        SectionData documents of then (``sectionId, z, tileCount, minX, minY, maxX, maxY``), by z.
+    layers : list of float
+        z of all layers that hold a tile, ascending.
+    """
+
+    name: str
+    owner: str | None
+    project: str | None
+    state: str
+    version: StackVersion
+    tile_count: int | None = None
+    bounds: dict[str, float] | None = None
+    sections: list[dict[str, Any]] = field(default_factory=list)
+    layers: list[float] = field(default_factory=list)
+
+    @property
+    def resolution(self) -> tuple[float, float, float] | None:
+        """Size of a voxel along x, y and z in nm, as `resolution_of` tells it; None if it is not known."""
+        return resolution_of(self.version)
+
+    @property
+    def missing(self) -> list[float]:
+        """Layers that seem to be missing between the first and the last, as `missing_layers` tells them."""
+        return missing_layers(self.layers)
+
+    def __repr__(self) -> str:
+        where = "/".join(str(part) for part in (self.owner, self.project, self.name) if part is not None)
+        tiles = "" if self.tile_count is None else f"{self.tile_count:,} tiles in "
+        return f"<stack {where}: {self.state}, {tiles}{len(self.layers):,} layers>"
+
+
+def resolution_of(version: StackVersion | Mapping[str, Any]) -> tuple[float, float, float] | None:
+    """Return the size of a voxel along x, y and z in nm, as the maker of a stack said it.
+
+    Parameters
+    ----------
+    version : StackVersion or dict
+        What its maker said of the stack.
+
+    Returns
+    -------
+    tuple of float or None
+        None if a side is not said or not above 0; or if all are 1, which `create_stack` writes where nothing is
+        said.
+
+    Examples
+    --------
+    >>> from renderapi.stack import StackVersion, resolution_of
+    >>> resolution_of(StackVersion(stackResolutionX=4, stackResolutionY=4, stackResolutionZ=35))
+    (4.0, 4.0, 35.0)
+    """
+    document = version if isinstance(version, Mapping) else version.to_dict()
+    try:
+        x, y, z = (float(document[f"stackResolution{side}"]) for side in "XYZ")
+    except (KeyError, TypeError, ValueError):
+        return None
+    known = all(0 < side < float("inf") for side in (x, y, z)) and (x, y, z) != (1.0, 1.0, 1.0)
+    return (x, y, z) if known else None
+
+
+def missing_layers(layers: Iterable[float]) -> list[float]:
+    """Return the layers that seem to be missing, where most follow each other at one distance.
+
+    Parameters
+    ----------
+    layers : iterable of float
+        z of those that are there.
+
+    Returns
+    -------
+    list of float
+        z between the first and the last, at the distance that occurs most often, without those that are there.
+
+    Examples
+    --------
+    >>> from renderapi.stack import missing_layers
+    >>> missing_layers([1, 2, 3, 6, 7])
+    [4.0, 5.0]
+    """
+    there = sorted(set(map(float, layers)))
+    steps = [round(after - before, 9) for before, after in pairwise(there)]
+    if not steps:
+        return []
+    step = min(set(steps), key=lambda one: (-steps.count(one), one))
+    return [z + step * number for z, gap in zip(there, steps) for number in range(1, int(gap / step + 0.5))]
 
 
 def _version_document(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -885,6 +995,76 @@ def get_full_stack_metadata(
     """
     metadata: dict[str, Any] = get_json(session, stack_url(host, port, owner, project, stack))
     return metadata
+
+
+@renderaccess
+def info(
+    stack: str,
+    host: str | None = None,
+    port: int | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: requests.Session | None = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> StackInfo:
+    """Say what a stack is: its state, tiles, bounds, sections and resolution.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    host, port, owner, project, session, render
+        Connection.
+
+    Returns
+    -------
+    StackInfo
+        A notebook shows it as a table.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such stack.
+    RenderError
+        If the server refuses.
+
+    Examples
+    --------
+    >>> import renderapi
+    >>> from renderapi.server import serve_background
+    >>> tile = renderapi.tilespec.TileSpec(tileId="a", z=1.0, width=100, height=80, sectionId="1.0")
+    >>> with serve_background() as server, server.connect(owner="me", project="p") as render:
+    ...     made = renderapi.stack.ensure_stack("v1", render=render)
+    ...     renderapi.client.import_tilespecs("v1", [tile], render=render)
+    ...     closed = renderapi.stack.set_stack_state("v1", "COMPLETE", render=render)
+    ...     found = renderapi.stack.info("v1", render=render)
+    >>> found, found.bounds["maxX"]
+    (<stack me/p/v1: COMPLETE, 1 tiles in 1 layers>, 100.0)
+    """
+    base = stack_url(host, port, owner, project, stack)
+    metadata = get_json(session, base)
+    version = StackVersion()
+    version.from_dict(metadata.get("currentVersion"))
+    statistics = metadata.get("stats") or {}
+    try:
+        sections = get_json(session, stack_url(host, port, owner, project, stack, "sectionData"))
+    except StackStateError:
+        sections = []  # never COMPLETE
+    ident = metadata.get("stackId") or {}
+    return StackInfo(
+        name=stack,
+        owner=ident.get("owner", owner),
+        project=ident.get("project", project),
+        state=str(metadata.get("state")),
+        version=version,
+        tile_count=statistics.get("tileCount"),
+        bounds=statistics.get("stackBounds"),
+        sections=sorted(sections, key=lambda section: (section.get("z") or 0, str(section.get("sectionId")))),
+        layers=sorted(
+            float(z) for z in get_json(session, stack_url(host, port, owner, project, stack, "zValues", ""))
+        ),
+    )
 
 
 @renderaccess

@@ -60,6 +60,9 @@ def _files():
             # pipes and pairs of sockets belong to threads and processes, which are seen themselves
             if entry.name in CAPTURED:
                 continue
+            # fonts, which matplotlib keeps open
+            if "/mpl-data/fonts/" in target:
+                continue
             if target in connections or (target.startswith("/") and not target.startswith(("/dev", "/proc"))):
                 found.add(f"{entry.name} {target}")
     return found

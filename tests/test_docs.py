@@ -116,6 +116,8 @@ def _need(name):
     if "tables" in name:
         pytest.importorskip("pandas")
         pytest.importorskip("pyarrow")
+    if "plot" in name:
+        pytest.importorskip("matplotlib")
     if any(word in name for word in ("matching", "alignment", "montage", "quick_start")):
         pytest.importorskip("cv2")
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
 from renderapi.geometry._points import points_to_local, points_to_world
-from renderapi.geometry.chains import tile_id_of
+from renderapi.geometry.chains import document_of, tile_id_of
+from renderapi.transform.trees import by_id, passed_count
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -52,6 +53,7 @@ def match_residuals(
     shared_transforms: Any = None,
     *,
     matched: Any = None,
+    points: str | int = "raw",
 ) -> MatchResiduals:
     """Map the points of matches through the transforms of their tiles.
 
@@ -67,6 +69,10 @@ def match_residuals(
     matched : mapping or iterable, optional
         The tiles with those transforms that they had when the matches were found, where points are not pixels
         of the raw images (render leaves only the lens correction for matching).
+    points : {"raw", "matching", "world"} or int
+        Without `matched`, the transforms of its tile that a point has gone through already: none, those that render
+        leaves for matching (through the last one labelled ``lens``; without that label all but the last and at most
+        two), all, or the first so many. Default "raw".
 
     Returns
     -------
@@ -76,7 +82,7 @@ def match_residuals(
     Raises
     ------
     SpecError
-        If arrays of a document differ in length.
+        If arrays of a document differ in length, or a tile has fewer transforms than `points` says.
     TileSpecError
         If the transforms of a tile cannot be evaluated.
 
@@ -107,32 +113,49 @@ def match_residuals(
             continue
         weight = np.asarray(content["w"], dtype=np.float64)
         for side, name in names.items():
-            points = np.asarray(content[side], dtype=np.float64)
-            if points.shape != (2, len(weight)):
+            both = np.asarray(content[side], dtype=np.float64)
+            if both.shape != (2, len(weight)):
                 raise SpecError(
-                    f"matches of {names['p']} and {names['q']}: {side} has the shape {points.shape}, "
+                    f"matches of {names['p']} and {names['q']}: {side} has the shape {both.shape}, "
                     f"which {len(weight)} weights do not fit"
                 )
-            ends[side].append(points)
+            ends[side].append(both)
             tile[side].append(number[name])
         weights.append(weight)
         counts.append(len(weight))
         documents.append(index)
     specs = list(tiles.values())
+    if matched is None and points != "raw":
+        shared = by_id(shared_transforms)
+        specs = [_without_passed(spec, points, shared) for spec in specs]
     raw = None if matched is None else _by_id(matched)
     worlds = {}
     for side in ("p", "q"):
-        points = np.concatenate([np.empty((2, 0)), *ends[side]], axis=1).T
+        local = np.concatenate([np.empty((2, 0)), *ends[side]], axis=1).T
         of = np.repeat(np.array(tile[side], np.intp), counts)
         if raw is not None:
-            points = points_to_local(_same_tiles(raw, tiles, set(tile[side])), of, points, shared_transforms)
-        worlds[side] = points_to_world(specs, of, points, shared_transforms)
+            local = points_to_local(_same_tiles(raw, tiles, set(tile[side])), of, local, shared_transforms)
+        worlds[side] = points_to_world(specs, of, local, shared_transforms)
     return MatchResiduals(
         worlds["p"],
         worlds["q"],
         np.concatenate([np.empty(0), *weights]),
         np.repeat(np.array(documents, np.intp), counts),
     )
+
+
+def _without_passed(tile: Any, points: str | int, shared: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a tile with those transforms alone that its points have not gone through."""
+    found = document_of(tile)
+    document = found if isinstance(found, Mapping) else found.to_dict()
+    specs = (document.get("transforms") or {}).get("specList") or []
+    passed = passed_count(specs, points, shared)
+    if not 0 <= passed <= len(specs):
+        raise SpecError(
+            f"points is {points!r}; tile {document.get('tileId')} has {len(specs)} transforms: it must be 'raw', "
+            f"'matching', 'world' or a number of them"
+        )
+    return {**document, "transforms": {"type": "list", "specList": specs[passed:]}}
 
 
 def _check_match(index: int, document: Any) -> None:

@@ -17,7 +17,7 @@ from renderapi.solve.models import Model, nearest, raw_coefficients, transform_o
 from renderapi.tilespec import TileSpec
 from renderapi.transform.leaf.common import blocks
 from renderapi.transform.leaf.polynomial_models import powers
-from renderapi.transform.trees import by_id, labels_of, matching_count
+from renderapi.transform.trees import by_id, passed_count
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -90,22 +90,10 @@ class Tiles:
             raise TileSpecError.of(_document(self.given[bad]), "width and height must be numbers")
         self._measure(size)
 
-    def _labels(self, spec: Any) -> list[str]:
-        if spec.get("type") == "ref":
-            target = self.shared.get(str(spec.get("refId")), {})
-            labels = getattr(target, "labels", None)
-            return (labels or []) if not isinstance(target, Mapping) else labels_of(target)
-        return labels_of(spec)
-
     def _counts(self, document: Any, points: Any, place: Any) -> tuple[int, int]:
         # through how many transforms points have gone, and how many stay
         specs = specs_of(document)
-        if isinstance(points, int):
-            matched = points
-        else:
-            matched = {"raw": 0, "world": len(specs)}.get(points, -1)
-            if points == "matching":
-                matched = matching_count([self._labels(spec) for spec in specs])
+        matched = passed_count(specs, points, self.shared)
         kept = {"replace": matched, "last": len(specs) - 1, "append": len(specs)}.get(place, place)
         if not 0 <= matched <= len(specs):
             raise TileSpecError.of(

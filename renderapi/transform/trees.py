@@ -29,6 +29,7 @@ __all__ = [
     "labels_of",
     "matching_count",
     "members",
+    "passed_count",
     "referenced",
     "references",
 ]
@@ -292,6 +293,45 @@ def matching_count(labels: Sequence[Iterable[str]], keep_through: Iterable[str] 
     wanted = frozenset(keep_through)
     labelled = [place for place, found in enumerate(labels) if not wanted.isdisjoint(found)]
     return labelled[-1] + 1 if labelled else max(min(len(labels) - 1, 2), 0)
+
+
+def passed_count(
+    specs: Sequence[Any], points: str | int = "matching", shared: Mapping[str, Any] | None = None
+) -> int:
+    """Count the first transforms of a tile that the points of its matches have gone through.
+
+    Parameters
+    ----------
+    specs : sequence of dict
+        Documents of the transforms of the tile, in order of application.
+    points : {"matching", "raw", "world"} or int
+        Those that stay where it is drawn to be matched (`matching_count`), none, all, or the first so many.
+    shared : dict, optional
+        Shared transforms by id, documents or objects: a reference has the labels of what it refers to.
+
+    Returns
+    -------
+    int
+        Their number; -1 for other words.
+
+    Examples
+    --------
+    >>> passed_count([{"type": "ref", "refId": "lens"}, {"type": "leaf"}], "matching")
+    1
+    """
+    if isinstance(points, int):
+        return points
+    if points == "matching":
+        return matching_count([_labels_of_target(spec, shared or {}) for spec in specs])
+    return {"raw": 0, "world": len(specs)}.get(points, -1)
+
+
+def _labels_of_target(spec: Any, shared: Mapping[str, Any]) -> list[str]:
+    if spec.get("type") == "ref":
+        target = shared.get(str(spec.get("refId")), {})
+        labels = getattr(target, "labels", None)
+        return (labels or []) if not isinstance(target, Mapping) else labels_of(target)
+    return labels_of(spec)
 
 
 def members(spec: Any, *, in_interpolations: bool = False) -> Iterator[Mapping[str, Any]]:
