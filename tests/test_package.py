@@ -323,7 +323,7 @@ def test_what_the_package_shows_is_what_it_offers():
             "align",
             "geometry",
             "match",
-                "plot",
+            "plot",
             "rendering",
             "schemas",
             "server",
