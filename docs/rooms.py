@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent
@@ -121,8 +122,13 @@ def inner_imports(room: str) -> dict[str, set[str]]:
     return below
 
 
-def _named(path: Path) -> Iterator[list[str]]:
-    """Yield the names below the package that a file imports, in their parts."""
+@cache
+def _named(path: Path) -> tuple[list[str], ...]:
+    """Return the names below the package that a file imports, in their parts."""
+    return tuple(_read_names(path))
+
+
+def _read_names(path: Path) -> Iterator[list[str]]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             names = [f"{node.module}.{alias.name}" for alias in node.names]

@@ -15,30 +15,24 @@ LEAKS = {
 }
 
 
-@pytest.fixture
-def judged(pytester):
+CLEAN = (
+    "import threading\nthread = threading.Thread(target=print)\nthread.start()\nthread.join()\n"
+    "with open('closed.txt', 'w'):\n    pass"
+)
+
+
+def test_what_is_left_behind_fails_the_last_test_of_its_module_and_what_was_cleaned_up_does_not(pytester):
+    # each is a module of one run: an interpreter that starts costs more than all of them
     pytester.makeconftest(
         f"import sys\nsys.path.append({str(Path(__file__).parent)!r})\nimport leaks\nleaks.PATIENCE = 0.2\n"
         "def pytest_configure(config):\n    config.pluginmanager.register(leaks.Leaks())\n"
     )
-
-    def run(body):
+    for kind, body in {**LEAKS, "clean": CLEAN}.items():
         lines = "\n".join(f"    {line}" for line in body.splitlines())
-        pytester.makepyfile(f"kept = []\ndef test_first():\n{lines}\ndef test_last():\n    pass\n")
-        return pytester.runpytest_subprocess("-p", "no:renderapi")
-
-    return run
-
-
-@pytest.mark.parametrize("kind", LEAKS)
-def test_what_is_left_behind_fails_the_last_test_of_its_module(judged, kind):
-    result = judged(LEAKS[kind])
-    result.assert_outcomes(passed=2, errors=1)
-    result.stdout.fnmatch_lines(["*ERROR at teardown of test_last*", f"left behind by *{kind}*"])
-
-
-def test_what_was_cleaned_up_is_no_leak(judged):
-    judged(
-        "import threading\nthread = threading.Thread(target=print)\nthread.start()\nthread.join()\n"
-        "with open('closed.txt', 'w'):\n    pass"
-    ).assert_outcomes(passed=2)
+        test = f"kept = []\ndef test_first():\n{lines}\ndef test_last():\n    pass\n"
+        pytester.makepyfile(**{f"test_{kind}": test})
+    result = pytester.runpytest_subprocess("-v", "-p", "no:renderapi", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2 * len(LEAKS) + 2, errors=len(LEAKS))
+    for kind in LEAKS:
+        result.stdout.fnmatch_lines([f"test_{kind}.py::test_last ERROR*"])
+        result.stdout.fnmatch_lines([f"left behind by *{kind}*"])

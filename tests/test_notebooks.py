@@ -1,4 +1,4 @@
-"""Each notebook of ``examples/`` runs from its first cell to its last in a kernel of its own, and comes out as it should."""
+"""Each notebook of ``examples/`` runs from its first cell to its last, and comes out as it should."""
 
 import json
 import re

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ ROOT = Path(renderapi.__file__).resolve().parent
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
+@cache
+def parsed(path):
+    return ast.parse(path.read_text())
+
+
+@cache
 def imported_by(code):
     """Return the names of the modules that are loaded after some code ran in a new interpreter."""
     done = subprocess.run(
@@ -63,7 +70,7 @@ def test_every_folder_with_modules_is_a_package_that_ships():
 
 def test_no_python_2():
     for path in ROOT.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 names = [alias.name for alias in node.names] + [getattr(node, "module", "") or ""]
                 assert not {"six", "__builtin__", "urllib2"} & {name.partition(".")[0] for name in names}, (
@@ -166,7 +173,7 @@ def test_only_the_store_speaks_sql():
     for path in home.rglob("*.py"):
         if home / "store" in path.parents:
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
                 assert "sqlite3" not in names, path
@@ -191,7 +198,7 @@ def test_the_table_of_floors_for_contributors_names_every_room(rooms):
 
 def imports_on_loading(path, modules):
     """Yield the modules of the package that a file names outside functions, for the type checker too."""
-    waiting = list(ast.parse(path.read_text()).body)
+    waiting = list(parsed(path).body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):

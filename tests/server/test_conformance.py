@@ -16,8 +16,16 @@ from renderapi.testing import conformance
 pytest_plugins = ["pytester", "renderapi.testing.plugin"]
 
 HOST, PORT = os.environ.get("RENDER_HOST"), os.environ.get("RENDER_PORT", "8080")
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("frameworks", "newsolver")]
-TARGETS = ["memory", "socket", *SLOW, *(["RENDER_HOST"] if HOST else [])]
+OTHERS = [
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("frameworks", "newsolver")),
+    *(["RENDER_HOST"] if HOST else []),
+]
+#: Over sockets all is asked for by the slow tests only: what answers is the same.
+TARGETS = ["memory", pytest.param("socket", marks=pytest.mark.slow), *OTHERS]
+#: What depends on how requests and answers travel.
+over_sockets_too = pytest.mark.parametrize(
+    "target", ["memory", "socket", *OTHERS], indirect=True, scope="module"
+)
 
 if HOST:
 
@@ -69,6 +77,7 @@ class TestCoordinates(Target, conformance.CoordinateConformance):
     pass
 
 
+@over_sockets_too
 class TestDeployment(Target, conformance.DeploymentConformance):
     pass
 
@@ -81,6 +90,7 @@ class TestHierarchical(Target, conformance.HierarchicalConformance):
     pass
 
 
+@over_sockets_too
 class TestImages(Target, conformance.ImageConformance):
     pass
 
@@ -93,6 +103,7 @@ class TestMatches(Target, conformance.MatchConformance):
     pass
 
 
+@over_sockets_too
 class TestMessages(Target, conformance.MessageConformance):
     pass
 
@@ -146,7 +157,8 @@ def test_suite_and_plugin_in_another_program(pytester):
         import pytest
         from renderapi.testing import DeploymentConformance, ServiceConformance
 
-        class TestDeployment(DeploymentConformance):
+        @over_sockets_too
+class TestDeployment(DeploymentConformance):
             @pytest.fixture
             def render_url(self, render_server):
                 return render_server.url

@@ -257,10 +257,25 @@ def is_expected(text):
     )
 
 
-@settings(max_examples=250, deadline=2000, database=None, suppress_health_check=list(HealthCheck))
+HOW = {"deadline": 2000, "database": None, "suppress_health_check": list(HealthCheck)}
+
+
+@settings(max_examples=50, **HOW)
 @seed(20)
 @given(data=st.data())
 def test_no_request_of_the_description_makes_the_server_fail(server, described, data):
+    try_requests(server, described, data)
+
+
+@pytest.mark.slow
+@settings(max_examples=250, **HOW)
+@seed(21)
+@given(data=st.data())
+def test_none_of_many_requests_of_the_description_makes_the_server_fail(server, described, data):
+    try_requests(server, described, data)
+
+
+def try_requests(server, described, data):
     url, session = server
     method, path, operation = data.draw(st.sampled_from(list(operations(described))))
     begin(url, session)
