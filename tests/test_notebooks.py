@@ -13,7 +13,7 @@ NOTEBOOKS = sorted((HOME / "examples").glob("*.ipynb"))
 #: What is printed, and how many pictures are shown.
 SHOWN = {
     "tutorial.ipynb": (r"12 tiles\n.*1_0_1 .*and back: \[700, 500\]\n.*pixels: 702 927\n", 1),
-    "own_images_to_aligned_section.ipynb": (r"8 tiles in 1 layer\n.*10 of 10 pairs connected", 2),
+    "own_images_to_aligned_section.ipynb": (r"4 tiles in 1 layer\n.*4 of 4 pairs connected", 2),
     "point_matches.ipynb": (
         r"4 of 4 pairs connected .*\n4 tiles, 4 pairs, .*residual \d+\.\d+ -> 0\.\d+ px",
         1,
@@ -24,7 +24,7 @@ RUN = """
 import sys, nbformat
 from nbclient import NotebookClient
 notebook = nbformat.read(sys.argv[1], 4)
-NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+NotebookClient(notebook, timeout=400, kernel_name="python3").execute()
 nbformat.write(notebook, sys.argv[2])
 """
 
@@ -37,7 +37,7 @@ def test_a_notebook_runs(notebook, tmp_path):
         [sys.executable, "-c", RUN, notebook, done],
         cwd=tmp_path,
         check=True,
-        timeout=240,
+        timeout=600,
         capture_output=True,
     )
     outputs = [output for cell in json.loads(done.read_text())["cells"] for output in cell.get("outputs", ())]
