@@ -18,8 +18,8 @@ PICTURE = HOME / "pictures" / "rooms.svg"
 FLOORS = (
     (
         "errors", "utils", "http", "_server_words", "_replacing", "_json", "_patterns", "_pillow", "_compiler",
-        "_version", "_extras", "_slips", "_doubts", "_ordering", "_names", "transform", "geometry", "rendering",
-        "layout", "channel", "image_pyramid", "schemas", "external",
+        "_version", "_extras", "_slips", "_doubts", "_ordering", "_pages", "_names", "transform", "geometry",
+        "rendering", "layout", "channel", "image_pyramid", "schemas", "external",
     ),
     ("_comparison", "_parallel", "_project", "_batches", "render"),
     (

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from renderapi._pages import card, never_failing
 from renderapi.errors import (
     BadAnswerError,
     ClientScriptError,
@@ -385,6 +386,11 @@ class Render(Connection):
 
     def __hash__(self) -> int:
         return hash(tuple(self.to_dict().values()))
+
+    @never_failing
+    def _repr_html_(self) -> str:
+        # of the settings that have no secrets in them
+        return card(type(self).__name__, self.to_dict().items())
 
     def __repr__(self) -> str:
         values = (f"{name}={value!r}" for name, value in self.to_dict().items() if value is not None)

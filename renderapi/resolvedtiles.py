@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from renderapi import _json
+from renderapi import _json, _pages
 from renderapi._doubts import Doubts
 from renderapi._names import PAIR
 from renderapi._slips import check_tile_list, check_transform_list
@@ -52,6 +52,8 @@ __all__ = [
 
 
 _HAS_ID = re.compile(rb'"tileId"')
+#: Of more tiles than this a notebook shows no drawing.
+_DRAWN = 600
 _NOT_FINITE = frozenset({"nan", "inf", "infinity"})
 
 
@@ -157,6 +159,30 @@ class ResolvedTiles:
         check_tile_list(self.tilespecs)
         check_transform_list(self.transforms, "transforms")
         return _collection([_as_dict(tile, bounds) for tile in self.tilespecs], self.transforms)
+
+    @_pages.never_failing
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, Any]] = [
+            ("tile specs", f"{len(self.tilespecs):,}"),
+            ("transforms", f"{len(self.transforms):,}"),
+            ("their ids", ", ".join(str(one.transformId) for one in self.transforms[:5]) or None),
+        ]
+        drawn = ""
+        if 0 < len(self.tilespecs) <= _DRAWN:
+            from renderapi.geometry import bounding_boxes
+
+            # copies: what is looked at stays as it was read
+            tiles = [TileSpec(json=tile.to_dict(bounds=True)) for tile in self.tilespecs]
+            layers = sorted({tile.z for tile in tiles if tile.z is not None})
+            if layers:
+                rows.append(
+                    ("z", f"{layers[0]:g}" if len(layers) == 1 else f"{layers[0]:g} to {layers[-1]:g}")
+                )
+            some = ", ".join(str(tile.tileId) for tile in tiles[:3])
+            rows.append(("tiles", f"{some}, ..." if len(tiles) > 3 else some))
+            boxes = bounding_boxes(tiles, self.transforms)
+            drawn = _pages.boxes_svg(f"boxes of {len(tiles)} tiles", boxes)
+        return _pages.card(type(self).__name__, rows, picture=drawn)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.tilespecs)} tile specs, {len(self.transforms)} transforms)"

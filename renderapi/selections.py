@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from renderapi import _pages
 from renderapi._extras import install_line
 from renderapi._names import BOX, PAIR
 from renderapi._parallel import in_threads, thread_session
@@ -88,6 +89,21 @@ class _Selection:
     def connection(self) -> dict[str, Any]:
         """Keywords of the connection, for other calls: ``get_stack_bounds(tiles.stack, **tiles.connection)``."""
         return dict(self._connection)
+
+    @_pages.never_failing
+    def _repr_html_(self) -> str:
+        count = _pages.within(_pages.PATIENCE, self.count) if self._counts_at_once() else None
+        told = "as count() tells, with more than one request" if count is None else f"{count:,}"
+        what, _, chosen = repr(self).strip("<>").partition(": ")
+        return _pages.card(what, [("chosen", chosen), ("number", told)])
+
+    def _counts_at_once(self) -> bool:
+        """Tell whether a request or two are enough to count."""
+        raise NotImplementedError
+
+    def count(self) -> int:
+        """Count what is selected."""
+        raise NotImplementedError
 
     def _where(self) -> str:
         call = self._connection
@@ -205,6 +221,12 @@ class TileSelection(_Selection):
             return sorted(there)
         known = set(there)
         return [z for z in self._zs if z in known]
+
+    def _counts_at_once(self) -> bool:
+        whole = self._zs is None and self._range == (None, None)
+        few = self._zs is not None and len(self._zs) <= self._threads
+        chosen = (self._ids, self._pattern, self._group)
+        return all(part is None for part in chosen) and (few or (whole and self._box is None))
 
     def count(self) -> int:
         """Count the tiles without reading them.
@@ -518,6 +540,10 @@ class MatchSelection(_Selection):
         return (
             f"<pairs of match collection {self._collection!r} of {self._connection.get('owner')}: {chosen}>"
         )
+
+    def _counts_at_once(self) -> bool:
+        chosen = (self._pairs, self._group, self._pgroup, self._qgroup)
+        return self._least == 0 and all(part is None for part in chosen)
 
     def count(self) -> int:
         """Count the pairs without reading points.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from renderapi import _json
 from renderapi._comparison import Comparison, StackComparison
+from renderapi._pages import card, never_failing
 from renderapi._parallel import in_threads, progress_reporter
 from renderapi._project import Project, make_stack_params
 from renderapi.errors import BadRequestError, ConflictError, NotFoundError, RenderError, StackStateError
@@ -241,6 +242,29 @@ class StackInfo:
     def missing(self) -> list[float]:
         """Layers that seem to be missing between the first and the last, as `missing_layers` tells them."""
         return missing_layers(self.layers)
+
+    @never_failing
+    def _repr_html_(self) -> str:
+        box, size, missing = self.bounds, self.resolution, self.missing
+        layers = f"{len(self.layers):,}"
+        if self.layers:
+            layers += f", z {self.layers[0]:g} to {self.layers[-1]:g}"
+        some = ", ".join(f"{z:g}" for z in missing[:8])
+        rows = [
+            ("owner, project", f"{self.owner}, {self.project}"),
+            ("state", self.state),
+            ("tiles", None if self.tile_count is None else f"{self.tile_count:,}"),
+            ("layers", layers),
+            (
+                "missing",
+                f"{len(missing):,}: z {some}{', ...' if len(missing) > 8 else ''}" if missing else None,
+            ),
+            ("x", None if not box else f"{box['minX']:,.0f} to {box['maxX']:,.0f} pixels"),
+            ("y", None if not box else f"{box['minY']:,.0f} to {box['maxY']:,.0f} pixels"),
+            ("voxel", None if size is None else f"{size[0]:g} × {size[1]:g} × {size[2]:g} nm"),
+            ("notes", self.version.versionNotes),
+        ]
+        return card(f"stack {self.name}", rows)
 
     def __repr__(self) -> str:
         where = "/".join(str(part) for part in (self.owner, self.project, self.name) if part is not None)

@@ -7,12 +7,12 @@ import logging
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from renderapi import _json
+from renderapi import _json, _pages
 from renderapi._names import BOX
 from renderapi._parallel import progress_reporter
 from renderapi._slips import check_transform_list
@@ -572,9 +572,43 @@ class TileSpec:
     def __hash__(self) -> int:
         return hash((self.tileId, self.z))
 
+    @_pages.never_failing
+    def _repr_html_(self) -> str:
+        from renderapi.rendering import thumbnail
+
+        # a copy: what is looked at stays as it was read
+        tile = TileSpec(json=self.to_dict(bounds=True))
+        image = _pages.within(_pages.PATIENCE, lambda: thumbnail(tile))
+        drawn = "" if image is None else _pages.picture(image, f"image of tile {tile.tileId}")
+        return _pages.card(f"TileSpec {tile.tileId}", _shown(tile), picture=drawn)
+
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in ("tileId", "z", "width", "height"))
         return f"{type(self).__name__}({values})"
+
+
+def _shown(tile: TileSpec) -> Iterator[tuple[str, Any]]:
+    """Yield what a notebook shows of a tile."""
+    from renderapi.rendering.locations import shown
+
+    layout = tile.layout
+    yield "z", tile.z
+    yield "size", f"{tile.width:g} × {tile.height:g} pixels" if tile.width and tile.height else None
+    if None not in tile.bbox:
+        yield "box", "{:g}, {:g} to {:g}, {:g}".format(*tile.bbox)
+    if None not in (tile.minint, tile.maxint):
+        yield "intensity", f"{tile.minint:g} to {tile.maxint:g}"
+    yield "section", layout.sectionId
+    yield "group", tile.groupId
+    if None not in (layout.imageRow, layout.imageCol):
+        yield "row, column", f"{layout.imageRow}, {layout.imageCol}"
+    if None not in (layout.stageX, layout.stageY):
+        yield "stage", f"{layout.stageX:g}, {layout.stageY:g}"
+    yield "transforms", ", ".join(type(transform).__name__ for transform in tile.tforms) or "none"
+    yield "channels", ", ".join(str(channel.name) for channel in tile.channels or ()) or None
+    yield "image", shown(str(tile.imageUrl)) if tile.imageUrl else None
+    levels = sorted(map(int, tile.ip))
+    yield "mipmap levels", f"{levels[0]} to {levels[-1]}" if len(levels) > 1 else None
 
 
 def _set(document: dict[str, Any], key: str, value: Any, keep_empty: bool) -> None:

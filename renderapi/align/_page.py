@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from renderapi._pages import data_uri
 from renderapi._version import __version__
 from renderapi.solve import Seam, SolveReport
 
@@ -228,16 +227,8 @@ def _seam(picture: Picture) -> str:
     told = f"{escape(seam.p)} and {escape(seam.q)}: {seam.after:.2f} pixels, {seam.matches} matches"
     if picture.images is None:
         return f"<p>{told}; {escape(picture.text)}</p>"
-    images = "".join(f'<img alt="" src="data:image/png;base64,{_png(image)}">' for image in picture.images)
+    images = "".join(f'<img alt="" src="{data_uri(image)}">' for image in picture.images)
     return (
         f"<figure style='margin:1em 0'><div class=row style='gap:.5em'>{images}</div>"
         f"<figcaption>{told}; {escape(picture.text)}</figcaption></figure>"
     )
-
-
-def _png(image: NDArray[np.uint8]) -> str:
-    from PIL import Image
-
-    written = BytesIO()
-    Image.fromarray(image).save(written, "PNG")
-    return b64encode(written.getvalue()).decode("ascii")

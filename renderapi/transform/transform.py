@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from renderapi._pages import never_failing
 from renderapi.errors import RenderError, SpecError
 from renderapi.transform.leaf.common import as_points, read_extras, write_extras
 from renderapi.transform.leaf.transform import InvertedByIteration, MapsPoints, NullHandler, Transform, logger
@@ -68,6 +69,12 @@ class _Composite:
     def __hash__(self) -> int:
         """Agree with equality, so the hash changes when the transform is edited."""
         return hash((type(self), self._identity()))
+
+    @never_failing
+    def _repr_html_(self) -> str:
+        from renderapi.transform._shown import transform_html
+
+        return transform_html(self)
 
     def _annotations(self) -> str:
         transform_id, labels = getattr(self, "transformId", None), getattr(self, "labels", None)

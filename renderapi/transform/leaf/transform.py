@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from renderapi._pages import never_failing
 from renderapi.errors import ConversionError, SpecError
 from renderapi.transform import _inverse
 from renderapi.transform.data_strings import require_text
@@ -154,6 +155,12 @@ class Transform:
     def __hash__(self) -> int:
         """Agree with equality, so the hash changes when the transform is edited."""
         return hash(self._identity())
+
+    @never_failing
+    def _repr_html_(self) -> str:
+        from renderapi.transform._shown import transform_html
+
+        return transform_html(self)
 
     def __str__(self) -> str:
         return f"className:{self.className}\ndataString:{self.dataString}"
