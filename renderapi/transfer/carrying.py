@@ -231,6 +231,11 @@ def move(
         holds all of them.
     dry_run : bool
         Only tell what would be done.
+
+    Returns
+    -------
+    TransferResult
+        Without content, where the source was renamed.
     """
     source, target = transfer.source, transfer.target
     if rename is not None and source.where != target.where:

@@ -167,6 +167,10 @@ class UsualTiles:
             The layer that all of them must be of.
         derive : bool
             Whether bounding boxes are derived.
+
+        Returns
+        -------
+        bool
         """
         if not self.tiles:
             return False
