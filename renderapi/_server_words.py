@@ -20,12 +20,17 @@ _MEANINGS: list[tuple[str, type[errors.RenderError], str]] = [
         "The server ran out of memory: ask for less at a time (a smaller box or scale).",
     ),
     (
+        r"must first be transitioned to COMPLETE",
+        errors.StackStateError,
+        "Between other states a stack is COMPLETE: renderapi.stack.set_stack_state(stack, 'COMPLETE') first.",
+    ),
+    (
         r"READ_ONLY",
         errors.StackStateError,
         "A read-only stack must first be set COMPLETE, then LOADING.",
     ),
     (
-        r"LOADING state|must be LOADING|cannot be cloned to stack|must first be transitioned|because it is ",
+        r"LOADING state|must be LOADING|cannot be cloned to stack|because it is ",
         errors.StackStateError,
         "Change the state first: renderapi.stack.set_stack_state(stack, 'LOADING').",
     ),

@@ -12,6 +12,12 @@ from renderapi._server_words import meaning_of
         ("java.lang.OutOfMemoryError: Java heap space", errors.ServerOutOfMemoryError, "less at a time"),
         ("stack is in READ_ONLY state", errors.StackStateError, "first be set COMPLETE"),
         ("the stack must be in the LOADING state", errors.StackStateError, "'LOADING'"),
+        (
+            "the s stack's state is currently LOADING and must first be transitioned to COMPLETE before "
+            "transitioning it to READ_ONLY.",
+            errors.StackStateError,
+            "'COMPLETE') first",
+        ),
         ("stats have not been stored", errors.StackStateError, "'COMPLETE'"),
         ("stack s already exists", errors.ConflictError, ""),
         ("com.mongodb.MongoTimeoutException", errors.ServerError, "MongoDB"),

@@ -17,7 +17,7 @@ from renderapi.geometry.chains import document_of
 from renderapi.pointmatch import get_matches_with_group, get_matches_within_group
 from renderapi.render import Render, accepts, renderaccess
 from renderapi.resolvedtiles import ResolvedTiles, combine_resolvedtiles, get_resolved_tiles_from_z
-from renderapi.solve.errors import SolveError
+from renderapi.solve.errors import NoMatchesError, SolveError
 from renderapi.solve.matches import check_arguments, solve_matches
 from renderapi.solve.report import SolveReport
 from renderapi.stack import derive_stack, get_tilebounds_for_z, get_z_values_for_stack, loading
@@ -303,7 +303,12 @@ class StackJob:
         try:
             solution = solve_matches(tiles, matches, self.model, **options)
         except SolveError as error:
-            error.args = (f"{what} of stack {self.stack}: {error.args[0]}", *error.args[1:])
+            text = f"{what} of stack {self.stack}: {error.args[0]}"
+            if isinstance(error, NoMatchesError) and not error.pairs:
+                # the group of a match is the section of its tile, as the maker of the matches wrote it
+                groups = ", ".join(map(repr, _groups(tiles)[:3]))
+                text += f" in the groups {groups} of collection {self.collection}"
+            error.args = (text, *error.args[1:])
             raise
         return Solved(list(solution.tilespecs()), tiles.transforms, solution.report)
 

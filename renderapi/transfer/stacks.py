@@ -157,7 +157,7 @@ def move_stack(
         Make the target what the source is: layers and tiles of its own are removed or replaced. Default False: a
         target that holds anything that the source does not have is refused.
     close_stack : bool
-        Set the target COMPLETE in the end. Default True.
+        Set the target COMPLETE in the end. Default True. A stack that is only renamed keeps its state.
     dry_run : bool
         Only tell what would be done.
     poolsize : int

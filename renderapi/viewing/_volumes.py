@@ -23,7 +23,7 @@ from renderapi.pointmatch import get_matches_with_group
 from renderapi.resolvedtiles import get_resolved_tiles_from_z
 from renderapi.solve.models import MODELS
 from renderapi.solve.tiles import Tiles
-from renderapi.stack import get_full_stack_metadata, get_stack_bounds, get_stack_sectionData
+from renderapi.stack import get_full_stack_metadata, get_stack_bounds, get_stack_sectionData, resolution_of
 
 Array = NDArray[np.float64]
 
@@ -89,7 +89,7 @@ class Volume:
             max(self.planes) + 1,
         )
         version = get_full_stack_metadata(stack, **at.keywords()).get("currentVersion") or {}
-        self.resolution = _resolution(version)
+        self.resolution = resolution_of(version)
 
     @property
     def middle(self) -> tuple[float, float, float]:
@@ -267,12 +267,6 @@ class Volume:
         # with nothing to be found, all transforms stay: base coordinates are the world
         resolved = get_resolved_tiles_from_z(self.stack, z, **self._at.keywords())
         return Tiles(resolved, None, MODELS["translation"], "matching", "append")
-
-
-def _resolution(version: Mapping[str, Any]) -> tuple[float, ...] | None:
-    sizes = tuple(float(version.get(f"stackResolution{axis}") or 0) for axis in "XYZ")
-    # all 1 is what `renderapi.stack.create_stack` writes where nothing is said
-    return sizes if all(0 < size < math.inf for size in sizes) and set(sizes) != {1.0} else None
 
 
 def dimensions_of(volume: Volume) -> dict[str, list[Any]]:

@@ -160,7 +160,9 @@ def test_what_fails_later_leaves_the_target_loading_and_says_so(render):
     planted = Planted(2, 2, 2)
     matches = [m for m in planted.matches if m["pGroupId"] == m["qGroupId"] == "1.0"]
     collection = stored(planted, render, matches=matches)
-    with pytest.raises(NoMatchesError, match="layer 2 of stack raw: none of 4 tiles") as caught:
+    with pytest.raises(
+        NoMatchesError, match=r"layer 2 of stack raw: none of 4 tiles .* in the groups '2.0' of collection"
+    ) as caught:
         solve_stack("raw", collection, "montage", render=render)
     assert any("stack montage is left LOADING" in note for note in caught.value.__notes__)
     assert state("montage", render) == "LOADING"
