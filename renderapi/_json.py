@@ -281,6 +281,11 @@ def _sorted_keys(document: Any) -> bytes:
     return content
 
 
+def is_spelt_alike(content: bytes) -> bool:
+    """Tell whether every writer spells the numbers of a text as `canonical` does, as far as it has exponents."""
+    return not _is_spelt_otherwise(content)
+
+
 def _is_spelt_otherwise(content: bytes) -> bool:
     # writers spell numbers with an exponent in different ways, and begin to use one at different sizes; most that
     # looks like one is in a name, which the second look finds

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from renderapi import _json
@@ -29,6 +30,9 @@ from renderapi.http.urls import format_number
 from renderapi.pointmatch.rows import PAIR
 from renderapi.transfer.parts import Condense, ContentDigest, Key, Part, PartDigest, portions
 from renderapi.transfer.servers import pair_key
+
+if TYPE_CHECKING:
+    from renderapi.transfer import usual
 
 #: Format of files, by the end of their names.
 FORMATS = ("jsonl.gz", "jsonl.zst", "parquet")
@@ -83,6 +87,8 @@ def _read_lines(path: Path, compress: str) -> list[bytes]:
 
 
 _NOTHING: dict[str, Any] = {}
+_OF_LAYOUT = ("sectionId", "stageX", "stageY", "imageRow", "imageCol", "camera")
+_OF_IMAGE = ("imageUrl", "maskUrl")
 _BOX = ("minX", "minY", "maxX", "maxY")
 
 
@@ -147,14 +153,29 @@ _Values = Iterable[Sequence[Any]]
 
 
 def _values_of_tiles(documents: Sequence[bytes], tiles: Sequence[Any]) -> _Values:
+    if not isinstance(tiles[0], dict):
+        yield from _values_of_usual_tiles(documents, tiles)
+        return
     layouts = [tile.get("layout") or _NOTHING for tile in tiles]
     images = [(tile.get("mipmapLevels") or _NOTHING).get("0") or _NOTHING for tile in tiles]
     specs = [(tile.get("transforms") or _NOTHING).get("specList") or () for tile in tiles]
-    parts = dict.fromkeys(("sectionId", "stageX", "stageY", "imageRow", "imageCol", "camera"), layouts)
-    parts |= dict.fromkeys(("imageUrl", "maskUrl"), images)
+    parts = dict.fromkeys(_OF_LAYOUT, layouts) | dict.fromkeys(_OF_IMAGE, images)
     for name in _schema("tiles").names[:-2]:
         yield [part.get(name) for part in parts.get(name, tiles)]
     yield list(map(_references, specs))
+    yield documents
+
+
+def _values_of_usual_tiles(documents: Sequence[bytes], tiles: Sequence[usual.Tile]) -> _Values:
+    from renderapi.transfer.usual import NO_IMAGE, NO_LAYOUT, NO_LEVELS, NO_TRANSFORMS
+
+    layouts = [tile.layout or NO_LAYOUT for tile in tiles]
+    images = [(tile.mipmapLevels or NO_LEVELS).level0 or NO_IMAGE for tile in tiles]
+    specs = [(tile.transforms or NO_TRANSFORMS).specList or () for tile in tiles]
+    parts: dict[str, Sequence[Any]] = dict.fromkeys(_OF_LAYOUT, layouts) | dict.fromkeys(_OF_IMAGE, images)
+    for name in _schema("tiles").names[:-2]:
+        yield list(map(attrgetter(name), parts.get(name, tiles)))
+    yield [[spec.refId for spec in some if spec.type == "ref"] for some in specs]
     yield documents
 
 

@@ -9,10 +9,16 @@ from typing import Any
 
 from renderapi import _json
 
+try:
+    from renderapi.transfer import usual as _usual
+except ImportError:  # msgspec is not installed
+    _usual = None  # type: ignore[assignment]
+
 #: z of a layer, or id of the group of p.
 Key = float | str
 
-#: What gathers what is written of documents: it is called with their bytes and the same decoded, again and again.
+#: What gathers what is written of documents: it is called with their bytes and the same decoded, again and again; all
+#: of a call are dicts, or all usual tiles.
 Condense = Callable[[Sequence[bytes], Sequence[Any]], None]
 
 _DIGEST_BYTES = 16
@@ -100,14 +106,22 @@ class Part:
         PartDigest
         """
         digest = blake2b(b"[", digest_size=_DIGEST_BYTES)
+        try_usual = _usual is not None
         with _json.collector_paused():
             for begin, documents, take in ((b"[", self.documents, condense), (b",[", self.shared, None)):
                 digest.update(begin)
                 for number, some in enumerate(portions(_in_order(documents))):
-                    decoded = list(map(_json.loads, some))
+                    read = _usual.usual_tiles(some) if try_usual else None
+                    decoded: list[Any]
+                    if read is None:
+                        try_usual = False  # the next ones will not be, either
+                        decoded = list(map(_json.loads, some))
+                        content = _json.canonical_list(decoded)
+                    else:
+                        decoded, content = read
                     if number:
                         digest.update(b",")
-                    digest.update(memoryview(_json.canonical_list(decoded))[1:-1])
+                    digest.update(memoryview(content)[1:-1])
                     if take is not None:
                         take(some, decoded)
                 digest.update(b"]")
