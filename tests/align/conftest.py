@@ -7,7 +7,7 @@ from renderapi.rendering import _numpy
 from renderapi.server import serve_background
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def painted_by_numpy():
     """Have numpy paint, whose pixels are the same: compiling another painter takes longer than all tests here."""
     with pytest.MonkeyPatch.context() as patch:

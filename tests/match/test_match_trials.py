@@ -79,7 +79,8 @@ def test_a_trial_finds_what_it_finds_in_render_ws(case, render):
     assert [n for n in ours if n > 20 or n == ours[0]] == pytest.approx(
         [n for n in java if n > 20 or n == java[0]], rel=0.5
     )
-    if "overlappingImagePixels" in want["stats"] and case["name"] != "no_overlap_min4":
+    # without a filter these are of the few wrong matches, which another SIFT does not repeat
+    if "overlappingImagePixels" in want["stats"] and case["name"] not in {"no_overlap_min4", "fold_none"}:
         assert stats["overlappingImagePixels"] == pytest.approx(
             want["stats"]["overlappingImagePixels"], rel=0.03
         )
@@ -166,4 +167,4 @@ def test_without_opencv_the_server_says_how_to_get_it(render, monkeypatch):
     monkeypatch.setattr(trials, "find_spec", lambda name: None if name == "cv2" else real(name))
     error = refusal(request(), render, ServerError)
     assert error.status_code == 501
-    assert 'pip install "render-python[match]"' in str(error)
+    assert 'pip install "render-python[match]>=3"' in str(error)

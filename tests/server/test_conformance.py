@@ -157,8 +157,7 @@ def test_suite_and_plugin_in_another_program(pytester):
         import pytest
         from renderapi.testing import DeploymentConformance, ServiceConformance
 
-        @over_sockets_too
-class TestDeployment(DeploymentConformance):
+        class TestDeployment(DeploymentConformance):
             @pytest.fixture
             def render_url(self, render_server):
                 return render_server.url
