@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from renderapi.server import Store
 from renderapi.server.documents.tiles import ResolvedTiles
-from renderapi.server.documents.usual import usual_tiles
 from renderapi.server.endpoints.declaring import decode
 from renderapi.server.services import layers
 from renderapi.server.store.tile_rows import TileBatch
+
+pytest.importorskip("msgspec")
+
+from renderapi.server.documents.usual import usual_tiles
 
 BOX = {"minX": 1.0, "minY": -2.5, "maxX": 100.0, "maxY": 1e3}
 LOADER = "IMAGEJ_TIFF_STACK"
