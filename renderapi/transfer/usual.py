@@ -120,7 +120,7 @@ def usual_tiles(documents: Sequence[bytes]) -> tuple[list[Tile], bytes] | None:
     content = b"[%b]" % b",".join(documents)
     try:
         tiles = _decoder.decode(content)
-    except ValueError:  # not strict JSON, or another type
+    except (msgspec.DecodeError, ValueError):  # not strict JSON, or another type
         return None
     written = _encoder.encode(tiles)
     return (tiles, written) if _json.is_spelt_alike(written) else None

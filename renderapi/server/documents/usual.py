@@ -233,7 +233,7 @@ def usual_tiles(content: bytes) -> UsualTiles | None:
         if not content.isascii():
             content.decode()  # what is cut out has not been looked into
         transforms = [transform(_json.loads(memoryview(raw))) for raw in body.transformIdToSpecMap.values()]
-    except (ValueError, RecursionError, Problem):
+    except (msgspec.DecodeError, ValueError, RecursionError, Problem):
         return None
     shared = {spec["id"]: spec for spec in transforms if "id" in spec}
     return UsualTiles(content, shared, body.tileIdToSpecMap.values())
