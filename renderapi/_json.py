@@ -239,7 +239,8 @@ def encoded(document: dict[str, Any]) -> bytes:
 
 
 #: Where a number has an exponent, perhaps, or looks as if it should have one; literals first make it fast.
-_exponent_of_number = re.compile(rb"e(?<=[0-9]e)[-+0-9]").search
+_exponents = re.compile(rb"e(?<=[0-9]e)[-+0-9]").finditer
+_LONGEST_NUMBER = 32
 _string_or_number = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
 
 
@@ -287,9 +288,18 @@ def is_spelt_alike(content: bytes) -> bool:
 
 
 def _is_spelt_otherwise(content: bytes) -> bool:
-    # writers spell numbers with an exponent in different ways, and begin to use one at different sizes; most that
-    # looks like one is in a name, which the second look finds
-    return bool((_small(content) or _exponent_of_number(content)) and _has_exponent(content))
+    # writers spell numbers with an exponent in different ways, and begin to use one at different sizes
+    return bool((_small(content) or _may_have_exponent(content)) and _has_exponent(content))
+
+
+def _may_have_exponent(content: bytes) -> bool:
+    """Say whether something looks like a number with an exponent; those in texts, as of transforms, mostly do not."""
+    for found in _exponents(content):
+        end = found.start()
+        before = content[max(end - _LONGEST_NUMBER, 0) : end].rstrip(b"0123456789.-")
+        if not before or before[-1] in b":,[":
+            return True
+    return False
 
 
 def _respelt(found: re.Match[bytes]) -> bytes:

@@ -69,6 +69,15 @@ def test_a_usual_tile_is_read_at_once():
     assert (found[0].tileId, found[0].layout.stageX, found[0].maxX) == ("a", 1.5, None)
 
 
+@pytest.mark.parametrize("text", ["1.0 2.9e-05 0 1", "-3e5", "a,1e5", ":1e-7", "[-2.5e300"])
+def test_exponents_in_texts_are_no_numbers(text):
+    tile = {**TILE, "transforms": {"type": "list", "specList": [{"className": "c", "dataString": text}]}}
+    contents = [json.dumps(document).encode() for document in (tile, {**tile, "minY": 1.5e-9})]
+    assert usual_tiles(contents[:1])[1] == slowly(contents[:1])
+    assert b'"minY":1.5e-09' in slowly(contents)
+    assert usual_tiles(contents) is None
+
+
 @given(st.lists(tiles, min_size=1, max_size=4))
 def test_it_is_written_as_dicts_are_or_not_at_all(documents):
     contents = [json.dumps(document).encode() for document in documents]
