@@ -76,7 +76,7 @@ TILES = objects(
 
 def rows(batch):
     """Return what is stored; a number may be spelt in two ways, and its value counts."""
-    return [(*tile[:10], bool(tile[10]), list(json.loads(tile[11]).items())) for tile in batch.tiles]
+    return [(*tile[:10], bool(tile[10]), list(json.loads(tile[11]).items())) for tile in zip(*batch.columns)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -112,7 +112,7 @@ def test_tiles_of_an_import_are_usual():
     usual = usual_tiles(body_of(*tiles, transformIdToSpecMap={"x": affine(id="lens")}))
     assert usual is not None
     assert usual.is_settled(1.0, derive=True)
-    assert [row[9] for row in TileBatch.of_usual(usual).tiles] == [None, '["lens"]', None]
+    assert list(TileBatch.of_usual(usual).columns[9]) == [None, '["lens"]', None]
     assert usual.documents()[0].startswith(
         b'{"tileId":"a","layout":{"sectionId":"1.0","camera":"c","imageRow":3,"stageX":1.0},"z":1.0,'
         b'"minX":5.0,"minY":6.0,"maxX":25.0,"maxY":16.0,"width":20.0,"height":10.0,'

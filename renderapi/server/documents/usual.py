@@ -9,10 +9,10 @@ an unknown key, channels, lists in lists) is none of this: the body is read agai
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal, TypeAlias
+from operator import attrgetter
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
-import numpy as np
 from msgspec import Meta, Raw, Struct, field
 
 from renderapi import _json
@@ -180,19 +180,23 @@ class UsualTiles:
                 if unresolved.get(ident, [ident]):
                     return False
         if derive:
-            if any(tile.width is None or tile.height is None for tile in self.tiles):
-                return False
             try:
-                self._derive_boxes()
+                if not self._derive_boxes():
+                    return False
             except NOT_CALCULABLE:
                 return False
-        else:
-            for tile in self.tiles:
-                if tile.minX is None or tile.minY is None or tile.maxX is None or tile.maxY is None:
-                    return False
+        elif any(None in self.column(name) for name in ("minX", "minY", "maxX", "maxY")):
+            return False
         return z is None or all(tile.z == z for tile in self.tiles)
 
-    def _derive_boxes(self) -> None:
+    def column(self, name: str) -> list[Any]:
+        """Return the values of a field of all tiles."""
+        return list(map(attrgetter(name), self.tiles))
+
+    def _derive_boxes(self) -> bool:
+        widths, heights, cells = map(self.column, ("width", "height", "meshCellSize"))
+        if None in widths or None in heights:
+            return False
         texts = []
         for tile in self.tiles:
             specs = tile.transforms.specList
@@ -200,11 +204,9 @@ class UsualTiles:
                 break
             texts.append(specs[0].dataString)
         if len(texts) == len(self.tiles) and None not in texts:
-            sizes = np.array(
-                [(tile.width, tile.height, tile.meshCellSize) for tile in self.tiles], np.float64
-            )
             numbers = parse_rows(texts, 6)  # type: ignore[arg-type] # none is None
-            boxes = affine_bounding_boxes(numbers.reshape(-1, 3, 2).transpose(0, 2, 1), *sizes.T)
+            matrices = numbers.reshape(-1, 3, 2).transpose(0, 2, 1)
+            boxes = affine_bounding_boxes(matrices, widths, heights, cells)
         else:
             documents = [
                 {
@@ -219,6 +221,7 @@ class UsualTiles:
             boxes = bounding_boxes(documents, self.transforms, nested_references=False)
         for tile, box in zip(self.tiles, boxes.tolist()):
             tile.minX, tile.minY, tile.maxX, tile.maxY = box
+        return True
 
     def documents(self) -> list[bytes]:
         """Write each tile as it is stored."""

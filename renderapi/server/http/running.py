@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import select
 import signal
@@ -364,7 +365,7 @@ def serve(
     durable, image_roots, max_body, allow_hosts, **options
         As for `serve_background`.
     """
-    with _quick_turns(), Store(data, durable) as store:
+    with Store(data, durable) as store:
         app = create_app(
             store, image_roots=image_roots, max_body=max_body, allow_hosts=(*allow_hosts, host), **options
         )
@@ -379,7 +380,8 @@ def serve(
                     flush=True,
                 )
                 app.server.drawing.prepare()
-                listener.run()
+                with _quick_turns():
+                    listener.run()
         except KeyboardInterrupt:
             logger.info("interrupted")
         finally:
@@ -403,9 +405,12 @@ def _quick_turns() -> Iterator[None]:
     # whoever asks for a tile should not wait long for those who read a large body
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_SECONDS)
+    # nor for the garbage collector to walk over the whole program, which stays as it is
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         sys.setswitchinterval(before)
 
 

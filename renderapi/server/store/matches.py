@@ -318,7 +318,7 @@ def save(connection: Transaction, row: int, pairs: Sequence[tuple[Any, ...]]) ->
         connection,
         "INSERT INTO pair (collection, p_group, q_group, p_id, q_id, consensus, head, matches, match_count)",
         row,
-        pairs,
+        zip(*pairs),
         "ON CONFLICT (collection, p_group, q_group, p_id, q_id) DO UPDATE SET "
         "consensus = excluded.consensus, head = excluded.head, matches = excluded.matches, "
         "match_count = excluded.match_count",

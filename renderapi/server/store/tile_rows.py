@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy as shallow_copy
-from itertools import chain, repeat
+from itertools import chain
+from operator import sub
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from renderapi import _json
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # the sign keeps the database from walking over all ids of a stack, which are sorted, for those of one layer
 _SORTED_ID = "+tile_id"
+#: Columns of tiles, beside that of the stack.
+COLUMNS = "tile_id, z, min_y, max_y, min_x, max_x, section_id, group_id, channels, refs, nested, document"
 # what must be written in another way in a string of JSON
 _ESCAPED = bytes(range(32)) + b'"\\'
 
@@ -483,10 +486,9 @@ def _copy_rows(
             "SELECT ?, transform_id, refs, document FROM transform WHERE stack = ?",
             (target, source),
         )
-    columns = "tile_id, z, min_y, max_y, min_x, max_x, section_id, group_id, channels, refs, nested, document"
     for layer in dict.fromkeys(layers) if layers else (None,):
         connection.execute(
-            f"INSERT INTO tile (stack, {columns}) SELECT ?, {columns} FROM tile WHERE stack = ?"
+            f"INSERT INTO tile (stack, {COLUMNS}) SELECT ?, {COLUMNS} FROM tile WHERE stack = ?"
             + ("" if layer is None else " AND z = ?"),
             (target, source) if layer is None else (target, source, layer),
         )
@@ -506,49 +508,37 @@ class TileBatch:
     ----------
     transforms : dict of str to Document
         Shared transforms by id.
-    tiles : list of tuple
-        Values of the columns of each tile.
+    columns : list of sequence
+        Values of each column of the tiles, in the order of `COLUMNS`; none without tiles.
     """
 
-    def __init__(self, transforms: dict[str, Document], tiles: list[tuple[Any, ...]]) -> None:
+    def __init__(self, transforms: dict[str, Document], columns: list[Sequence[Any]]) -> None:
         self.transforms = [
             (ident, _written(dict.fromkeys(references(spec))), _json.dumps(spec))
             for ident, spec in transforms.items()
         ]
-        self.tiles = tiles
-        self.max_height = max((tile[3] - tile[2] for tile in tiles), default=0.0)
+        self.columns = columns
+        _, _, low, high, *_ = columns or [()] * 4
+        self.max_height = max(map(sub, high, low), default=0.0)
 
     @classmethod
     def of_resolved(cls, resolved: ResolvedTiles) -> TileBatch:
         """Encode what was read value by value."""
         contents = _json.dumps_each(resolved.tiles)
-        return cls(resolved.transforms, list(map(_tile_values, resolved.tiles, contents)))
+        return cls(resolved.transforms, list(zip(*map(_tile_values, resolved.tiles, contents))))
 
     @classmethod
     def of_usual(cls, usual: UsualTiles) -> TileBatch:
         """Encode usual tiles, which have no channels, and nothing nested."""
-        refs: Iterable[str | None] = repeat(None)
+        none = [None] * len(usual.tiles)
+        refs: Sequence[str | None] = none
         if usual.references is not None:
             written = {found: _written(found) for found in set(usual.references)}
-            refs = map(written.__getitem__, usual.references)
-        tiles: list[tuple[Any, ...]] = [
-            (
-                tile.tileId,
-                tile.z,
-                tile.minY,
-                tile.maxY,
-                tile.minX,
-                tile.maxX,
-                None if tile.layout is None else tile.layout.sectionId,
-                tile.groupId,
-                None,
-                found,
-                False,
-                content,
-            )
-            for tile, found, content in zip(usual.tiles, refs, usual.documents())
-        ]
-        return cls(usual.transforms, tiles)
+            refs = list(map(written.__getitem__, usual.references))
+        known = map(usual.column, ("tileId", "z", "minY", "maxY", "minX", "maxX"))
+        sections = [None if tile.layout is None else tile.layout.sectionId for tile in usual.tiles]
+        groups, nested = usual.column("groupId"), [0] * len(none)
+        return cls(usual.transforms, [*known, sections, groups, none, refs, nested, usual.documents()])
 
     def save(self, connection: Transaction, row: int) -> None:
         """Write the batch; what has the same id is replaced as a whole."""
@@ -556,16 +546,15 @@ class TileBatch:
             connection,
             "INSERT INTO transform (stack, transform_id, refs, document)",
             row,
-            self.transforms,
+            zip(*self.transforms),
             "ON CONFLICT (stack, transform_id) "
             "DO UPDATE SET refs = excluded.refs, document = excluded.document",
         )
         insert(
             connection,
-            "INSERT INTO tile (stack, tile_id, z, min_y, max_y, min_x, max_x, section_id, group_id, "
-            "channels, refs, nested, document)",
+            f"INSERT INTO tile (stack, {COLUMNS})",
             row,
-            self.tiles,
+            self.columns,
             "ON CONFLICT (stack, tile_id) DO UPDATE SET z = excluded.z, min_y = excluded.min_y, "
             "max_y = excluded.max_y, min_x = excluded.min_x, max_x = excluded.max_x, "
             "section_id = excluded.section_id, group_id = excluded.group_id, channels = excluded.channels, "
@@ -600,6 +589,6 @@ def _tile_values(tile: Document, content: bytes) -> tuple[Any, ...]:
         tile.get("groupId"),
         channels,
         _written(refs),
-        nested,
+        int(nested),
         content,
     )
