@@ -24,7 +24,8 @@ _CONSENSUS: Rules = {"index": as_integer, "originalPId": as_text, "originalQId":
 _IDS = ("pGroupId", "pId", "qGroupId", "qId")
 
 
-def _is_after(text: str, other: str) -> bool:
+def is_after(text: str, other: str) -> bool:
+    """Tell whether Java sorts a text after another one."""
     return java_key(text) > java_key(other)
 
 
@@ -61,7 +62,7 @@ def canvas_matches(raw: Any) -> Document:
         raise InvalidError(
             "CanvasMatches are missing required pGroupId, qGroupId, pId, and/or qId values", late=True
         )
-    flip = _is_after(p_group, q_group) or (p_group == q_group and _is_after(p_id, q_id))
+    flip = is_after(p_group, q_group) or (p_group == q_group and is_after(p_id, q_id))
     if flip:
         p_group, p_id, q_group, q_id = q_group, q_id, p_group, p_id
     document: Document = {"pGroupId": p_group, "pId": p_id, "qGroupId": q_group, "qId": q_id}

@@ -18,6 +18,7 @@ from renderapi.server.endpoints.declaring import (
     Answer,
     Context,
     Service,
+    decode,
     false_by_default,
     json_bytes,
     json_of,
@@ -25,6 +26,11 @@ from renderapi.server.endpoints.declaring import (
 )
 from renderapi.server.endpoints.refusals import Refusal
 from renderapi.server.store import matches as rows
+
+try:
+    from renderapi.server.documents import usual_matches as usual
+except ImportError:  # msgspec is not installed
+    usual = None  # type: ignore[assignment]
 
 service = Service("MatchService", "Point matches")
 
@@ -266,12 +272,24 @@ def delete_matches_of_object(server: Context, collection: CollectionKey, groupId
     return _delete(server, collection, rows.of_object(groupId, id))
 
 
-@service.put(COLLECTION + "/matches")
+def _decode_matches(content: bytes) -> Any:
+    """Decode a body of matches: as usual ones, where all are."""
+    pairs = None if usual is None else usual.usual_matches(content)
+    return decode(content) if pairs is None else pairs
+
+
+def _rows_of(body: Any) -> list[tuple[Any, ...]] | None:
+    if usual is not None and isinstance(body, usual.UsualMatches):
+        return body.rows()
+    return as_list(body, "matches", lambda pair, _: rows.columns_of(canvas_matches(pair)))
+
+
+@service.put(COLLECTION + "/matches", decodes=_decode_matches)
 def save_matches(server: Context, collection: CollectionKey, body: Any) -> Answer:
     """Store matches, replacing those of the same pairs; the first ones create the collection."""
     try:
         with reading(len(body) if isinstance(body, list) else 0):
-            pairs = as_list(body, "matches", lambda pair, _: rows.columns_of(canvas_matches(pair)))
+            pairs = _rows_of(body)
     except Problem as problem:
         if not problem.late:
             raise

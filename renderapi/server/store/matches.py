@@ -199,7 +199,7 @@ def columns_of(document: Document) -> tuple[Any, ...]:
         document["qGroupId"],
         document["pId"],
         document["qId"],
-        "consensusSetData" in document,
+        int("consensusSetData" in document),
         _json.dumps(head)[:-1],
         None if matches is None else _json.dumps(matches),
         document["matchCount"],
