@@ -257,7 +257,13 @@ class Render(Connection):
         }
 
     def session_for(self, session: requests.Session | None) -> requests.Session:
-        """Return the session to send with: this connection's, or `session` under this connection's settings."""
+        """Return the session to send with: this connection's, or `session` under this connection's settings.
+
+        Parameters
+        ----------
+        session : requests.Session or None
+            A session of the caller; it is not changed.
+        """
         return self.session if session is None else self._with_settings(session)
 
     def call_defaults(self) -> dict[str, Any]:
@@ -278,7 +284,15 @@ class Render(Connection):
         }
 
     def run(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call a function with this connection: ``f(*args, render=self, **kwargs)``."""
+        """Call a function with this connection: ``f(*args, render=self, **kwargs)``.
+
+        Parameters
+        ----------
+        f : callable
+            A function that takes ``render=``.
+        *args, **kwargs
+            Its other arguments.
+        """
         kwargs["render"] = self
         return f(*args, **kwargs)
 
@@ -437,7 +451,13 @@ class RenderClient(Render):
 
     @classmethod
     def clientscript_from_clientscripts(cls, client_scripts: str) -> str:
-        """Return the path of the script that runs any client, in a folder of client scripts."""
+        """Return the path of the script that runs any client, in a folder of client scripts.
+
+        Parameters
+        ----------
+        client_scripts : str
+            The folder.
+        """
         return str(Path(client_scripts) / cls.client_script_wrapper)
 
     def make_kwargs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -460,7 +480,15 @@ class RenderClient(Render):
 
 
 def check_client_script(client_script: str | None, runs_now: bool = True) -> None:
-    """Raise `ClientScriptError` unless a client script is a file and, if it `runs_now`, can be run."""
+    """Raise `ClientScriptError` unless a client script is a file and, if it `runs_now`, can be run.
+
+    Parameters
+    ----------
+    client_script : str or None
+        Path of the script.
+    runs_now : bool
+        Whether it must be executable, too. Default True.
+    """
     if not client_script:
         raise ClientScriptError(
             "no Java client script is configured: give connect(client_scripts=FOLDER), or set "

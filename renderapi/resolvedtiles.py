@@ -72,7 +72,9 @@ class ResolvedTiles:
     Attributes
     ----------
     tilespecs : list of TileSpec
+        The tiles.
     transforms : list of transform
+        The shared transforms.
     """
 
     def __init__(

@@ -43,7 +43,13 @@ class NullHandler(logging.Handler):
     """A log handler that does nothing, so that a library stays silent until it is asked to speak."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Drop the record."""
+        """Drop the record.
+
+        Parameters
+        ----------
+        record : logging.LogRecord
+            The record.
+        """
 
 
 logger = logging.getLogger(__name__)
@@ -79,7 +85,13 @@ class RenderEncoder(json.JSONEncoder):
     """A `json.JSONEncoder` that also writes numpy values and everything with a ``to_dict`` method."""
 
     def default(self, obj: Any) -> Any:
-        """Return what an object that JSON does not know is written as."""
+        """Return what an object that JSON does not know is written as.
+
+        Parameters
+        ----------
+        obj : object
+            An object with ``to_dict``, or a number or array of numpy.
+        """
         return _json.encode_unknown(obj)
 
 
@@ -184,19 +196,39 @@ def _warn_nonfinite(obj: Any) -> None:
 
 
 def jbool(val: Any) -> str:
-    """Write a boolean as Java reads it: ``"true"`` or ``"false"``; the word "false" stays false."""
+    """Write a boolean as Java reads it: ``"true"`` or ``"false"``; the word "false" stays false.
+
+    Parameters
+    ----------
+    val : object
+        The boolean, or a word for it.
+    """
     if isinstance(val, str):
         val = val.strip().lower() not in ("", "false")
     return "true" if val else "false"
 
 
 def defaultifNone(val: Any, default: Any = None) -> Any:
-    """Return `val`, or `default` if it is None."""
+    """Return `val`, or `default` if it is None.
+
+    Parameters
+    ----------
+    val : object
+        Value, or None.
+    default : object, optional
+        What stands for None.
+    """
     return default if val is None else val
 
 
 def stripLogger(logger_tostrip: logging.Logger) -> None:
-    """Remove every handler of a logger."""
+    """Remove every handler of a logger.
+
+    Parameters
+    ----------
+    logger_tostrip : logging.Logger
+        The logger.
+    """
     for handler in list(logger_tostrip.handlers):
         logger_tostrip.removeHandler(handler)
 
@@ -277,19 +309,53 @@ def get_json(
 def put_json(
     session: requests.Session | None, request_url: str, d: Any, params: Any = None
 ) -> requests.Response:
-    """PUT a document as JSON and give the answer; errors as for `get_json`."""
+    """PUT a document as JSON and give the answer; errors as for `get_json`.
+
+    Parameters
+    ----------
+    session : requests.Session or None
+        What sends it; None for a session of this thread.
+    request_url : str
+        Whole URL.
+    d : object
+        Document: what JSON knows, and objects with ``to_dict``.
+    params : dict, optional
+        Query of the URL.
+    """
     return transport.send(session, "PUT", request_url, params=params, document=d)
 
 
 def post_json(
     session: requests.Session | None, request_url: str, d: Any, params: Any = None
 ) -> requests.Response:
-    """POST a document as JSON and give the answer; errors as for `get_json`. Never sent twice."""
+    """POST a document as JSON and give the answer; errors as for `get_json`. Never sent twice.
+
+    Parameters
+    ----------
+    session : requests.Session or None
+        What sends it; None for a session of this thread.
+    request_url : str
+        Whole URL.
+    d : object
+        Document: what JSON knows, and objects with ``to_dict``.
+    params : dict, optional
+        Query of the URL.
+    """
     return transport.send(session, "POST", request_url, params=params, document=d)
 
 
 def rest_delete(session: requests.Session | None, request_url: str, params: Any = None) -> requests.Response:
-    """Send a DELETE and give the answer; errors as for `get_json`."""
+    """Send a DELETE and give the answer; errors as for `get_json`.
+
+    Parameters
+    ----------
+    session : requests.Session or None
+        What sends it; None for a session of this thread.
+    request_url : str
+        Whole URL.
+    params : dict, optional
+        Query of the URL.
+    """
     return transport.send(session, "DELETE", request_url, params=params)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from numpydoc import validate
 
 import renderapi
 from renderapi import cli, errors
@@ -374,6 +375,44 @@ def test_what_a_public_function_returns_is_explained_like_its_parameters():
         if returned not in ("None", "NoReturn") and not explained:
             missing.append(place)
     assert not missing
+
+
+def _public_calls():
+    """Yield the functions, classes and public methods that are on the pages of the API, with their names."""
+    for name in sorted(_documented()):
+        value = _resolve(name)
+        yield name, value
+        if inspect.isclass(value):
+            for part, found in vars(value).items():
+                method = getattr(found, "__func__", found)  # of a class or static method
+                # conformance tests have fixtures for parameters
+                if inspect.isfunction(method) and not re.match("_|test_", part):
+                    yield f"{name}.{part}", method
+
+
+def test_every_public_parameter_is_documented():
+    missing = []
+    for name, value in _public_calls():
+        page = validate.Validator(validate.get_doc_object(value))
+        explained = {**page.doc_all_parameters}
+        if inspect.isclass(value):
+            # such are not made by users, or are made like the class that they are made of
+            if "made by" in page.doc["Summary"][0] or not vars(value).keys() & {"__init__", "__new__"}:
+                continue
+            attributes = {
+                each.strip(): (entry.type, "".join(entry.desc))
+                for entry in page.doc["Attributes"]
+                for each in entry.name.split(",")
+            }
+            explained = attributes | explained
+        # those are settings of the connection, and what an error says
+        asked = set(page.signature_parameters) - {"self", "cls", "*args", "**kwargs", "**details"}
+        for parameter in sorted(asked | page.doc_all_parameters.keys()):
+            if parameter not in explained:
+                missing.append(f"{name}: {parameter} is missing (PR01)")
+            elif not "".join(explained[parameter][1]).strip():
+                missing.append(f"{name}: {parameter} is not explained (PR07)")
+    assert not missing, "\n".join(missing)
 
 
 def test_every_error_is_explained():

@@ -61,19 +61,40 @@ class ArgumentParameters:
 
     @staticmethod
     def get_cmd_opt(v: Any, flag: str | None = None) -> list[Any]:
-        """Return option and value, just the value without `flag`, or nothing where the value is None."""
+        """Return option and value, just the value without `flag`, or nothing where the value is None.
+
+        Parameters
+        ----------
+        v : object
+            Value of the option.
+        flag : str, optional
+            The option, such as ``--memGB``. Default: none, only the value.
+        """
         if v is None:
             return []
         return [v] if flag is None else [flag, v]
 
     @staticmethod
     def get_flag_cmd(v: Any, flag: str | None = None) -> list[str | None]:
-        """Return an option that takes no value, or nothing where `v` is false."""
+        """Return an option that takes no value, or nothing where `v` is false.
+
+        Parameters
+        ----------
+        v : object
+            Whether the option is given.
+        flag : str, optional
+            The option.
+        """
         return [flag] if v else []
 
     @staticmethod
     def sanitize_cmd(cmd: Iterable[Any]) -> list[str]:
         """Make the words of a command line text; booleans as Java writes them.
+
+        Parameters
+        ----------
+        cmd : iterable of object
+            The words.
 
         Raises
         ------

@@ -221,7 +221,15 @@ class TemTileSpecValidator(TileSpecValidator):
     maxSize: float = 5000.0
 
     def problems(self, tile: Document, measured: Array) -> Iterator[str]:
-        """Look for what is wrong with a tile, in the order in which Java looks for it."""
+        """Look for what is wrong with a tile, in the order in which Java looks for it.
+
+        Parameters
+        ----------
+        tile : dict
+            TileSpec document.
+        measured : (4,) float64 array
+            Its box: minX, minY, maxX, maxY.
+        """
         yield from super().problems(tile, measured)
         min_x, min_y, max_x, max_y = measured.tolist()
         for name, value, limit, bad in (

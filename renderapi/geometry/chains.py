@@ -61,7 +61,15 @@ class TileSpecError(SpecError):
 
     @classmethod
     def of(cls, tile: Any, reason: object) -> TileSpecError:
-        """Make the error of a tile; a reason that begins with the tile's name is not given it again."""
+        """Make the error of a tile; a reason that begins with the tile's name is not given it again.
+
+        Parameters
+        ----------
+        tile : TileSpec or dict
+            The tile.
+        reason : object
+            What is wrong with it: a text, or an error.
+        """
         tile_id, text = tile_id_of(tile), str(reason)
         named = text if text.startswith(f"tile {tile_id} ") else f"tile {tile_id}: {text}"
         return cls(named, tileId=tile_id, reason=text)

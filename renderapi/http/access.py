@@ -199,7 +199,13 @@ def fill_in_connection(callee: Callee, render: Connection | None, kwargs: dict[s
 
 
 def accepts(*names: str) -> Callable[[Decorated], Decorated]:
-    """Declare keywords that a function reads from its ``**kwargs``, so that they get no warning."""
+    """Declare keywords that a function reads from its ``**kwargs``, so that they get no warning.
+
+    Parameters
+    ----------
+    *names : str
+        The keywords.
+    """
 
     def declare(f: Decorated) -> Decorated:
         f.accepts = names  # type: ignore[attr-defined]

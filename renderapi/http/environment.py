@@ -28,6 +28,11 @@ _HEAP = re.compile(r"\d+[kKmMgGtT]?")
 def environment_setting(name: str) -> str | None:
     """Return a setting from the environment variables that stand for it, or None.
 
+    Parameters
+    ----------
+    name : str
+        Name of the setting: ``host``, ``port``, ``owner``, ``project``, ``client_scripts``, ...
+
     Raises
     ------
     ConnectionSettingsError

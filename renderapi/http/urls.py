@@ -112,7 +112,19 @@ def server_url(host: str | None, port: int | str | None, *segments: object) -> s
 
 
 def owner_url(host: str | None, port: int | str | None, owner: str | None, *segments: object) -> str:
-    """Return the URL of something that belongs to an owner."""
+    """Return the URL of something that belongs to an owner.
+
+    Parameters
+    ----------
+    host : str or None
+        Host, with or without ``http://``.
+    port : int, str or None
+        Port; None where the host has one, or the default one of the scheme.
+    owner : str or None
+        Owner; it must be given.
+    *segments : object
+        Further segments of the path.
+    """
     return server_url(host, port, "owner", required("owner", owner), *segments)
 
 
@@ -124,7 +136,19 @@ def stack_url(
     stack: str,
     *segments: object,
 ) -> str:
-    """Return the URL of something in a stack."""
+    """Return the URL of something in a stack.
+
+    Parameters
+    ----------
+    host, port, owner
+        As for `owner_url`.
+    project : str or None
+        Project; it must be given.
+    stack : str
+        Stack.
+    *segments : object
+        Further segments of the path; after ``"z"`` comes a number.
+    """
     if len(segments) > 1 and segments[0] == "z":
         _check_z(segments[1])
     return join_url(
@@ -167,7 +191,15 @@ def _check_z(z: object) -> None:
 
 
 def join_url(base: str, *segments: object) -> str:
-    """Append path segments to a URL, each quoted; numbers are written so that they read back exactly."""
+    """Append path segments to a URL, each quoted; numbers are written so that they read back exactly.
+
+    Parameters
+    ----------
+    base : str
+        URL that they are appended to.
+    *segments : object
+        Texts and numbers.
+    """
     return "/".join([base, *(_segment(segment) for segment in segments)])
 
 
@@ -184,6 +216,11 @@ def _segment(value: object) -> str:
 
 def format_number(value: object) -> str:
     """Write a number for a URL: the shortest text that reads back as the same value.
+
+    Parameters
+    ----------
+    value : number or str
+        The number; a text is quoted and otherwise kept.
 
     Raises
     ------

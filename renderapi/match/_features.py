@@ -74,7 +74,13 @@ class Features:
         return self.points.nbytes + self.scales.nbytes + self.descriptors.nbytes + masked
 
     def to_full_scale(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map (N, 2) pixels of the canvas to where matches are stored: the unclipped canvas at full scale."""
+        """Map (N, 2) pixels of the canvas to where matches are stored: the unclipped canvas at full scale.
+
+        Parameters
+        ----------
+        points : (N, 2) float64 array
+            x and y in pixels of the canvas as it was drawn.
+        """
         at_scale = points if self.scale == 1.0 else points / self.scale
         moved: NDArray[np.float64] = at_scale + np.array(self.offset)
         return moved

@@ -187,6 +187,11 @@ class MatchDerivation(_Parameters):
     def max_epsilon(self, render_scale: float) -> float:
         """Return the largest error of a match in pixels of the canvas.
 
+        Parameters
+        ----------
+        render_scale : float
+            Scale at which the canvas was drawn; it makes pixels of the canvas of those at full scale.
+
         Raises
         ------
         MatchParametersError

@@ -176,6 +176,7 @@ class Sources:
         Parameters
         ----------
         reference : ImageReference
+            Image or mask, and what reads it.
         what : str, optional
             What it is called in the message: ``imageUrl`` or ``maskUrl``.
 
@@ -209,7 +210,13 @@ class Sources:
             raise _error(reference, f"{name} is empty")
 
     def exists(self, reference: ImageReference) -> bool:
-        """Tell whether there is such an image; what may not be read is not there."""
+        """Tell whether there is such an image; what may not be read is not there.
+
+        Parameters
+        ----------
+        reference : ImageReference
+            Image or mask, and what reads it.
+        """
         try:
             location = self._locate(reference)
             if reference.loader in _MASK_LOADERS:
@@ -269,6 +276,7 @@ class Sources:
         Parameters
         ----------
         reference : ImageReference
+            Where it is, and what reads it.
         halvings : int, optional
             How often it is made half as large: each time to the mean of 2x2 pixels, truncated to an integer;
             an odd last row or column is dropped, also if it is the only one: nothing is left of a tile that is
@@ -294,6 +302,7 @@ class Sources:
         Parameters
         ----------
         reference : ImageReference
+            Where it is, and what reads it.
         halvings : int, optional
             As for `image`, after it became 8-bit gray.
 

@@ -83,6 +83,11 @@ def load(kind: str) -> dict[str, Any]:
 
     Its references are relative (``layout.json#/$defs/fields``); `registry` resolves them.
 
+    Parameters
+    ----------
+    kind : str
+        Kind of document; one of `kinds`.
+
     Raises
     ------
     ValueError
@@ -154,6 +159,13 @@ address: letters, digits and single underscores between them
 
 def problems(kind: str, document: Any) -> list[tuple[str, str]]:
     """Every error of a document, as pairs of path and reason; the path of the whole document is empty.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of document; one of `kinds`.
+    document : object
+        The document, or an object of this package that is written as one.
 
     Examples
     --------

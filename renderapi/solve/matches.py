@@ -44,7 +44,7 @@ _NEIGHBORS = 4
 
 
 class Solution:
-    """Where tiles belong.
+    """Where tiles belong; made by `solve`.
 
     Attributes
     ----------

@@ -57,6 +57,8 @@ class SolveReport:
         Number of matches of each pair.
     pair_before, pair_after : (m,) array
         Residual of each pair.
+    weights : (m,) array
+        Weight of each pair by its matches alone.
     factors : (m,) array
         Factor of the weight of each pair in the end; 1 without robust weights.
     outliers : (m,) bool array

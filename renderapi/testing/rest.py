@@ -39,7 +39,13 @@ class Rest:
         self.timeout = timeout
 
     def fill(self, value: Any) -> Any:
-        """Replace ``{owner}`` in every text of a document."""
+        """Replace ``{owner}`` in every text of a document.
+
+        Parameters
+        ----------
+        value : object
+            The document.
+        """
         if isinstance(value, str):
             return value.replace("{owner}", self.owner)
         if isinstance(value, Mapping):
@@ -49,7 +55,15 @@ class Rest:
         return value
 
     def url(self, path: str, stack: str = "s") -> str:
-        """Return the address of a path."""
+        """Return the address of a path.
+
+        Parameters
+        ----------
+        path : str
+            Where to, with its query.
+        stack : str
+            Stack that a path without leading ``/`` belongs to. Default ``s``.
+        """
         if not path.startswith("/"):
             path = f"/owner/{{owner}}/project/p/stack/{stack}/{path}".rstrip("/")
         return self.base + str(self.fill(path))
@@ -96,7 +110,15 @@ class Rest:
         )
 
     def get(self, path: str, *, stack: str = "s") -> Any:
-        """Get a document, or a text if it is none, that must be there."""
+        """Get a document, or a text if it is none, that must be there.
+
+        Parameters
+        ----------
+        path : str
+            Where to, with its query.
+        stack : str
+            Stack that a path without leading ``/`` belongs to. Default ``s``.
+        """
         answer = self("GET", path, stack=stack)
         assert answer.status_code == 200, (answer.status_code, answer.text)
         try:
@@ -105,7 +127,19 @@ class Rest:
             return answer.text
 
     def ask(self, method: str, path: str, body: Any, *, stack: str = "s") -> Any:
-        """Send a document and get another."""
+        """Send a document and get another.
+
+        Parameters
+        ----------
+        method : str
+            Its method.
+        path : str
+            Where to, with its query.
+        body : object
+            What is sent as JSON.
+        stack : str
+            Stack that a path without leading ``/`` belongs to. Default ``s``.
+        """
         answer = self(method, path, body, stack=stack)
         assert answer.status_code == 200, (answer.status_code, answer.text)
         return answer.json()
@@ -113,25 +147,73 @@ class Rest:
     def send(
         self, method: str, path: str, body: Any = ABSENT, status: int = 200, *, stack: str = "s"
     ) -> None:
-        """Change something, to which the answer must have a status and no contents."""
+        """Change something, to which the answer must have a status and no contents.
+
+        Parameters
+        ----------
+        method : str
+            Its method.
+        path : str
+            Where to, with its query.
+        body : object, optional
+            What is sent as JSON; None is sent as ``null``.
+        status : int
+            Status that the answer must have. Default 200.
+        stack : str
+            Stack that a path without leading ``/`` belongs to. Default ``s``.
+        """
         answer = self(method, path, body, stack=stack)
         assert (answer.status_code, answer.content) == (status, b""), answer.text
 
     def refused(
         self, method: str, path: str, body: Any = ABSENT, *, stack: str = "s", data: str | None = None
     ) -> tuple[int, str]:
-        """Return status and text of a refusal, which must be plain text."""
+        """Return status and text of a refusal, which must be plain text.
+
+        Parameters
+        ----------
+        method : str
+            Its method.
+        path : str
+            Where to, with its query.
+        body : object, optional
+            What is sent as JSON; None is sent as ``null``.
+        stack : str
+            Stack that a path without leading ``/`` belongs to. Default ``s``.
+        data : str, optional
+            What is sent as it is, in place of a body.
+        """
         answer = self(method, path, body, stack=stack, data=data)
         assert answer.status_code >= 400, (answer.status_code, answer.text)
         assert answer.headers["Content-Type"].startswith("text/plain")
         return answer.status_code, answer.text
 
     def status(self, method: str, path: str, body: Any = ABSENT, *, stack: str = "s") -> int:
-        """Return the status of an answer."""
+        """Return the status of an answer.
+
+        Parameters
+        ----------
+        method : str
+            Its method.
+        path : str
+            Where to, with its query.
+        body : object, optional
+            What is sent as JSON; None is sent as ``null``.
+        stack : str
+            Stack that a path without leading ``/`` belongs to. Default ``s``.
+        """
         return self(method, path, body, stack=stack).status_code
 
     def create(self, stack: str = "s", **version: Any) -> None:
-        """Make a stack, or a new version of it."""
+        """Make a stack, or a new version of it.
+
+        Parameters
+        ----------
+        stack : str
+            Its name. Default ``s``.
+        **version : object
+            Keys of the StackVersion document.
+        """
         self.send("POST", "", version, 201, stack=stack)
 
     def put_tiles(
@@ -141,7 +223,19 @@ class Rest:
         path: str = "resolvedTiles",
         stack: str = "s",
     ) -> None:
-        """Store tiles and shared transforms in a stack."""
+        """Store tiles and shared transforms in a stack.
+
+        Parameters
+        ----------
+        *tiles : dict
+            Tile specs, each with its ``tileId``.
+        transforms : iterable of dict
+            Shared transforms, each with its ``id``. Default: none.
+        path : str
+            Where they are put to, below the stack.
+        stack : str
+            The stack. Default ``s``.
+        """
         body = {
             "transformIdToSpecMap": {spec["id"]: spec for spec in transforms},
             "tileIdToSpecMap": {tile["tileId"]: tile for tile in tiles},
@@ -149,11 +243,27 @@ class Rest:
         self.send("PUT", path, body, 201, stack=stack)
 
     def put_pairs(self, *pairs: Mapping[str, Any], collection: str = "c") -> None:
-        """Store point matches in a collection."""
+        """Store point matches in a collection.
+
+        Parameters
+        ----------
+        *pairs : dict
+            CanvasMatches documents.
+        collection : str
+            The collection. Default ``c``.
+        """
         self.send("PUT", f"/owner/{{owner}}/matchCollection/{collection}/matches", list(pairs), 201)
 
     def bring_to(self, state: str, stack: str = "s") -> None:
-        """Bring a LOADING stack with tiles to a state."""
+        """Bring a LOADING stack with tiles to a state.
+
+        Parameters
+        ----------
+        state : {"LOADING", "COMPLETE", "READ_ONLY", "OFFLINE"}
+            The state.
+        stack : str
+            The stack. Default ``s``.
+        """
         steps = [] if state == "LOADING" else ["COMPLETE"] if state == "COMPLETE" else ["COMPLETE", state]
         for step in steps:
             self.send("PUT", f"state/{step}", status=201, stack=stack)

@@ -62,7 +62,13 @@ class ContentDigest:
 
     @classmethod
     def of(cls, parts: Mapping[Key, PartDigest]) -> ContentDigest:
-        """Put the digests of parts together."""
+        """Put the digests of parts together.
+
+        Parameters
+        ----------
+        parts : dict of float or str to PartDigest
+            Those of the layers by z, or of the groups by id.
+        """
         ordered = dict(sorted(parts.items()))
         listed = [[key, part.count, part.digest] for key, part in ordered.items()]
         digest = blake2b(_json.canonical(listed), digest_size=_DIGEST_BYTES).hexdigest()

@@ -41,7 +41,7 @@ _LINES = (
 
 
 class View:
-    """A page that shows stacks; use it in a ``with`` statement, or call `close`.
+    """A page that shows stacks, made by `view`; use it in a ``with`` statement, or call `close`.
 
     In a notebook it is shown where it is the last line of a cell.
 

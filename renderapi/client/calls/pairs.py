@@ -291,6 +291,10 @@ def get_canvas_url_template(
         Without any transform.
     channels : str, optional
         ``NAME``, or ``A__0.5__B__0.5``.
+    host, port, owner, project, render
+        Connection.
+    client_script
+        Not used.
 
     Returns
     -------

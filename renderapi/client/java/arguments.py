@@ -129,7 +129,15 @@ class JavaRun:
 
 
 def get_param(var: Any, flag: str) -> list[Any]:
-    """Return option and value as a list, or an empty list where the value is None."""
+    """Return option and value as a list, or an empty list where the value is None.
+
+    Parameters
+    ----------
+    var : object
+        Value of the option, or None.
+    flag : str
+        The option, such as ``--stack``.
+    """
     return [] if var is None else [flag, var]
 
 

@@ -180,7 +180,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 class BackgroundServer:
-    """A render-ws that runs beside a program; use it in a ``with`` statement, or call `shutdown`.
+    """A render-ws beside a program, made by `serve_background`; use it in a ``with`` statement, or call `shutdown`.
 
     Attributes
     ----------

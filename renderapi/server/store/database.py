@@ -463,6 +463,15 @@ class Store:
 
         The state of the database is the one at the first batch. Answers from memory are read at once,
         because a write would change them under way.
+
+        Parameters
+        ----------
+        query : str
+            A SELECT.
+        values : sequence or dict
+            What stands for its parameters. Default: it has none.
+        size : int
+            Rows of a batch. Default 1000.
         """
         with self.read() as connection:
             if self._alone:
@@ -474,7 +483,17 @@ class Store:
         yield from batches
 
     def drop(self, connection: Transaction, table: str, row: int) -> None:
-        """Take a stack or collection out of sight, within a write transaction; see `remove_dropped`."""
+        """Take a stack or collection out of sight, within a write transaction; see `remove_dropped`.
+
+        Parameters
+        ----------
+        connection : Transaction
+            What `write` gave.
+        table : {"stack", "collection"}
+            What is dropped.
+        row : int
+            Its row.
+        """
         connection.execute(f"UPDATE {table} SET owner = NULL WHERE id = ?", (row,))
 
     def remove_dropped(self) -> None:

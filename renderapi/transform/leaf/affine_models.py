@@ -675,6 +675,8 @@ class RigidModel(AffineModel):
             Keep the scale at 1.
         weights : (N,) array, optional
             Weight of each pair; default 1.
+        ransac : Ransac, dict or bool, optional
+            Leave out pairs that do not agree with the others; see `AffineModel.fit`. Default: use all.
         **kwargs
             Ignored.
 
@@ -743,6 +745,8 @@ class SimilarityModel(RigidModel):
             Keep the scale at 1.
         weights : (N,) array, optional
             Weight of each pair; default 1.
+        ransac : Ransac, dict or bool, optional
+            Leave out pairs that do not agree with the others; see `AffineModel.fit`. Default: use all.
         **kwargs
             Ignored.
 

@@ -291,7 +291,13 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         return self.order == 1
 
     def coefficients(self, order: int | None = None) -> int:
-        """Return the number of coefficients of both coordinates for an order (default: that of this one)."""
+        """Return the number of coefficients of both coordinates for an order (default: that of this one).
+
+        Parameters
+        ----------
+        order : int, optional
+            The order.
+        """
         return 2 * term_count(self.order if order is None else order)
 
     @staticmethod
