@@ -9,9 +9,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 project = "render-python"
 author = "The render-python developers"
+copyright = author
 release = version = __version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "drawings"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "drawings",
+    "matplotlib.sphinxext.plot_directive",
+]
 exclude_patterns = ["_build"]
 # docstrings write names in single backticks
 default_role = "py:obj"
@@ -35,6 +42,13 @@ html_theme_options = {
         "drawing-red": "#ff7f33",
     },
 }
+
+# the pictures of the gallery, each below the code that draws it
+plot_include_source = True
+plot_html_show_source_link = False
+plot_html_show_formats = False
+plot_formats = [("png", 110)]
+plot_rcparams = {"figure.constrained_layout.use": True, "figure.figsize": (7.0, 5.0)}
 
 autosummary_generate = False
 autodoc_member_order = "bysource"

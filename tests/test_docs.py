@@ -20,7 +20,7 @@ import pytest
 from numpydoc import validate
 
 import renderapi
-from renderapi import cli, errors
+from renderapi import cli, errors, plot, transform
 from renderapi.cli.options import Exit
 from renderapi.errors import RenderWarning
 from renderapi.http.environment import ENVIRONMENT
@@ -413,6 +413,16 @@ def test_every_public_parameter_is_documented():
             elif not "".join(explained[parameter][1]).strip():
                 missing.append(f"{name}: {parameter} is not explained (PR07)")
     assert not missing, "\n".join(missing)
+
+
+def test_the_gallery_has_every_plot_and_every_transform():
+    # that their code runs is seen where the documentation is made
+    page = (DOCS / "gallery.rst").read_text(encoding="utf-8")
+    transforms = {name for name in transform.__all__ if inspect.isclass(getattr(transform, name))}
+    wanted = {f"plot.{name}" for name in plot.__all__} | {f"transform.{name}" for name in transforms}
+    # a base class, and the settings of a fit
+    wanted -= {"transform.Transform", "transform.Ransac"}
+    assert wanted - set(re.findall(r"`renderapi\.((?:plot|transform)\.\w+)`", page)) == set()
 
 
 def test_every_error_is_explained():

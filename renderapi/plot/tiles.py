@@ -169,7 +169,8 @@ def stack_overview(
     else:
         ax.bar(layers, total, width=0.9 * step, color=_drawing.BLUE)
     ax.set_ylabel("tiles")
-    ax.set_ylim(0, max(1.0, 1.1 * float(total.max())))
+    # room for the legend above the bars
+    ax.set_ylim(0, max(1.0, (1.35 if gaps else 1.1) * float(total.max())))
     panels = [ax]
     known = [section for section in documents if all(section.get(side) is not None for side in BOUNDS)]
     if bounds and known:
