@@ -263,6 +263,10 @@ class Render(Connection):
         ----------
         session : requests.Session or None
             A session of the caller; it is not changed.
+
+        Returns
+        -------
+        requests.Session
         """
         return self.session if session is None else self._with_settings(session)
 
@@ -292,6 +296,11 @@ class Render(Connection):
             A function that takes ``render=``.
         *args, **kwargs
             Its other arguments.
+
+        Returns
+        -------
+        object
+            What the function returned.
         """
         kwargs["render"] = self
         return f(*args, **kwargs)
@@ -457,6 +466,10 @@ class RenderClient(Render):
         ----------
         client_scripts : str
             The folder.
+
+        Returns
+        -------
+        str
         """
         return str(Path(client_scripts) / cls.client_script_wrapper)
 

@@ -91,6 +91,11 @@ class RenderEncoder(json.JSONEncoder):
         ----------
         obj : object
             An object with ``to_dict``, or a number or array of numpy.
+
+        Returns
+        -------
+        object
+            What JSON knows.
         """
         return _json.encode_unknown(obj)
 
@@ -202,6 +207,10 @@ def jbool(val: Any) -> str:
     ----------
     val : object
         The boolean, or a word for it.
+
+    Returns
+    -------
+    str
     """
     if isinstance(val, str):
         val = val.strip().lower() not in ("", "false")
@@ -217,6 +226,10 @@ def defaultifNone(val: Any, default: Any = None) -> Any:
         Value, or None.
     default : object, optional
         What stands for None.
+
+    Returns
+    -------
+    object
     """
     return default if val is None else val
 
@@ -321,6 +334,10 @@ def put_json(
         Document: what JSON knows, and objects with ``to_dict``.
     params : dict, optional
         Query of the URL.
+
+    Returns
+    -------
+    requests.Response
     """
     return transport.send(session, "PUT", request_url, params=params, document=d)
 
@@ -340,6 +357,10 @@ def post_json(
         Document: what JSON knows, and objects with ``to_dict``.
     params : dict, optional
         Query of the URL.
+
+    Returns
+    -------
+    requests.Response
     """
     return transport.send(session, "POST", request_url, params=params, document=d)
 
@@ -355,6 +376,10 @@ def rest_delete(session: requests.Session | None, request_url: str, params: Any 
         Whole URL.
     params : dict, optional
         Query of the URL.
+
+    Returns
+    -------
+    requests.Response
     """
     return transport.send(session, "DELETE", request_url, params=params)
 

@@ -69,6 +69,11 @@ class ArgumentParameters:
             Value of the option.
         flag : str, optional
             The option, such as ``--memGB``. Default: none, only the value.
+
+        Returns
+        -------
+        list
+            The words.
         """
         if v is None:
             return []
@@ -84,6 +89,11 @@ class ArgumentParameters:
             Whether the option is given.
         flag : str, optional
             The option.
+
+        Returns
+        -------
+        list
+            The words.
         """
         return [flag] if v else []
 
@@ -95,6 +105,11 @@ class ArgumentParameters:
         ----------
         cmd : iterable of object
             The words.
+
+        Returns
+        -------
+        list of str
+            The words as texts.
 
         Raises
         ------

@@ -229,6 +229,11 @@ class TemTileSpecValidator(TileSpecValidator):
             TileSpec document.
         measured : (4,) float64 array
             Its box: minX, minY, maxX, maxY.
+
+        Yields
+        ------
+        str
+            One thing that is wrong; nothing for a tile that is valid.
         """
         yield from super().problems(tile, measured)
         min_x, min_y, max_x, max_y = measured.tolist()

@@ -69,6 +69,10 @@ class TileSpecError(SpecError):
             The tile.
         reason : object
             What is wrong with it: a text, or an error.
+
+        Returns
+        -------
+        TileSpecError
         """
         tile_id, text = tile_id_of(tile), str(reason)
         named = text if text.startswith(f"tile {tile_id} ") else f"tile {tile_id}: {text}"

@@ -205,6 +205,11 @@ def accepts(*names: str) -> Callable[[Decorated], Decorated]:
     ----------
     *names : str
         The keywords.
+
+    Returns
+    -------
+    callable
+        Decorator.
     """
 
     def declare(f: Decorated) -> Decorated:

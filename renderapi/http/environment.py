@@ -33,6 +33,10 @@ def environment_setting(name: str) -> str | None:
     name : str
         Name of the setting: ``host``, ``port``, ``owner``, ``project``, ``client_scripts``, ...
 
+    Returns
+    -------
+    str or None
+
     Raises
     ------
     ConnectionSettingsError

@@ -124,6 +124,10 @@ def owner_url(host: str | None, port: int | str | None, owner: str | None, *segm
         Owner; it must be given.
     *segments : object
         Further segments of the path.
+
+    Returns
+    -------
+    str
     """
     return server_url(host, port, "owner", required("owner", owner), *segments)
 
@@ -148,6 +152,10 @@ def stack_url(
         Stack.
     *segments : object
         Further segments of the path; after ``"z"`` comes a number.
+
+    Returns
+    -------
+    str
     """
     if len(segments) > 1 and segments[0] == "z":
         _check_z(segments[1])
@@ -199,6 +207,10 @@ def join_url(base: str, *segments: object) -> str:
         URL that they are appended to.
     *segments : object
         Texts and numbers.
+
+    Returns
+    -------
+    str
     """
     return "/".join([base, *(_segment(segment) for segment in segments)])
 
@@ -221,6 +233,10 @@ def format_number(value: object) -> str:
     ----------
     value : number or str
         The number; a text is quoted and otherwise kept.
+
+    Returns
+    -------
+    str
 
     Raises
     ------

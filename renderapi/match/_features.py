@@ -80,6 +80,10 @@ class Features:
         ----------
         points : (N, 2) float64 array
             x and y in pixels of the canvas as it was drawn.
+
+        Returns
+        -------
+        (N, 2) float64 array
         """
         at_scale = points if self.scale == 1.0 else points / self.scale
         moved: NDArray[np.float64] = at_scale + np.array(self.offset)

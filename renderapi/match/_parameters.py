@@ -192,6 +192,10 @@ class MatchDerivation(_Parameters):
         render_scale : float
             Scale at which the canvas was drawn; it makes pixels of the canvas of those at full scale.
 
+        Returns
+        -------
+        float
+
         Raises
         ------
         MatchParametersError

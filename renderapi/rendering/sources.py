@@ -216,6 +216,10 @@ class Sources:
         ----------
         reference : ImageReference
             Image or mask, and what reads it.
+
+        Returns
+        -------
+        bool
         """
         try:
             location = self._locate(reference)

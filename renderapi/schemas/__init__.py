@@ -88,6 +88,10 @@ def load(kind: str) -> dict[str, Any]:
     kind : str
         Kind of document; one of `kinds`.
 
+    Returns
+    -------
+    dict
+
     Raises
     ------
     ValueError
@@ -166,6 +170,11 @@ def problems(kind: str, document: Any) -> list[tuple[str, str]]:
         Kind of document; one of `kinds`.
     document : object
         The document, or an object of this package that is written as one.
+
+    Returns
+    -------
+    list of (str, str)
+        None of a document that is right.
 
     Examples
     --------

@@ -45,6 +45,11 @@ class Rest:
         ----------
         value : object
             The document.
+
+        Returns
+        -------
+        object
+            A new document.
         """
         if isinstance(value, str):
             return value.replace("{owner}", self.owner)
@@ -63,6 +68,10 @@ class Rest:
             Where to, with its query.
         stack : str
             Stack that a path without leading ``/`` belongs to. Default ``s``.
+
+        Returns
+        -------
+        str
         """
         if not path.startswith("/"):
             path = f"/owner/{{owner}}/project/p/stack/{stack}/{path}".rstrip("/")
@@ -118,6 +127,10 @@ class Rest:
             Where to, with its query.
         stack : str
             Stack that a path without leading ``/`` belongs to. Default ``s``.
+
+        Returns
+        -------
+        object
         """
         answer = self("GET", path, stack=stack)
         assert answer.status_code == 200, (answer.status_code, answer.text)
@@ -139,6 +152,10 @@ class Rest:
             What is sent as JSON.
         stack : str
             Stack that a path without leading ``/`` belongs to. Default ``s``.
+
+        Returns
+        -------
+        object
         """
         answer = self(method, path, body, stack=stack)
         assert answer.status_code == 200, (answer.status_code, answer.text)
@@ -182,6 +199,10 @@ class Rest:
             Stack that a path without leading ``/`` belongs to. Default ``s``.
         data : str, optional
             What is sent as it is, in place of a body.
+
+        Returns
+        -------
+        (int, str)
         """
         answer = self(method, path, body, stack=stack, data=data)
         assert answer.status_code >= 400, (answer.status_code, answer.text)
@@ -201,6 +222,10 @@ class Rest:
             What is sent as JSON; None is sent as ``null``.
         stack : str
             Stack that a path without leading ``/`` belongs to. Default ``s``.
+
+        Returns
+        -------
+        int
         """
         return self(method, path, body, stack=stack).status_code
 

@@ -68,6 +68,10 @@ class ContentDigest:
         ----------
         parts : dict of float or str to PartDigest
             Those of the layers by z, or of the groups by id.
+
+        Returns
+        -------
+        ContentDigest
         """
         ordered = dict(sorted(parts.items()))
         listed = [[key, part.count, part.digest] for key, part in ordered.items()]

@@ -137,6 +137,11 @@ def get_param(var: Any, flag: str) -> list[Any]:
         Value of the option, or None.
     flag : str
         The option, such as ``--stack``.
+
+    Returns
+    -------
+    list
+        The words.
     """
     return [] if var is None else [flag, var]
 

@@ -472,6 +472,10 @@ class Store:
             What stands for its parameters. Default: it has none.
         size : int
             Rows of a batch. Default 1000.
+
+        Returns
+        -------
+        iterator of list of tuple
         """
         with self.read() as connection:
             if self._alone:

@@ -297,6 +297,10 @@ class Polynomial2DTransform(InvertedByIteration, Transform):
         ----------
         order : int, optional
             The order.
+
+        Returns
+        -------
+        int
         """
         return 2 * term_count(self.order if order is None else order)
 
