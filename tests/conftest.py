@@ -23,6 +23,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at its options
+def pytest_cmdline_main(config):
+    """Share the whole suite out to several processes, each file to one of them, unless -n says otherwise."""
+    whole = config.args_source is config.ArgsSource.TESTPATHS and not config.option.keyword
+    processes = min(os.cpu_count() or 1, 4)
+    if (
+        whole and processes > 1 and config.pluginmanager.hasplugin("xdist")
+        and config.option.numprocesses is None and not (config.option.usepdb or config.option.collectonly)
+    ):  # fmt: skip
+        config.option.numprocesses, config.option.dist = processes, "loadfile"
+
+
 def pytest_configure(config):
     """Have modules judged by what they leave behind, where that can be seen."""
     if Path("/proc/self/fd").exists():
