@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import requests
 from endpoint_table import ROWS, function_of, prepare, served_arguments
-from faults import FAULTS, FaultyProxy
+from faults import FAULTS, FaultyProxy, trickled
 from loopback import closed_port
 
 import renderapi
@@ -330,7 +330,8 @@ def check(clean, operation, fault, applies=lambda method, path: True):
     if work.prepare:
         work.prepare(direct)
     right = None if work.done else work.call(direct)
-    with through_proxy(proxy) as through:
+    # an answer that trickles in is waited for until the end
+    with through_proxy(proxy, total=1.5 if fault is trickled else 3) as through:
         proxy.arm(fault, applies)
         start = time.monotonic()
         error = result = None

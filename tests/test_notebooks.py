@@ -16,7 +16,7 @@ SHOWN = {
     "own_images_to_aligned_section.ipynb": (r"4 tiles in 1 layer\n.*4 of 4 pairs connected", 2),
     "point_matches.ipynb": (
         r"4 of 4 pairs connected .*\n4 tiles, 4 pairs, .*residual \d+\.\d+ -> 0\.\d+ px",
-        1,
+        2,
     ),
 }
 # in an interpreter of its own: a kernel leaves threads and sockets behind

@@ -245,7 +245,7 @@ def left_over(store):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
-@pytest.mark.parametrize("times", [2, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [2, pytest.param(12, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("work", [Cloning, Completing, Deleting])
 def test_kills_during_other_work(tmp_path, work, times):
     kill_during(work(), tmp_path, times, seed=times)
@@ -274,7 +274,7 @@ class Filler(Importer):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
-@pytest.mark.parametrize("times", [2, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [2, pytest.param(12, marks=pytest.mark.slow)])
 def test_kills_on_a_nearly_full_disk(tmp_path, times):
     rng = random.Random(times)
     with small_disk(tmp_path / "disk", "6m") as disk:
