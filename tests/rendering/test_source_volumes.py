@@ -299,6 +299,7 @@ def test_missing_and_short_blocks_are_black(data, sources):
         struct.pack(">HH3I", 0, 3, 16, 12, 2) + gzip.compress(bytes(range(256)), mtime=0)[:100],
         struct.pack(">HH3I", 0, 3, 16, 12, 2) + gzip.compress(b"1234", mtime=0),
     ],
+    ids=("empty", "cut", "mode", "dimensions", "size", "no gzip", "cut gzip", "short"),
 )
 def test_garbled_blocks(content, data, sources):
     write_n5(data / "v.n5" / "s0", VOLUME)
