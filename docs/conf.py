@@ -43,12 +43,13 @@ html_theme_options = {
     },
 }
 
-# the pictures of the gallery, each below the code that draws it
+# the pictures of the gallery, each below the code that draws it; few inches wide, so that their words can be read
+# on a telephone, and of enough pixels for a desktop
 plot_include_source = True
 plot_html_show_source_link = False
 plot_html_show_formats = False
-plot_formats = [("png", 110)]
-plot_rcparams = {"figure.constrained_layout.use": True, "figure.figsize": (7.0, 5.0)}
+plot_formats = [("png", 160)]
+plot_rcparams = {"figure.constrained_layout.use": True, "figure.figsize": (4.8, 3.7)}
 
 autosummary_generate = False
 autodoc_member_order = "bysource"

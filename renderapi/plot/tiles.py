@@ -169,6 +169,8 @@ def stack_overview(
     else:
         ax.bar(layers, total, width=0.9 * step, color=_drawing.BLUE)
     ax.set_ylabel("tiles")
+    # there are no halves of tiles
+    ax.locator_params(axis="y", integer=True)
     # room for the legend above the bars
     ax.set_ylim(0, max(1.0, (1.35 if gaps else 1.1) * float(total.max())))
     panels = [ax]

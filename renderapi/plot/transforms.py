@@ -95,7 +95,9 @@ def transform_grid(
         )
     drawn: Any = LineCollection(pieces, cmap=cmap, linewidth=1.3)  # type: ignore[arg-type]
     drawn.set_array(((distances[:, :-1] + distances[:, 1:]) / 2).reshape(-1))
-    drawn.set_clim(0, max(float(np.nanmax(distances)), 1e-9))
+    farthest = float(np.nanmax(distances))
+    # what rounding leaves of a translation is nothing to be seen
+    drawn.set_clim(0, farthest if farthest > 1e-6 else 1.0)
     ax.add_collection(drawn, autolim=False)
     in_space(ax, np.concatenate([shown.reshape(-1, 2), *([base.reshape(-1, 2)] if straight else [])]))
     ax.figure.colorbar(drawn, ax=ax, label="displacement but for the mean (pixels)", shrink=0.8)

@@ -52,6 +52,11 @@ def test_the_grid_of_a_tile_has_its_size_and_all_its_transforms(ax):
     assert ends.min(axis=0).tolist() == [5, 7] and ends.max(axis=0).tolist() == [45, 27]
 
 
+def test_what_rounding_leaves_of_a_translation_is_not_made_large_by_its_colours(ax):
+    plot.transform_grid(AffineModel(B0=1e5 / 3, B1=-1e5 / 7), (0, 0, 100, 100), ax=ax)
+    assert ax.collections[-1].get_clim() == (0, 1)
+
+
 def test_transforms_say_for_which_pixels_they_were_made():
     field = AffineWarpFieldTransform()
     field.offsetX, field.offsetY, field.width, field.height = 50, 10, 300, 200

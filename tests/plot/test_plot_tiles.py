@@ -288,3 +288,8 @@ def test_without_matplotlib_a_plot_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"render-python\[plot\]"):
         plot.section_layout([[0, 0, 1, 1]])
+
+
+def test_tiles_are_counted_in_whole_numbers(ax):
+    plot.stack_overview([{"z": z, "tileCount": 2} for z in (1, 2, 4)], bounds=False, ax=ax)
+    assert all(tick == int(tick) for tick in ax.get_yticks())
