@@ -26,10 +26,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at its options
 def pytest_cmdline_main(config):
     """Share the whole suite out to several processes, each file to one of them, unless -n says otherwise."""
+    # what is started by one of these processes, such as itself, must not share out anything again
+    inside = "PYTEST_XDIST_WORKER" in os.environ
     whole = config.args_source is config.ArgsSource.TESTPATHS and not config.option.keyword
     processes = min(os.cpu_count() or 1, 4)
     if (
-        whole and processes > 1 and config.pluginmanager.hasplugin("xdist")
+        whole and not inside and processes > 1 and config.pluginmanager.hasplugin("xdist")
         and config.option.numprocesses is None and not (config.option.usepdb or config.option.collectonly)
     ):  # fmt: skip
         config.option.numprocesses, config.option.dist = processes, "loadfile"

@@ -30,6 +30,19 @@ def test_tests_of_ctrl_c_pass_where_the_shell_ignores_it():
     assert "1 passed" in done.stdout
 
 
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_whole_run_is_shared_out_but_by_none_of_its_own_processes(inside, monkeypatch):
+    pytest.importorskip("xdist")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    if inside:
+        monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
+    done = run_tests(
+        "-o", "testpaths=tests/test_numeric_ids.py tests/test_utils.py", "--deselect", "tests/test_utils.py"
+    )
+    assert done.returncode == 0, done.stdout
+    assert ("bringing up nodes" in done.stdout) is (not inside and (os.cpu_count() or 1) > 1)
+
+
 def test_properties_have_no_deadline():
     hypothesis = pytest.importorskip("hypothesis")
     assert hypothesis.settings().deadline is None
