@@ -395,10 +395,11 @@ def test_every_public_parameter_is_documented():
     missing = []
     for name, value in _public_calls():
         page = validate.Validator(validate.get_doc_object(value))
+        assert page.raw_doc, f"{name} is not explained at all (GL08)"
         explained = {**page.doc_all_parameters}
         if inspect.isclass(value):
-            # such are not made by users, or are made like the class that they are made of
-            if "made by" in page.doc["Summary"][0] or not vars(value).keys() & {"__init__", "__new__"}:
+            # such are made by that function, or like the class that they are made of
+            if "made by `" in page.doc["Summary"][0] or not vars(value).keys() & {"__init__", "__new__"}:
                 continue
             attributes = {
                 each.strip(): (entry.type, "".join(entry.desc))
@@ -413,6 +414,10 @@ def test_every_public_parameter_is_documented():
                 missing.append(f"{name}: {parameter} is missing (PR01)")
             elif not "".join(explained[parameter][1]).strip():
                 missing.append(f"{name}: {parameter} is not explained (PR07)")
+        if not inspect.isclass(value):
+            known = {each.lstrip("*") for each in page.signature_parameters}
+            unknown = {each for each in page.doc_all_parameters if each.lstrip("*") not in known}
+            missing += [f"{name}: there is no {parameter} (PR02)" for parameter in sorted(unknown)]
     assert not missing, "\n".join(missing)
 
 
