@@ -32,6 +32,8 @@ def pytest_cmdline_main(config):
     processes = min(os.cpu_count() or 1, 4)
     if (
         whole and not inside and processes > 1 and config.pluginmanager.hasplugin("xdist")
+        # which has to know it sooner
+        and not getattr(config.option, "cov_source", None)
         and config.option.numprocesses is None and not (config.option.usepdb or config.option.collectonly)
     ):  # fmt: skip
         config.option.numprocesses, config.option.dist = processes, "loadfile"

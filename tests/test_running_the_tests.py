@@ -30,17 +30,21 @@ def test_tests_of_ctrl_c_pass_where_the_shell_ignores_it():
     assert "1 passed" in done.stdout
 
 
-@pytest.mark.parametrize("inside", [False, True])
-def test_a_whole_run_is_shared_out_but_by_none_of_its_own_processes(inside, monkeypatch):
-    pytest.importorskip("xdist")
+@pytest.mark.parametrize(
+    ("inside", "words", "shared"), [(False, (), True), (True, (), False), (False, ("--cov",), False)]
+)
+def test_a_whole_run_is_shared_out_but_by_none_of_its_own_processes(
+    inside, words, shared, monkeypatch, tmp_path
+):
+    for plugin in ("xdist", "pytest_cov"):
+        pytest.importorskip(plugin)
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.setenv("COVERAGE_FILE", str(tmp_path / "coverage"))
     if inside:
         monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
-    done = run_tests(
-        "-o", "testpaths=tests/test_numeric_ids.py tests/test_utils.py", "--deselect", "tests/test_utils.py"
-    )
+    done = run_tests("-o", "testpaths=tests/test_numeric_ids.py", *words)
     assert done.returncode == 0, done.stdout
-    assert ("bringing up nodes" in done.stdout) is (not inside and (os.cpu_count() or 1) > 1)
+    assert ("bringing up nodes" in done.stdout) is (shared and (os.cpu_count() or 1) > 1)
 
 
 def test_properties_have_no_deadline():
