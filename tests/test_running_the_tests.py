@@ -30,6 +30,7 @@ def test_tests_of_ctrl_c_pass_where_the_shell_ignores_it():
     assert "1 passed" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inside", "words", "shared"), [(False, (), True), (True, (), False), (False, ("--cov",), False)]
 )
