@@ -326,14 +326,10 @@ def put_json(
 
     Parameters
     ----------
-    session : requests.Session or None
-        What sends it; None for a session of this thread.
-    request_url : str
-        Whole URL.
+    session, request_url, params
+        As for `get_json`.
     d : object
         Document: what JSON knows, and objects with ``to_dict``.
-    params : dict, optional
-        Query of the URL.
 
     Returns
     -------
@@ -349,14 +345,8 @@ def post_json(
 
     Parameters
     ----------
-    session : requests.Session or None
-        What sends it; None for a session of this thread.
-    request_url : str
-        Whole URL.
-    d : object
-        Document: what JSON knows, and objects with ``to_dict``.
-    params : dict, optional
-        Query of the URL.
+    session, request_url, d, params
+        As for `put_json`.
 
     Returns
     -------
@@ -370,12 +360,8 @@ def rest_delete(session: requests.Session | None, request_url: str, params: Any 
 
     Parameters
     ----------
-    session : requests.Session or None
-        What sends it; None for a session of this thread.
-    request_url : str
-        Whole URL.
-    params : dict, optional
-        Query of the URL.
+    session, request_url, params
+        As for `get_json`.
 
     Returns
     -------

@@ -116,10 +116,8 @@ def owner_url(host: str | None, port: int | str | None, owner: str | None, *segm
 
     Parameters
     ----------
-    host : str or None
-        Host, with or without ``http://``.
-    port : int, str or None
-        Port; None where the host has one, or the default one of the scheme.
+    host, port
+        As for `format_baseurl`; the host must be given.
     owner : str or None
         Owner; it must be given.
     *segments : object

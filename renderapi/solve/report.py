@@ -58,7 +58,7 @@ class SolveReport:
     pair_before, pair_after : (m,) array
         Residual of each pair.
     weights : (m,) array
-        Weight of each pair by its matches alone.
+        Sum of the weights of the matches of each pair, across layers times `cross_weight`.
     factors : (m,) array
         Factor of the weight of each pair in the end; 1 without robust weights.
     outliers : (m,) bool array

@@ -64,10 +64,8 @@ class Rest:
 
         Parameters
         ----------
-        path : str
-            Where to, with its query.
-        stack : str
-            Stack that a path without leading ``/`` belongs to. Default ``s``.
+        path, stack
+            As for a call of this object.
 
         Returns
         -------
@@ -123,10 +121,8 @@ class Rest:
 
         Parameters
         ----------
-        path : str
-            Where to, with its query.
-        stack : str
-            Stack that a path without leading ``/`` belongs to. Default ``s``.
+        path, stack
+            As for a call of this object.
 
         Returns
         -------
@@ -144,14 +140,8 @@ class Rest:
 
         Parameters
         ----------
-        method : str
-            Its method.
-        path : str
-            Where to, with its query.
-        body : object
-            What is sent as JSON.
-        stack : str
-            Stack that a path without leading ``/`` belongs to. Default ``s``.
+        method, path, body, stack
+            As for a call of this object.
 
         Returns
         -------
@@ -168,16 +158,10 @@ class Rest:
 
         Parameters
         ----------
-        method : str
-            Its method.
-        path : str
-            Where to, with its query.
-        body : object, optional
-            What is sent as JSON; None is sent as ``null``.
+        method, path, body, stack
+            As for a call of this object.
         status : int
             Status that the answer must have. Default 200.
-        stack : str
-            Stack that a path without leading ``/`` belongs to. Default ``s``.
         """
         answer = self(method, path, body, stack=stack)
         assert (answer.status_code, answer.content) == (status, b""), answer.text
@@ -189,16 +173,8 @@ class Rest:
 
         Parameters
         ----------
-        method : str
-            Its method.
-        path : str
-            Where to, with its query.
-        body : object, optional
-            What is sent as JSON; None is sent as ``null``.
-        stack : str
-            Stack that a path without leading ``/`` belongs to. Default ``s``.
-        data : str, optional
-            What is sent as it is, in place of a body.
+        method, path, body, stack, data
+            As for a call of this object.
 
         Returns
         -------
@@ -214,14 +190,8 @@ class Rest:
 
         Parameters
         ----------
-        method : str
-            Its method.
-        path : str
-            Where to, with its query.
-        body : object, optional
-            What is sent as JSON; None is sent as ``null``.
-        stack : str
-            Stack that a path without leading ``/`` belongs to. Default ``s``.
+        method, path, body, stack
+            As for a call of this object.
 
         Returns
         -------

@@ -24,9 +24,9 @@ _CONSENSUS: Rules = {"index": as_integer, "originalPId": as_text, "originalQId":
 _IDS = ("pGroupId", "pId", "qGroupId", "qId")
 
 
-def is_after(text: str, other: str) -> bool:
-    """Tell whether Java sorts a text after another one."""
-    return java_key(text) > java_key(other)
+def is_turned(p_group: str, p_id: str, q_group: str, q_id: str) -> bool:
+    """Tell whether render-ws keeps a pair the other way round: p is the one that Java sorts first."""
+    return (java_key(p_group), java_key(p_id)) > (java_key(q_group), java_key(q_id))
 
 
 def _numbers(raw: Any, where: str) -> list[Any]:
@@ -62,7 +62,7 @@ def canvas_matches(raw: Any) -> Document:
         raise InvalidError(
             "CanvasMatches are missing required pGroupId, qGroupId, pId, and/or qId values", late=True
         )
-    flip = is_after(p_group, q_group) or (p_group == q_group and is_after(p_id, q_id))
+    flip = is_turned(p_group, p_id, q_group, q_id)
     if flip:
         p_group, p_id, q_group, q_id = q_group, q_id, p_group, p_id
     document: Document = {"pGroupId": p_group, "pId": p_id, "qGroupId": q_group, "qId": q_id}

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from renderapi import _json
-from renderapi.server.documents.matches import is_after
+from renderapi.server.documents.matches import is_turned
 
 
 class _Known(Struct, forbid_unknown_fields=True, gc=False):
@@ -55,7 +55,7 @@ class UsualMatches(list[_Pair]):
         for pair in self:
             p_group, p_id, q_group, q_id = pair.pGroupId, pair.pId, pair.qGroupId, pair.qId
             matches = pair.matches
-            if is_after(p_group, q_group) or (p_group == q_group and is_after(p_id, q_id)):
+            if is_turned(p_group, p_id, q_group, q_id):
                 p_group, p_id, q_group, q_id = q_group, q_id, p_group, p_id
                 matches.p, matches.q = matches.q, matches.p
             ids.append(_Ids(p_group, p_id, q_group, q_id))
